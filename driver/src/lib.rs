@@ -1,0 +1,7 @@
+//! `matrix` answers, with evidence, which in-browser inference optimization works for which model in which browser.
+//!
+//! Data flows in the order of the modules below.
+
+pub mod browser;
+pub mod plan;
+pub mod run;

@@ -1,0 +1,129 @@
+//! One cell of a matrix, fully resolved.
+
+use std::path::PathBuf;
+
+use matrix_engine::catalog::{Family, Size};
+use matrix_engine::protocol::{Options, Platform};
+use serde::{Deserialize, Serialize};
+
+use crate::browser::BrowserId;
+
+/// Stable name of a cell: equal matrices give equal ids, on every machine.
+pub type CellId = String;
+
+/// browser × platform × model × one set of optimizations × scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Hash of everything below that decides what is computed.
+    pub id: CellId,
+    /// Which browser.
+    pub browser: BrowserId,
+    /// Which device in it.
+    pub platform: Platform,
+    /// Which model.
+    pub model: Model,
+    /// The optimizations switched on in the treatment, by their YAML words; joined by `+` in tables.
+    pub optimizations: Vec<String>,
+    /// Their resolved options. The baseline is `Options::default()`.
+    pub treatment: Options,
+    /// What is computed.
+    pub scenario: Scenario,
+    /// How often it is measured.
+    pub sampling: Sampling,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// What the user said would happen.
+    pub expect: Option<Expectation>,
+}
+
+impl Cell {
+    /// `int4`, `int4+flash_attention`, …
+    #[must_use]
+    pub fn optimization(&self) -> String {
+        self.optimizations.join("+")
+    }
+}
+
+/// A model of a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Model {
+    /// Short name in tables: `minilm`, `bert-tiny`, the folder's name.
+    pub name: String,
+    /// Architecture family, when it is known without opening files.
+    pub family: Option<Family>,
+    /// Where the weights come from.
+    pub weights: Weights,
+}
+
+impl Model {
+    /// Whether the weights are made up; said wherever a number of the model is shown.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        matches!(self.weights, Weights::Synthetic { .. })
+    }
+}
+
+/// Where a model's weights come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Weights {
+    /// A preset: published architecture, seeded synthetic values.
+    Synthetic {
+        /// Which shape.
+        size: Size,
+        /// Seed of every value.
+        seed: u64,
+    },
+    /// A named set that `matrix weights add` fetches.
+    Named {
+        /// `minilm`, …
+        name: String,
+    },
+    /// A Hugging Face folder.
+    Folder {
+        /// The folder, as written in the matrix, made absolute.
+        path: PathBuf,
+    },
+}
+
+/// What a cell computes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Real sentences (where the model has a tokenizer) or seeded ids (where it has none).
+    pub texts: Vec<String>,
+    /// Tokens per sequence when ids are seeded.
+    pub tokens: u32,
+}
+
+/// How often a cell is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Blocks that are always taken. A block holds one sample of each arm.
+    pub min: u32,
+    /// Blocks that are never exceeded.
+    pub max: u32,
+    /// Stop when the interval's half width is below this fraction (0.05 = 5 %).
+    pub target_half_width: f64,
+    /// Stop after this many seconds of sampling.
+    pub budget_s: f64,
+}
+
+/// How long a cell may take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// Loading a model.
+    pub load_s: f64,
+    /// The whole cell.
+    pub cell_s: f64,
+    /// Silence after which the page counts as hung.
+    pub heartbeat_s: f64,
+}
+
+/// What the user expects of a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The expected table entry or cell status: `limited`, `unsupported`, …
+    pub status: String,
+    /// Why.
+    pub why: String,
+}

@@ -1,0 +1,45 @@
+//! The names a user may write: model families and preset sizes.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares an enum whose variants are words in matrix files, tables and the protocol.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order tables show them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word a user writes.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// A model family.
+    Family {
+        /// BERT: Devlin et al. 2018.
+        Bert = "bert",
+        /// RoBERTa: Liu et al. 2019.
+        Roberta = "roberta",
+    }
+}
+
+words! {
+    /// A preset's size.
+    Size {
+        /// Seconds on two CPU cores.
+        Tiny = "tiny",
+        /// A shortened stack of layers of the published widths.
+        Small = "small",
+        /// The published shape.
+        Full = "full",
+    }
+}

@@ -1,0 +1,373 @@
+//! What a host (page worker, child process) and the driver say to each other: one [`Step`] down,
+//! one [`Outcome`] back. Plain data; everything in it crosses a process boundary as JSON.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize, de::Error as _};
+
+use crate::catalog::{Family, Size};
+
+/// Named tensors, as a Hugging Face model names its inputs and outputs.
+pub type Tensors = BTreeMap<String, Tensor>;
+
+/// Where the engine computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Platform {
+    /// WebGPU in a browser.
+    Webgpu,
+    /// WebAssembly on the CPU, in a browser.
+    Wasm,
+    /// wgpu on Vulkan, Metal or D3D12, without a browser.
+    NativeGpu,
+    /// The CPU path without a browser; the reference of every accuracy figure.
+    NativeCpu,
+}
+
+impl Platform {
+    /// Every platform, in the order tables show them.
+    pub const ALL: [Self; 4] = [Self::Webgpu, Self::Wasm, Self::NativeGpu, Self::NativeCpu];
+
+    /// The word used in matrix files and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Webgpu => "webgpu",
+            Self::Wasm => "wasm",
+            Self::NativeGpu => "native-gpu",
+            Self::NativeCpu => "native-cpu",
+        }
+    }
+
+    /// Whether a GPU device computes.
+    #[must_use]
+    pub fn is_gpu(self) -> bool {
+        matches!(self, Self::Webgpu | Self::NativeGpu)
+    }
+}
+
+/// Where a model's configuration and weights come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum ModelSource {
+    /// A folder with `config.json` and safetensors: a URL ending in `/` in a browser, a path natively.
+    Folder {
+        /// The folder's location, as the host reaches it.
+        at: String,
+    },
+    /// A published architecture with seeded synthetic weights, made where they are needed.
+    Synthetic {
+        /// The architecture.
+        family: Family,
+        /// Which of its published or shortened shapes.
+        size: Size,
+        /// Seed of every weight.
+        seed: u64,
+    },
+}
+
+/// Group-wise symmetric 4-bit weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Int4 {
+    /// Weights that share one scale: a power of two, 32 to 512.
+    pub group_size: u32,
+    /// Globs (`*`, `?`) over tensor names that keep their precision.
+    pub skip_names: Vec<String>,
+}
+
+impl Default for Int4 {
+    fn default() -> Self {
+        Self { group_size: 128, skip_names: Vec::new() }
+    }
+}
+
+/// One field per seam; `None` is the engine without that optimization.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// 4-bit weights instead of f32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub int4: Option<Int4>,
+}
+
+/// What a host is asked to do next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Step {
+    /// Describe the device behind a platform.
+    Probe {
+        /// Which device.
+        platform: Platform,
+    },
+    /// Load a model into a named slot; whatever the slot held is unloaded first.
+    Load {
+        /// Name of the slot.
+        slot: String,
+        /// Device the slot lives on.
+        platform: Platform,
+        /// What to load.
+        model: ModelSource,
+        /// Which optimizations.
+        options: Options,
+    },
+    /// One forward pass. The time runs from the call until the outputs are on the CPU.
+    Infer {
+        /// Name of the slot.
+        slot: String,
+        /// Inputs by their Hugging Face names.
+        inputs: Tensors,
+        /// Outputs to compute and read back.
+        outputs: Vec<String>,
+        /// Whether the values of the outputs are part of the answer.
+        reply: bool,
+    },
+    /// Free a slot and every byte it held.
+    Unload {
+        /// Name of the slot.
+        slot: String,
+    },
+    /// Nothing more to do: the host may go.
+    Finish,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "did", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Answer to [`Step::Probe`].
+    Probed {
+        /// The device.
+        device: DeviceInfo,
+    },
+    /// Answer to [`Step::Load`].
+    Loaded {
+        /// Times and bytes of the load.
+        measures: Vec<Measure>,
+        /// Bytes held when the load was done.
+        memory: Memory,
+        /// What was loaded.
+        model: ModelInfo,
+    },
+    /// Answer to [`Step::Infer`].
+    Inferred {
+        /// Times of the pass.
+        measures: Vec<Measure>,
+        /// Bytes held; the peak is of this pass.
+        memory: Memory,
+        /// The outputs, when a reply was asked for.
+        outputs: Tensors,
+    },
+    /// Answer to [`Step::Unload`].
+    Unloaded {
+        /// Bytes still held on the device.
+        memory: Memory,
+    },
+    /// The step could not be done.
+    Failed {
+        /// What kind of failure.
+        kind: FailureKind,
+        /// What, where, allowed, hint.
+        message: String,
+    },
+}
+
+/// Why a step failed; decides the status of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The device or browser lacks what is asked for.
+    Unsupported,
+    /// The model's files are missing, truncated or not what its configuration says.
+    Model,
+    /// Memory ran out.
+    OutOfMemory,
+    /// The device was lost or reported an error.
+    Device,
+    /// A defect of the engine.
+    Internal,
+}
+
+/// One number with its unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// `load_time`, `infer_time`, `weight_bytes`, …
+    pub metric: String,
+    /// The number.
+    pub value: f64,
+    /// `ms`, `bytes`, `count`, …
+    pub unit: String,
+}
+
+impl Measure {
+    /// A time in milliseconds.
+    #[must_use]
+    pub fn ms(metric: &str, value: f64) -> Self {
+        Self { metric: metric.into(), value, unit: "ms".into() }
+    }
+
+    /// A number of bytes.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]
+    pub fn bytes(metric: &str, value: u64) -> Self {
+        Self { metric: metric.into(), value: value as f64, unit: "bytes".into() }
+    }
+}
+
+/// Live and peak bytes of a device, per category and in total. The peak of the total is its own
+/// number: categories peak at different moments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// By category: `weights`, `activations`, `staging`, …
+    pub categories: BTreeMap<String, Usage>,
+    /// All categories together.
+    pub total: Usage,
+}
+
+/// Bytes now and at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes held now.
+    pub live: u64,
+    /// The most that was held since the peak was last reset.
+    pub peak: u64,
+}
+
+/// The device that computes, as it describes itself. Strings come from a browser: untrusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// `gpu` or `cpu`.
+    pub kind: String,
+    /// GPU vendor, or empty.
+    pub vendor: String,
+    /// GPU architecture, or empty.
+    pub architecture: String,
+    /// Free text of the adapter.
+    pub description: String,
+    /// True for an adapter that runs on the CPU (SwiftShader, lavapipe, WARP).
+    pub software: bool,
+    /// WebGPU features, or CPU abilities (`simd128`), sorted.
+    pub features: Vec<String>,
+    /// Limits the engine depends on.
+    pub limits: BTreeMap<String, u64>,
+}
+
+/// What a slot holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Architecture class, e.g. `BertModel`.
+    pub architecture: String,
+    /// Number of parameters.
+    pub parameters: u64,
+    /// Bytes of all weights as they are stored on the device.
+    pub weight_bytes: u64,
+    /// Bytes that were fetched.
+    pub fetched_bytes: u64,
+    /// Outputs that can be asked for.
+    pub outputs: Vec<String>,
+}
+
+/// A dense little-endian tensor on the CPU.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub data: TensorData,
+}
+
+/// Values of a [`Tensor`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum TensorData {
+    /// 32-bit floats.
+    F32(Vec<f32>),
+    /// 32-bit integers: ids and masks.
+    I32(Vec<i32>),
+}
+
+impl Tensor {
+    /// A float tensor. The number of values must match the shape.
+    #[must_use]
+    pub fn f32(shape: &[usize], values: Vec<f32>) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
+        Self { shape: shape.to_vec(), data: TensorData::F32(values) }
+    }
+
+    /// An integer tensor. The number of values must match the shape.
+    #[must_use]
+    pub fn i32(shape: &[usize], values: Vec<i32>) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
+        Self { shape: shape.to_vec(), data: TensorData::I32(values) }
+    }
+
+    /// The floats, if it holds floats.
+    #[must_use]
+    pub fn as_f32(&self) -> Option<&[f32]> {
+        match &self.data {
+            TensorData::F32(values) => Some(values),
+            TensorData::I32(_) => None,
+        }
+    }
+
+    /// The integers, if it holds integers.
+    #[must_use]
+    pub fn as_i32(&self) -> Option<&[i32]> {
+        match &self.data {
+            TensorData::I32(values) => Some(values),
+            TensorData::F32(_) => None,
+        }
+    }
+}
+
+/// A [`Tensor`] as it travels: the bytes in base64, so that floats keep every bit.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    dtype: String,
+    shape: Vec<usize>,
+    base64: String,
+}
+
+impl Serialize for Tensor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (dtype, bytes): (_, &[u8]) = match &self.data {
+            TensorData::F32(values) => ("f32", bytemuck::cast_slice(values)),
+            TensorData::I32(values) => ("i32", bytemuck::cast_slice(values)),
+        };
+        Wire { dtype: dtype.into(), shape: self.shape.clone(), base64: STANDARD.encode(bytes) }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tensor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = Wire::deserialize(deserializer)?;
+        let bytes = STANDARD.decode(&wire.base64).map_err(D::Error::custom)?;
+        let expected = wire.shape.iter().try_fold(4_usize, |n, &d| n.checked_mul(d));
+        if expected != Some(bytes.len()) {
+            return Err(D::Error::custom(format!("{} bytes do not fill the shape {:?}", bytes.len(), wire.shape)));
+        }
+        let data = match wire.dtype.as_str() {
+            "f32" => TensorData::F32(bytemuck::pod_collect_to_vec(&bytes)),
+            "i32" => TensorData::I32(bytemuck::pod_collect_to_vec(&bytes)),
+            other => return Err(D::Error::unknown_variant(other, &["f32", "i32"])),
+        };
+        Ok(Self { shape: wire.shape, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_keeps_every_bit_over_the_wire() {
+        let tensor = Tensor::f32(&[2, 2], vec![f32::MIN_POSITIVE / 2.0, -0.0, f32::INFINITY, 0.1]);
+        let json = serde_json::to_string(&tensor).expect("serialises");
+        assert_eq!(serde_json::from_str::<Tensor>(&json).expect("parses"), tensor);
+    }
+
+    #[test]
+    fn a_tensor_with_too_few_bytes_is_refused() {
+        let json = r#"{"dtype":"f32","shape":[3],"base64":"AAAAAA=="}"#;
+        let error = serde_json::from_str::<Tensor>(json).expect_err("one float for three");
+        assert!(error.to_string().contains("do not fill the shape [3]"), "{error}");
+    }
+}
