@@ -1,0 +1,253 @@
+//! The driver's HTTP server: page, engine, weights by range, and the hosts' side of every link.
+//! Bound to the loopback address; every path starts with the run's secret token.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, Query, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use matrix_engine::protocol::Outcome;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower_http::services::ServeFile;
+
+use super::hub::{Hello, Host, Hub, Link, Note};
+use super::{bundle, guard};
+use crate::error::Error;
+
+/// A host waits this long for a step before it asks again.
+const POLL: Duration = Duration::from_secs(10);
+/// The largest outcome: a vocabulary of logits for a few hundred tokens, in base64.
+const LARGEST_BODY: usize = 512 << 20;
+
+/// The running server. Dropping it stops it.
+pub struct Server {
+    address: SocketAddr,
+    token: String,
+    hub: Hub,
+    folders: Folders,
+    task: JoinHandle<()>,
+}
+
+/// Folders of weights by the number in their address.
+type Folders = Arc<Mutex<HashMap<usize, PathBuf>>>;
+
+#[derive(Clone)]
+struct Shared {
+    hub: Hub,
+    folders: Folders,
+}
+
+impl Server {
+    /// Starts on a port of the loopback address; 0 picks a free one.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn start(port: u16) -> Result<Self, Error> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
+            Error::environment(format!("cannot listen on 127.0.0.1:{port}: {error}"))
+                .hint("another program uses this port; leave --port out to take a free one")
+        })?;
+        let address = listener.local_addr().map_err(|error| Error::environment(error.to_string()))?;
+        let token = random_token()?;
+        let (hub, folders) = (Hub::default(), Folders::default());
+        let shared = Shared { hub: hub.clone(), folders: Arc::clone(&folders) };
+        let app = Router::new()
+            .nest(&format!("/{token}"), routes(shared))
+            .layer(middleware::from_fn(move |request, next| guard::guard(address, request, next)));
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, app).await {
+                tracing::error!("the server stopped: {error}");
+            }
+        });
+        Ok(Self { address, token, hub, folders, task })
+    }
+
+    /// Where everything of this run lives, ending in `/`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/{}/", self.address, self.token)
+    }
+
+    /// The page's address for a host.
+    #[must_use]
+    pub fn page_url(&self, link: &Link) -> String {
+        format!("{}page/?host={}", self.url(), link.key())
+    }
+
+    /// Opens a link to a host that is about to start. Silence longer than `silence` is a hang.
+    ///
+    /// # Errors
+    /// When the system has no random numbers for its key.
+    pub fn link(&self, silence: Duration) -> Result<Link, Error> {
+        Ok(self.hub.link(random_token()?, silence))
+    }
+
+    /// Serves a folder of weights; gives its address, ending in `/`.
+    #[must_use]
+    pub fn serve_folder(&self, folder: &Path) -> String {
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = folders.iter().find(|(_, path)| *path == folder).map(|(number, _)| *number);
+        let number = known.unwrap_or_else(|| {
+            let number = folders.len();
+            folders.insert(number, folder.to_path_buf());
+            number
+        });
+        format!("{}models/{number}/", self.url())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn routes(shared: Shared) -> Router {
+    Router::new()
+        .route("/page/", get(|| async { page_file("") }))
+        .route("/page/{file}", get(|UrlPath(file): UrlPath<String>| async move { page_file(&file) }))
+        .route("/models/{number}/{file}", get(weights))
+        .route("/hosts/{host}/hello", post(hello))
+        .route("/hosts/{host}/beat", post(beat))
+        .route("/hosts/{host}/log", post(log))
+        .route("/hosts/{host}/step", get(step))
+        .route("/hosts/{host}/outcome/{seq}", post(outcome))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(shared)
+}
+
+fn page_file(name: &str) -> Response {
+    match bundle::file(name) {
+        Some((media, content)) => ([(CONTENT_TYPE, media)], content).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn weights(
+    State(shared): State<Shared>,
+    UrlPath((number, file)): UrlPath<(usize, String)>,
+    request: Request,
+) -> Response {
+    let folder = shared.folders.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
+    let Some(folder) = folder.filter(|_| is_weights_file(&file)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut served = ServeFile::new(folder.join(file));
+    served.try_call(request).await.map_or_else(|_| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
+}
+
+/// One plain name of a kind that the engine reads; nothing else of a folder is served.
+fn is_weights_file(name: &str) -> bool {
+    let plain = !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0']);
+    plain && [".safetensors", ".json"].iter().any(|kind| name.ends_with(kind))
+}
+
+async fn hello(host: Known, Json(hello): Json<Hello>) {
+    host.0.hello(hello);
+}
+
+#[derive(Deserialize)]
+struct Beat {
+    visibility: String,
+}
+
+async fn beat(host: Known, Json(beat): Json<Beat>) {
+    host.0.beat();
+    if beat.visibility == "hidden" {
+        host.0.note(Note::Hidden);
+    }
+}
+
+#[derive(Deserialize)]
+struct Line {
+    level: String,
+    text: String,
+}
+
+async fn log(host: Known, Json(Line { level, text }): Json<Line>) {
+    host.0.note(Note::Log { level, text });
+}
+
+#[derive(Deserialize)]
+struct After {
+    after: u64,
+}
+
+async fn step(host: Known, Query(After { after }): Query<After>) -> Response {
+    match host.0.step(after, POLL).await {
+        Some(numbered) => Json(&*numbered).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+async fn outcome(
+    host: Known,
+    UrlPath((_, seq)): UrlPath<(String, u64)>,
+    Json(outcome): Json<Outcome>,
+) {
+    host.0.outcome(seq, outcome);
+}
+
+/// The host of a request's path; anything else is not found.
+struct Known(Arc<Host>);
+
+impl axum::extract::FromRequestParts<Shared> for Known {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, shared: &Shared) -> Result<Self, StatusCode> {
+        let path = UrlPath::<HashMap<String, String>>::from_request_parts(parts, shared).await;
+        let key = path.ok().and_then(|UrlPath(mut path)| path.remove("host"));
+        key.and_then(|key| shared.hub.host(&key)).map(Self).ok_or(StatusCode::NOT_FOUND)
+    }
+}
+
+/// 128 random bits from the system. Without them nothing of ours may be served.
+fn random_token() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::environment(format!("the system has no random numbers: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn weights_are_served_by_range_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("model.safetensors"), b"0123456789").expect("written");
+        std::fs::write(folder.path().join("secret.txt"), b"no").expect("written");
+        let server = Server::start(0).await.expect("starts");
+        let base = server.serve_folder(folder.path());
+        assert_eq!(base, server.serve_folder(folder.path()), "a folder has one address");
+
+        let client = reqwest::Client::new();
+        let range = client.get(format!("{base}model.safetensors")).header("range", "bytes=2-4").send().await;
+        let range = range.expect("an answer");
+        assert_eq!(range.status(), 206);
+        assert_eq!(range.headers()["cross-origin-embedder-policy"], "require-corp");
+        assert_eq!(range.text().await.expect("text"), "234");
+        for hidden in ["secret.txt", "..%2fmodel.safetensors", "missing.json"] {
+            let answer = client.get(format!("{base}{hidden}")).send().await.expect("an answer");
+            assert_eq!(answer.status(), 404, "{hidden}");
+        }
+        let wrong_token = format!("http://{}/page/", server.address);
+        assert_eq!(client.get(wrong_token).send().await.expect("an answer").status(), 404);
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_named() {
+        let first = Server::start(0).await.expect("starts");
+        let error = Server::start(first.address.port()).await.err().expect("taken");
+        assert!(error.to_string().contains(&first.address.to_string()), "{error}");
+    }
+}

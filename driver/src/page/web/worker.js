@@ -1,0 +1,19 @@
+// The engine's worker: one step in, one outcome out.
+
+import init, { Engine } from "./engine.js";
+
+const say = (level) => (...parts) => postMessage({ log: { level, text: parts.map(String).join(" ") } });
+console.error = say("error");
+console.warn = say("warn");
+
+const engine = init().then(() => new Engine());
+
+onmessage = async ({ data: step }) => {
+  let outcome;
+  try {
+    outcome = await (await engine).perform(step);
+  } catch (error) {
+    outcome = JSON.stringify({ did: "failed", kind: "internal", message: String(error) });
+  }
+  postMessage({ outcome });
+};

@@ -1,0 +1,243 @@
+//! One attempt at one cell: baseline and treatment side by side in one page, measured in turns.
+//!
+//! 1. Both are loaded, several times, in alternating order.
+//! 2. Both infer once: the first inference, whose outputs are compared with the f32 CPU reference.
+//! 3. Blocks of one inference each, the order balanced over blocks, until the interval is narrow
+//!    enough or the budget is spent.
+//! 4. Memory is looked at from outside, each arm alone, never while something is timed.
+
+use std::time::{Duration, Instant};
+
+use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Platform, Step, Tensors};
+
+use super::event::{Arm, Event, Status};
+use super::listener::Listeners;
+use super::reference::Reference;
+use crate::error::Error;
+use crate::measure::{Pair, StopReason, accuracy, should_stop};
+use crate::page::{Link, LinkError, Note};
+use crate::plan::Cell;
+use crate::session::Session;
+
+/// How often both arms are loaded: enough to see the spread, few enough for large models.
+const LOADS: u32 = 3;
+/// f32 on another device may differ from the CPU by rounding only.
+const BASELINE_COSINE: f64 = 0.9999;
+/// Below this a treatment computes something else.
+const TREATMENT_COSINE: f64 = 0.8;
+
+/// Why an attempt ended early.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The cell's status, and why.
+    Cell(Status, String),
+    /// The run can't go on.
+    Run(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl From<LinkError> for Ended {
+    fn from(error: LinkError) -> Self {
+        let status = if matches!(error, LinkError::NoHello(_)) { Status::Crash } else { Status::Timeout };
+        Self::Cell(status, error.to_string())
+    }
+}
+
+/// Everything an attempt needs.
+pub(super) struct Attempt<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) number: u32,
+    pub(super) source: ModelSource,
+    pub(super) reference: &'a Reference,
+    pub(super) link: &'a mut Link,
+    pub(super) session: &'a mut dyn Session,
+    pub(super) listeners: &'a mut Listeners,
+    /// Whether the page was hidden since the last sample.
+    pub(super) disturbed: bool,
+}
+
+impl Attempt<'_> {
+    /// Measures the cell.
+    pub(super) async fn run(mut self) -> Result<(), Ended> {
+        self.loads().await?;
+        self.first_inferences().await?;
+        self.blocks().await?;
+        self.memory_alone().await
+    }
+
+    async fn loads(&mut self) -> Result<(), Ended> {
+        for block in 0..LOADS {
+            for arm in order(block) {
+                self.load(arm, block).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(&mut self, arm: Arm, block: u32) -> Result<(), Ended> {
+        let step = Step::Load {
+            slot: arm.name().into(),
+            platform: self.cell.platform,
+            model: self.source.clone(),
+            options: self.options(arm),
+        };
+        let Outcome::Loaded { measures, memory, model } = self.perform(step, self.cell.timeouts.load_s).await? else {
+            return Err(unexpected("load"));
+        };
+        self.emit_all(arm, block, measures)?;
+        self.emit_memory(arm, block, "load", &memory)?;
+        let bytes = [("weight_bytes", model.weight_bytes), ("fetched_bytes", model.fetched_bytes)];
+        self.emit_all(arm, block, bytes.map(|(metric, bytes)| Measure::bytes(metric, bytes)))
+    }
+
+    async fn first_inferences(&mut self) -> Result<(), Ended> {
+        for arm in order(0) {
+            let (time, memory, outputs) = self.infer(arm, true).await?;
+            self.emit(arm, 0, Measure::ms("first_infer_time", time))?;
+            self.emit_memory(arm, 0, "infer", &memory)?;
+            let accuracy = accuracy(&outputs[..], &self.reference.expected);
+            self.emit_all(arm, 0, accuracy.measures())?;
+            let (least, what) = match arm {
+                Arm::Baseline => (BASELINE_COSINE, "f32 output"),
+                Arm::Treatment => (TREATMENT_COSINE, "optimized output"),
+            };
+            if accuracy.cosine.is_nan() || accuracy.cosine < least {
+                let reason = format!(
+                    "wrong numbers: cosine {:.6} between the {what} and the f32 CPU reference, at least {least} expected",
+                    accuracy.cosine
+                );
+                return Err(Ended::Cell(Status::Fail, reason));
+            }
+        }
+        Ok(())
+    }
+
+    async fn blocks(&mut self) -> Result<(), Ended> {
+        let started = Instant::now();
+        let mut pairs = Vec::new();
+        for block in 1.. {
+            let mut pair = Pair { baseline: 0.0, treatment: 0.0 };
+            for arm in order(block) {
+                let (time, ..) = self.infer(arm, false).await?;
+                self.emit(arm, block, Measure::ms("infer_time", time))?;
+                match arm {
+                    Arm::Baseline => pair.baseline = time,
+                    Arm::Treatment => pair.treatment = time,
+                }
+            }
+            pairs.push(pair);
+            if let Some(reason) = should_stop(&pairs, &self.cell.sampling, started.elapsed()) {
+                return self.say("info", format!("sampling stopped after {block} blocks: {reason}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory from outside counts the whole page, so each arm has it for itself.
+    async fn memory_alone(&mut self) -> Result<(), Ended> {
+        for arm in [Arm::Baseline, Arm::Treatment] {
+            self.unload(arm).await?;
+        }
+        for arm in [Arm::Baseline, Arm::Treatment] {
+            let step = Step::Load {
+                slot: arm.name().into(),
+                platform: self.cell.platform,
+                model: self.source.clone(),
+                options: self.options(arm),
+            };
+            self.perform(step, self.cell.timeouts.load_s).await?;
+            self.infer(arm, false).await?;
+            let measures = self.session.memory().await;
+            self.emit_all(arm, 0, measures)?;
+            self.unload(arm).await?;
+        }
+        Ok(())
+    }
+
+    async fn unload(&mut self, arm: Arm) -> Result<(), Ended> {
+        let step = Step::Unload { slot: arm.name().into() };
+        self.perform(step, self.cell.timeouts.load_s).await.map(|_| ())
+    }
+
+    async fn infer(&mut self, arm: Arm, reply: bool) -> Result<(f64, Memory, Tensors), Ended> {
+        let step = Step::Infer {
+            slot: arm.name().into(),
+            inputs: self.reference.inputs.clone(),
+            outputs: vec![self.reference.output.clone()],
+            reply,
+        };
+        let Outcome::Inferred { measures, memory, outputs } = self.perform(step, self.cell.timeouts.cell_s).await? else {
+            return Err(unexpected("infer"));
+        };
+        let time = measures.iter().find(|measure| measure.metric == "infer_time").map(|measure| measure.value);
+        let time = time.filter(|time| time.is_finite() && *time >= 0.0);
+        time.map(|time| (time, memory, outputs)).ok_or_else(|| unexpected("infer"))
+    }
+
+    async fn perform(&mut self, step: Step, limit_s: f64) -> Result<Outcome, Ended> {
+        let outcome = self.link.perform(step, Duration::from_secs_f64(limit_s)).await;
+        for note in self.link.notes() {
+            match note {
+                Note::Log { level, text } => self.say(&level, text)?,
+                Note::Hidden => self.disturbed = true,
+            }
+        }
+        match outcome? {
+            Outcome::Failed { kind, message } => Err(Ended::Cell(status_of(kind), message)),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn options(&self, arm: Arm) -> Options {
+        match arm {
+            Arm::Baseline => Options::default(),
+            Arm::Treatment => self.cell.treatment.clone(),
+        }
+    }
+
+    fn emit_memory(&mut self, arm: Arm, block: u32, phase: &str, memory: &Memory) -> Result<(), Ended> {
+        self.emit(arm, block, Measure::bytes(&format!("memory_peak.{phase}"), memory.total.peak))?;
+        self.emit(arm, block, Measure::bytes(&format!("memory_live.{phase}"), memory.total.live))?;
+        for (category, usage) in &memory.categories {
+            self.emit(arm, block, Measure::bytes(&format!("memory_peak.{phase}.{category}"), usage.peak))?;
+        }
+        Ok(())
+    }
+
+    fn emit_all(&mut self, arm: Arm, block: u32, measures: impl IntoIterator<Item = Measure>) -> Result<(), Ended> {
+        measures.into_iter().try_for_each(|measure| self.emit(arm, block, measure))
+    }
+
+    fn emit(&mut self, arm: Arm, block: u32, measure: Measure) -> Result<(), Ended> {
+        let valid = !std::mem::take(&mut self.disturbed);
+        let event = Event::Sampled { cell: self.cell.id.clone(), attempt: self.number, arm, block, measure, valid };
+        Ok(self.listeners.tell(&event)?)
+    }
+
+    fn say(&mut self, level: &str, text: String) -> Result<(), Ended> {
+        let event = Event::Logged { cell: self.cell.id.clone(), level: level.into(), text };
+        Ok(self.listeners.tell(&event)?)
+    }
+}
+
+/// Baseline first in even blocks, treatment first in odd ones: drift hits both alike.
+fn order(block: u32) -> [Arm; 2] {
+    if block.is_multiple_of(2) { [Arm::Baseline, Arm::Treatment] } else { [Arm::Treatment, Arm::Baseline] }
+}
+
+pub(super) fn status_of(kind: FailureKind) -> Status {
+    match kind {
+        FailureKind::Unsupported => Status::Unsupported,
+        FailureKind::Device => Status::Crash,
+        FailureKind::Model | FailureKind::OutOfMemory | FailureKind::Internal => Status::Fail,
+    }
+}
+
+fn unexpected(step: &str) -> Ended {
+    Ended::Cell(Status::Fail, format!("the page's answer to '{step}' is not one"))
+}

@@ -1,0 +1,89 @@
+//! What goes into a model: sentences as ids, or seeded ids where there is no tokenizer.
+
+use std::path::Path;
+
+use matrix_engine::protocol::{Tensor, Tensors};
+use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
+
+use crate::error::Error;
+use crate::plan::Scenario;
+
+/// Inputs of a text encoder for a scenario.
+///
+/// With `tokenizer.json` in `folder` the scenario's texts are tokenized, padded to the longest;
+/// without it one row of `scenario.tokens` seeded ids below `vocabulary` is made.
+///
+/// # Errors
+/// When the tokenizer can't be read or refuses the text.
+pub fn text_inputs(folder: Option<&Path>, vocabulary: u32, scenario: &Scenario) -> Result<Tensors, Error> {
+    match folder.map(|folder| folder.join("tokenizer.json")).filter(|file| file.exists()) {
+        Some(file) if !scenario.texts.is_empty() => tokenize(&file, scenario),
+        _ => Ok(seeded_ids(vocabulary, scenario.tokens)),
+    }
+}
+
+fn tokenize(file: &Path, scenario: &Scenario) -> Result<Tensors, Error> {
+    let refuse = |error: tokenizers::Error| {
+        Error::usage(format!("the tokenizer {} can't be used: {error}", file.display()))
+            .hint("the file must be a tokenizer.json as Hugging Face saves it")
+    };
+    let mut tokenizer = Tokenizer::from_file(file).map_err(refuse)?;
+    tokenizer.with_padding(Some(PaddingParams { pad_id: pad_id(&tokenizer), ..PaddingParams::default() }));
+    let max_length = usize::try_from(scenario.tokens).unwrap_or(usize::MAX);
+    tokenizer.with_truncation(Some(TruncationParams { max_length, ..TruncationParams::default() })).map_err(refuse)?;
+    let rows = tokenizer.encode_batch(scenario.texts.clone(), true).map_err(refuse)?;
+    let shape = [rows.len(), rows.first().map_or(0, tokenizers::Encoding::len)];
+    let tensor = |part: fn(&tokenizers::Encoding) -> &[u32]| {
+        let values = rows.iter().flat_map(|row| part(row).iter().map(|&id| i32::try_from(id).unwrap_or(i32::MAX)));
+        Tensor::i32(&shape, values.collect())
+    };
+    Ok([
+        ("input_ids".to_owned(), tensor(tokenizers::Encoding::get_ids)),
+        ("attention_mask".to_owned(), tensor(tokenizers::Encoding::get_attention_mask)),
+        ("token_type_ids".to_owned(), tensor(tokenizers::Encoding::get_type_ids)),
+    ]
+    .into())
+}
+
+/// The id that fills rows: the tokenizer's own padding, or its padding token by name.
+fn pad_id(tokenizer: &Tokenizer) -> u32 {
+    let own = tokenizer.get_padding().map(|padding| padding.pad_id);
+    own.or_else(|| ["[PAD]", "<pad>"].iter().find_map(|token| tokenizer.token_to_id(token))).unwrap_or(0)
+}
+
+/// One row of ids from a linear congruential generator, clear of the special ids at the front of most vocabularies.
+fn seeded_ids(vocabulary: u32, tokens: u32) -> Tensors {
+    let special = 4.min(vocabulary / 2);
+    let usable = u64::from((vocabulary - special).max(1));
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let ids = (0..tokens).map(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i32::try_from(u64::from(special) + (state >> 33) % usable).unwrap_or(0)
+    });
+    let ids: Vec<i32> = ids.collect();
+    [("input_ids".to_owned(), Tensor::i32(&[1, ids.len()], ids))].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeded_ids_stay_inside_the_vocabulary_and_never_change() {
+        let inputs = seeded_ids(130, 64);
+        let ids = inputs["input_ids"].as_i32().expect("integers");
+        assert_eq!(inputs["input_ids"].shape, [1, 64]);
+        assert!(ids.iter().all(|id| (4..130).contains(id)));
+        assert_eq!(inputs, seeded_ids(130, 64));
+        assert!(ids.windows(2).any(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn a_tiny_vocabulary_is_no_trap() {
+        for vocabulary in 1..6 {
+            let inputs = seeded_ids(vocabulary, 8);
+            let ids = inputs["input_ids"].as_i32().expect("integers").to_vec();
+            assert!(ids.iter().all(|&id| u32::try_from(id).is_ok_and(|id| id < vocabulary)), "{vocabulary}: {ids:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What a cell's model means on this machine: where its files are, what goes in, what should come out.
+
+use std::path::{Path, PathBuf};
+
+use matrix_engine::protocol::{ModelSource, Platform};
+
+use crate::error::Error;
+use crate::page::Server;
+use crate::plan::{Model, Weights};
+use crate::weights;
+
+/// Where a model's weights are on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Located {
+    /// A Hugging Face folder.
+    Folder(PathBuf),
+    /// Nowhere: made up by the engine.
+    Synthetic(ModelSource),
+}
+
+/// Finds a model's weights.
+///
+/// # Errors
+/// When they are not on this machine.
+pub fn locate(model: &Model) -> Result<Located, Error> {
+    match &model.weights {
+        Weights::Folder { path } => Ok(Located::Folder(path.clone())),
+        Weights::Named { name } => {
+            let folder = weights::find(name).and_then(weights::folder_of);
+            folder.map(Located::Folder).ok_or_else(|| {
+                Error::environment(format!("the weights '{name}' are not on this machine"))
+                    .hint(format!("run: matrix weights add {name}"))
+            })
+        }
+        Weights::Synthetic { size, seed } => {
+            let family = model.family.ok_or_else(|| Error::internal("a synthetic model without a family"))?;
+            Ok(Located::Synthetic(ModelSource::Synthetic { family, size: *size, seed: *seed }))
+        }
+    }
+}
+
+impl Located {
+    /// The folder, if there is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Synthetic(_) => None,
+        }
+    }
+
+    /// The model as a host on `platform` reaches it: browsers by address, native hosts by path.
+    #[must_use]
+    pub fn source(&self, platform: Platform, server: &Server) -> ModelSource {
+        match self {
+            Self::Synthetic(source) => source.clone(),
+            Self::Folder(folder) => match platform {
+                Platform::Webgpu | Platform::Wasm => ModelSource::Folder { at: server.serve_folder(folder) },
+                Platform::NativeGpu | Platform::NativeCpu => self.native_source(),
+            },
+        }
+    }
+
+    /// The model as this process reaches it.
+    #[must_use]
+    pub fn native_source(&self) -> ModelSource {
+        match self {
+            Self::Synthetic(source) => source.clone(),
+            Self::Folder(folder) => ModelSource::Folder { at: folder.to_string_lossy().into_owned() },
+        }
+    }
+}

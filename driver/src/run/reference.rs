@@ -1,0 +1,92 @@
+//! What should come out: the engine in f32 on the CPU of this process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use matrix_engine::host::Host;
+use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensors};
+
+use super::input::text_inputs;
+use super::model::{Located, locate};
+use crate::error::Error;
+use crate::plan::{Model, Scenario};
+
+/// A model with a scenario: what goes in, and what comes out in f32 on the CPU.
+#[derive(Debug)]
+pub struct Reference {
+    /// Where the weights are.
+    pub located: Located,
+    /// What goes in.
+    pub inputs: Tensors,
+    /// The output that is timed and compared.
+    pub output: String,
+    /// What the f32 CPU path makes of the inputs.
+    pub expected: Tensors,
+    /// What the CPU path loaded.
+    pub model: ModelInfo,
+}
+
+/// References by model and scenario, each computed once.
+#[derive(Default)]
+pub struct References {
+    known: HashMap<(Model, Scenario), Result<Arc<Reference>, Arc<Error>>>,
+}
+
+impl References {
+    /// The reference of a model with a scenario.
+    ///
+    /// # Errors
+    /// When the weights are missing or wrong, or the input can't be made.
+    pub async fn get(&mut self, model: &Model, scenario: &Scenario) -> Result<Arc<Reference>, Arc<Error>> {
+        let key = (model.clone(), scenario.clone());
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let (model, scenario) = key.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let computed = tokio::task::spawn_blocking(move || runtime.block_on(compute(&model, &scenario))).await;
+        let computed = computed.unwrap_or_else(|panic| Err(Error::internal(format!("the CPU reference failed: {panic}"))));
+        let computed = computed.map(Arc::new).map_err(Arc::new);
+        self.known.insert(key, computed.clone());
+        computed
+    }
+}
+
+async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error> {
+    const SLOT: &str = "reference";
+    let located = locate(model)?;
+    let mut host = Host::new();
+    let load = Step::Load {
+        slot: SLOT.into(),
+        platform: Platform::NativeCpu,
+        model: located.native_source(),
+        options: Options::default(),
+    };
+    let info = match host.perform(load).await {
+        Outcome::Loaded { model, .. } => model,
+        other => return Err(refused(model, &other)),
+    };
+    let inputs = text_inputs(located.folder(), info.vocabulary, scenario)?;
+    let tokenized = inputs.contains_key("attention_mask");
+    let output = main_output(&info, tokenized).to_owned();
+    let infer = Step::Infer { slot: SLOT.into(), inputs: inputs.clone(), outputs: vec![output.clone()], reply: true };
+    match host.perform(infer).await {
+        Outcome::Inferred { outputs, .. } => Ok(Reference { located, inputs, output, expected: outputs, model: info }),
+        other => Err(refused(model, &other)),
+    }
+}
+
+/// What a user of the model wants of it: logits of a language model, the embedding of sentences,
+/// or the hidden state.
+fn main_output(info: &ModelInfo, sentences: bool) -> &str {
+    let wanted: &[&str] = if sentences { &["logits", "sentence_embedding"] } else { &["logits"] };
+    let has = |name: &str| info.outputs.iter().any(|output| output == name);
+    wanted.iter().copied().find(|name| has(name)).unwrap_or("last_hidden_state")
+}
+
+fn refused(model: &Model, outcome: &Outcome) -> Error {
+    match outcome {
+        Outcome::Failed { message, .. } => Error::usage(format!("{}: {message}", model.name)),
+        other => Error::internal(format!("{}: the CPU path answered {other:?}", model.name)),
+    }
+}

@@ -1,0 +1,212 @@
+//! The processes of a session. Every one carries a mark in its environment, so that browsers which
+//! leave their driver's process group are found and ended too.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use tempfile::TempDir;
+
+use super::SessionError;
+
+/// The environment variable that marks a session's processes.
+const MARK: &str = "MATRIX_SESSION";
+
+/// Everything one session started, and its folder of temporary files.
+pub(super) struct Processes {
+    folder: TempDir,
+    started: Vec<Started>,
+}
+
+struct Started {
+    name: &'static str,
+    child: Box<dyn ChildWrapper>,
+}
+
+impl Processes {
+    pub(super) fn new() -> Result<Self, SessionError> {
+        let folder = tempfile::Builder::new().prefix("matrix-session-").tempdir();
+        let folder = folder.map_err(|error| broken(format!("no temporary folder: {error}")))?;
+        Ok(Self { folder, started: Vec::new() })
+    }
+
+    /// Where the session may keep files.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a program in a process group of its own. What it prints goes to its log.
+    pub(super) fn start(
+        &mut self,
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, String)],
+    ) -> Result<(), SessionError> {
+        let log = File::create(self.log_path(name)).and_then(|log| Ok((log.try_clone()?, log)));
+        let (out, err) = log.map_err(|error| broken(format!("no log for {name}: {error}")))?;
+        let mut command = CommandWrap::with_new(program, |command| {
+            command.args(arguments).stdin(Stdio::null()).stdout(out).stderr(err);
+            command.env(MARK, self.mark()).env("TMPDIR", self.folder()).envs(environment.iter().map(|(k, v)| (k, v)));
+        });
+        #[cfg(unix)]
+        command.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::tokio::JobObject);
+        let child = command.spawn().map_err(|error| broken(format!("cannot start {}: {error}", program.display())))?;
+        self.started.push(Started { name, child });
+        Ok(())
+    }
+
+    /// The name of a started program that has ended, if one has.
+    pub(super) fn ended(&mut self) -> Option<&'static str> {
+        self.started.iter_mut().find_map(|started| (!matches!(started.child.try_wait(), Ok(None))).then_some(started.name))
+    }
+
+    /// What a program has printed so far.
+    pub(super) fn log(&self, name: &str) -> String {
+        std::fs::read(self.log_path(name)).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+
+    /// Process ids by process type, as the command lines tell, and the browser's own command line.
+    pub(super) fn running(&self, browser: &Path) -> (BTreeMap<String, Vec<u32>>, Vec<String>) {
+        let mut ids = BTreeMap::<String, Vec<u32>>::new();
+        let mut command_line = Vec::new();
+        for (pid, words) in self.marked(&snapshot()) {
+            let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            let kind = process_type(&words);
+            if kind == "browser" && command_line.is_empty() && is_program(&words, browser) {
+                command_line.clone_from(&words);
+            }
+            ids.entry(kind).or_default().push(pid.as_u32());
+        }
+        (ids, command_line)
+    }
+
+    /// Bytes of memory that belong to the session, shared pages by their share. Linux only.
+    pub(super) fn proportional_bytes(&self) -> Option<u64> {
+        let bytes: Vec<u64> = self.marked(&snapshot()).iter().filter_map(|(pid, _)| pss(*pid)).collect();
+        (!bytes.is_empty()).then(|| bytes.iter().sum())
+    }
+
+    /// Ends everything, at once.
+    pub(super) fn kill(&mut self) {
+        for started in &mut self.started {
+            // Already gone is what we want.
+            let _ = started.child.start_kill();
+        }
+        // A process may start another while it is being ended.
+        for _ in 0..3 {
+            let system = snapshot();
+            let left = self.marked(&system);
+            if left.is_empty() {
+                break;
+            }
+            for process in left.iter().filter_map(|(pid, _)| system.process(*pid)) {
+                process.kill();
+            }
+        }
+        for started in &mut self.started {
+            // Reap, so that no zombie is left while this program runs.
+            let _ = started.child.try_wait();
+        }
+    }
+
+    fn mark(&self) -> String {
+        self.folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn log_path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+
+    /// Every process that carries this session's mark, with its command line.
+    fn marked(&self, system: &System) -> Vec<(Pid, Vec<OsString>)> {
+        let mark = OsString::from(format!("{MARK}={}", self.mark()));
+        let ours = system.processes().iter();
+        let ours = ours.filter(|(_, process)| process.thread_kind().is_none() && process.environ().contains(&mark));
+        ours.map(|(pid, process)| (*pid, process.cmd().to_vec())).collect()
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn snapshot() -> System {
+    let mut system = System::new();
+    let what = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_environ(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+    system
+}
+
+/// `gpu-process`, `renderer`, …: Chromium says `--type=`, Firefox names the type last, the rest is known by name.
+fn process_type(words: &[String]) -> String {
+    if let Some(kind) = words.iter().find_map(|word| word.strip_prefix("--type=")) {
+        return kind.to_owned();
+    }
+    if words.iter().any(|word| word == "-contentproc") {
+        return words.last().cloned().unwrap_or_default();
+    }
+    let program = words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let is_helper = ["driver", "Xvfb", "dbus", "crashpad"].iter().any(|name| program.contains(name));
+    if is_helper || program.starts_with("WebKit") { program.into_owned() } else { "browser".into() }
+}
+
+/// Launchers are scripts: the program they start has another path, but the browser's name in it.
+fn is_program(words: &[String], browser: &Path) -> bool {
+    let name = browser.file_stem().unwrap_or_default().to_string_lossy();
+    words.first().is_some_and(|word| word.contains(&*name) && !word.ends_with("/sh"))
+}
+
+/// Proportional set size: shared pages count by their share.
+fn pss(pid: Pid) -> Option<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+pub(super) fn broken(message: impl Into<String>) -> SessionError {
+    SessionError::Broken(message.into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_left_its_group_is_ended_too() {
+        let mut processes = Processes::new().expect("a folder");
+        let script = ["-c".to_owned(), "setsid sleep 300 & echo started; sleep 300".to_owned()];
+        processes.start("sh", Path::new("/bin/sh"), &script, &[]).expect("starts");
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if processes.marked(&snapshot()).len() >= 3 {
+                break;
+            }
+        }
+        assert!(processes.marked(&snapshot()).len() >= 3, "the shell and two sleeps");
+        assert_eq!(processes.log("sh"), "started\n");
+        processes.kill();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(processes.marked(&snapshot()), []);
+    }
+
+    #[test]
+    fn processes_are_told_by_their_command_lines() {
+        let kind = |words: &[&str]| process_type(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        assert_eq!(kind(&["/usr/lib/chromium/chromium", "--type=gpu-process", "--x"]), "gpu-process");
+        assert_eq!(kind(&["/usr/lib/chromium/chromium", "--headless=new"]), "browser");
+        assert_eq!(kind(&["/usr/lib/firefox-esr/firefox-esr", "-contentproc", "1", "tab"]), "tab");
+        assert_eq!(kind(&["/usr/lib/webkit/WebKitWebProcess", "6"]), "WebKitWebProcess");
+        assert_eq!(kind(&["geckodriver", "--port", "1"]), "geckodriver");
+    }
+}

@@ -1,0 +1,7 @@
+//! Published weights that a matrix can name, and how they get onto a machine.
+
+mod fetch;
+mod named;
+
+pub use fetch::{cache_folder, fetch, folder_of};
+pub use named::{NAMED, Named, find};
