@@ -2,6 +2,10 @@
 //!
 //! Data flows in the order of the modules below.
 
+pub mod error;
+
 pub mod browser;
 pub mod plan;
 pub mod run;
+pub mod spec;
+pub mod weights;

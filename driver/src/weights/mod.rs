@@ -1,0 +1,5 @@
+//! Real weights: which sets exist by name.
+
+mod named;
+
+pub use named::{NAMED, Named, find};
