@@ -2,6 +2,19 @@
 //!
 //! Data flows in the order of the modules below.
 
+pub mod error;
+
 pub mod browser;
+pub mod weights;
+
+pub mod spec;
+
 pub mod plan;
+
+pub mod session;
+
+pub mod page;
+
 pub mod run;
+
+pub mod terminal;

@@ -7,6 +7,7 @@ use matrix_engine::protocol::{Options, Platform};
 use serde::{Deserialize, Serialize};
 
 use crate::browser::BrowserId;
+use crate::spec::Goal;
 
 /// Stable name of a cell: equal matrices give equal ids, on every machine.
 pub type CellId = String;
@@ -34,6 +35,9 @@ pub struct Cell {
     pub timeouts: Timeouts,
     /// What the user said would happen.
     pub expect: Option<Expectation>,
+    /// What the user expects the optimizations to gain and to cost.
+    #[serde(default)]
+    pub goals: Vec<Goal>,
 }
 
 impl Cell {

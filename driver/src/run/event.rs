@@ -119,7 +119,7 @@ pub enum Arm {
 impl Arm {
     /// The word in the store.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
             Self::Treatment => "treatment",
@@ -164,7 +164,7 @@ impl Status {
 
     /// The word in the store and in tables.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
@@ -205,7 +205,7 @@ pub enum RunStatus {
 impl RunStatus {
     /// The word in the store.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Finished => "finished",

@@ -1,0 +1,203 @@
+//! From a specification to cells.
+
+use std::collections::{BTreeMap, HashSet};
+
+use matrix_engine::protocol::{Options, Platform};
+
+use super::cell::{Cell, Expectation, Model};
+use super::{Filter, Shard, id};
+use crate::browser::BrowserId;
+use crate::error::{Error, Result};
+use crate::spec::{Goal, OPTIMIZATIONS, Selector, Spec};
+
+/// Most cells of a plan. More would run for days; it is a slip of the pen.
+pub const MAX_CELLS: usize = 10_000;
+
+/// What will be run, in order: cells of one browser, and in it of one platform and one model, stand together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Name of the matrix.
+    pub name: String,
+    /// Hash of the whole matrix, before `--only` and `--shard`: equal for all shards of one matrix.
+    pub matrix_hash: String,
+    /// The cells.
+    pub cells: Vec<Cell>,
+}
+
+/// How many cells were dropped, by what dropped them.
+#[derive(Debug, Default)]
+struct Dropped(BTreeMap<String, usize>);
+
+impl Dropped {
+    fn count(&mut self, by: impl Into<String>) {
+        *self.0.entry(by.into()).or_default() += 1;
+    }
+}
+
+impl Plan {
+    /// Plans a matrix, or the part of it that a filter and a shard leave.
+    ///
+    /// # Errors
+    /// When nothing is left to run, or far too much.
+    pub fn new(spec: &Spec, only: Option<&Filter>, shard: Option<Shard>) -> Result<Self> {
+        let mut dropped = Dropped::default();
+        let cells = all_cells(spec, &mut dropped)?;
+        let matrix_hash = id::of_matrix(&cells);
+        let cells: Vec<Cell> = cells
+            .into_iter()
+            .enumerate()
+            .filter(|(position, cell)| {
+                let is_wanted = only.is_none_or(|filter| filter.matches(cell));
+                let is_here = shard.is_none_or(|shard| shard.holds(*position));
+                match (is_wanted, is_here) {
+                    (false, _) => {
+                        dropped.count(format!("--only \"{}\"", only.map(ToString::to_string).unwrap_or_default()))
+                    }
+                    (true, false) => {
+                        dropped.count(format!("--shard {}", shard.map(|s| s.to_string()).unwrap_or_default()))
+                    }
+                    (true, true) => return true,
+                }
+                false
+            })
+            .map(|(_, cell)| cell)
+            .collect();
+        if cells.is_empty() {
+            let error = Error::nothing_to_run(format!("nothing to run: no cell of `{}` is left", spec.name));
+            return Err(dropped
+                .0
+                .iter()
+                .fold(error, |error, (by, count)| error.note(format!("{count} dropped by {by}"))));
+        }
+        Ok(Self { name: spec.name.clone(), matrix_hash, cells })
+    }
+}
+
+/// Every cell of a matrix, each once, in order.
+fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
+    let named: Vec<&str> = spec.optimizations.iter().map(|chosen| chosen.optimization.word).collect();
+    let sets: Vec<Vec<Vec<&'static str>>> = spec
+        .models
+        .iter()
+        .map(|model| spec.combinations.sets(&named, model.family).into_iter().map(canonical).collect())
+        .collect();
+    check_size(spec, sets.iter().map(Vec::len).sum())?;
+    let mut cells = Vec::new();
+    for &browser in &spec.browsers {
+        for &platform in &spec.platforms {
+            for (model, sets) in spec.models.iter().zip(&sets) {
+                for set in sets {
+                    let excluded =
+                        spec.exclude.iter().position(|selector| selector.matches(browser, platform, model, set));
+                    if !is_possible(browser, platform) {
+                        dropped.count(format!("`{}` does not exist in {}", platform.name(), browser.title()));
+                    } else if let Some(entry) = excluded {
+                        dropped.count(format!("exclude[{entry}]"));
+                    } else {
+                        cells.push(cell(spec, browser, platform, model, set)?);
+                    }
+                }
+            }
+        }
+    }
+    for selector in &spec.include {
+        cells.extend(included(spec, selector, &named, dropped)?);
+    }
+    let mut seen = HashSet::new();
+    cells.retain(|cell| seen.insert(cell.id.clone()));
+    let browser = |cell: &Cell| spec.browsers.iter().position(|b| *b == cell.browser).unwrap_or(usize::MAX);
+    let platform = |cell: &Cell| spec.platforms.iter().position(|p| *p == cell.platform).unwrap_or(usize::MAX);
+    let model = |cell: &Cell| spec.models.iter().position(|m| *m == cell.model).unwrap_or(usize::MAX);
+    cells.sort_by_key(|cell| (browser(cell), cell.browser, platform(cell), cell.platform, model(cell)));
+    Ok(cells)
+}
+
+/// The cells an `include` entry adds: for a key it leaves out, every value of the matrix.
+fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &mut Dropped) -> Result<Vec<Cell>> {
+    let browsers = if selector.browsers.is_empty() { &spec.browsers } else { &selector.browsers };
+    let platforms = if selector.platforms.is_empty() { &spec.platforms } else { &selector.platforms };
+    let mut cells = Vec::new();
+    for &browser in browsers {
+        for &platform in platforms {
+            if !is_possible(browser, platform) {
+                dropped.count(format!("`{}` does not exist in {}", platform.name(), browser.title()));
+                continue;
+            }
+            for model in spec.models.iter().filter(|model| selector.wants_model(model)) {
+                let sets = if selector.optimizations.is_empty() {
+                    spec.combinations.sets(named, model.family)
+                } else {
+                    vec![selector.optimizations.clone()]
+                };
+                for set in sets {
+                    cells.push(cell(spec, browser, platform, model, &canonical(set))?);
+                    if cells.len() > MAX_CELLS {
+                        return Err(too_many(cells.len()));
+                    }
+                }
+            }
+        }
+    }
+    Ok(cells)
+}
+
+fn check_size(spec: &Spec, sets: usize) -> Result<()> {
+    let size = spec.browsers.len().saturating_mul(spec.platforms.len()).saturating_mul(sets);
+    if size > MAX_CELLS { Err(too_many(size)) } else { Ok(()) }
+}
+
+fn too_many(size: usize) -> Error {
+    Error::usage(format!("the matrix has {size} cells"))
+        .note(format!("allowed: up to {MAX_CELLS}"))
+        .hint("split it, or list fewer combinations")
+}
+
+/// A browser has the platforms of the web, the native host has its own.
+fn is_possible(browser: BrowserId, platform: Platform) -> bool {
+    let is_native = matches!(platform, Platform::NativeGpu | Platform::NativeCpu);
+    (browser == BrowserId::Native) == is_native
+}
+
+/// The set in the order of table columns, each word once.
+fn canonical(set: Vec<&'static str>) -> Vec<&'static str> {
+    let position = |word: &str| OPTIMIZATIONS.iter().position(|row| row.word == word);
+    let mut set = set;
+    set.sort_by_key(|word| position(word));
+    set.dedup();
+    set
+}
+
+fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set: &[&'static str]) -> Result<Cell> {
+    let (treatment, goals) = treatment(spec, set);
+    let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
+    let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
+    Ok(Cell {
+        id: id::of_cell(browser, platform, model, &optimizations, &treatment, &spec.scenario)?,
+        browser,
+        platform,
+        model: model.clone(),
+        optimizations,
+        treatment,
+        scenario: spec.scenario.clone(),
+        sampling: spec.sampling.clone(),
+        timeouts: spec.timeouts.clone(),
+        expect: expected
+            .map(|expected| Expectation { status: expected.status.name().into(), why: expected.why.clone() }),
+        goals,
+    })
+}
+
+/// The options of a set, and what is expected of it.
+fn treatment(spec: &Spec, set: &[&str]) -> (Options, Vec<Goal>) {
+    let mut options = Options::default();
+    let mut goals = Vec::new();
+    for chosen in set.iter().filter_map(|word| spec.chosen(word)) {
+        (chosen.optimization.switch_on)(&mut options);
+        for setting in chosen.optimization.settings {
+            let written = chosen.settings.iter().find(|(key, _)| *key == setting.key).map(|(_, value)| value.clone());
+            (setting.apply)(&mut options, &written.unwrap_or_else(setting.default));
+        }
+        goals.extend(chosen.goals);
+    }
+    (options, goals)
+}

@@ -1,0 +1,137 @@
+//! Which optimizations are measured together.
+
+use matrix_engine::catalog::Family;
+
+use super::node::{Fault, Node};
+use super::optimization;
+use super::tree::Tree;
+use super::word::{Word, word};
+
+/// A rule that makes sets of optimizations from those a matrix names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Each on its own.
+    Each,
+    /// Each on its own, and every two together.
+    Pairs,
+    /// Every set that is not empty.
+    All,
+    /// Those that suit the model's family, each on its own and all together.
+    Recommended,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 4] = [Self::Each, Self::Pairs, Self::All, Self::Recommended];
+
+    /// The word in matrix files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Each => "each",
+            Self::Pairs => "pairs",
+            Self::All => "all",
+            Self::Recommended => "recommended",
+        }
+    }
+}
+
+word! { Rule => "combination rule", }
+
+/// What suits which families.
+const RECOMMENDED: &[(&[Family], &[&str])] = &[(&[Family::Bert, Family::Roberta], &["int4"])];
+
+/// Most optimizations of which every set is formed.
+pub const MAX_ALL: usize = 10;
+
+/// The sets of a matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Combinations {
+    /// Made by a rule.
+    By(Rule),
+    /// Written one by one.
+    Listed(Vec<Vec<&'static str>>),
+}
+
+impl Combinations {
+    /// Reads a rule or a list of lists.
+    ///
+    /// # Errors
+    /// When it is neither, or names an optimization that does not exist.
+    pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
+        match node.tree {
+            Tree::List(_) => {
+                let sets = node.list("a list of combinations")?;
+                sets.iter().map(read_set).collect::<Result<_, _>>().map(Self::Listed)
+            }
+            Tree::Text(_) => node.word().map(Self::By),
+            _ => Err(node.expected("a rule (each, pairs, all, recommended) or a list such as `[[int4]]`")),
+        }
+    }
+
+    /// The sets for a model, from the optimizations named, in a stable order.
+    #[must_use]
+    pub fn sets(&self, named: &[&'static str], family: Option<Family>) -> Vec<Vec<&'static str>> {
+        let each = |words: &[&'static str]| words.iter().map(|word| vec![*word]).collect::<Vec<_>>();
+        match self {
+            Self::Listed(sets) => sets.clone(),
+            Self::By(Rule::Each) => each(named),
+            Self::By(Rule::Pairs) => {
+                let pairs = named.iter().enumerate().flat_map(|(i, a)| named[i + 1..].iter().map(|b| vec![*a, *b]));
+                each(named).into_iter().chain(pairs).collect()
+            }
+            Self::By(Rule::All) => {
+                let words = &named[..named.len().min(MAX_ALL)];
+                let mut sets: Vec<Vec<&str>> = (1_u32..1 << words.len())
+                    .map(|bits| {
+                        words.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, word)| *word).collect()
+                    })
+                    .collect();
+                sets.sort_by_key(Vec::len);
+                sets
+            }
+            Self::By(Rule::Recommended) => {
+                let suits = |word: &str| {
+                    let row = RECOMMENDED
+                        .iter()
+                        .find(|(families, _)| family.is_some_and(|family| families.contains(&family)));
+                    row.is_none_or(|(_, words)| words.contains(&word))
+                };
+                let words: Vec<&str> = named.iter().copied().filter(|word| suits(word)).collect();
+                let mut sets = each(&words);
+                if words.len() > 1 {
+                    sets.push(words);
+                }
+                sets
+            }
+        }
+    }
+}
+
+fn read_set(node: &Node<'_>) -> Result<Vec<&'static str>, Fault> {
+    node.list("a list of optimizations, such as `[int4]`")?
+        .iter()
+        .map(|word| Ok(optimization::read_word(word)?.word))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_make_the_sets_they_say() {
+        let named = ["a", "b", "c"];
+        let sets = |rule| Combinations::By(rule).sets(&named, None);
+        assert_eq!(sets(Rule::Each), [["a"], ["b"], ["c"]]);
+        assert_eq!(sets(Rule::Pairs)[3..], [["a", "b"], ["a", "c"], ["b", "c"]]);
+        assert_eq!(sets(Rule::All).len(), 7);
+        assert_eq!(sets(Rule::Recommended).last(), Some(&vec!["a", "b", "c"]));
+    }
+
+    #[test]
+    fn a_family_gets_what_suits_it() {
+        let sets = Combinations::By(Rule::Recommended).sets(&["int4", "other"], Some(Family::Bert));
+        assert_eq!(sets, [["int4"]]);
+    }
+}

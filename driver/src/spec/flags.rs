@@ -1,0 +1,121 @@
+//! What was said on the command line, in the words of a matrix file.
+
+use std::path::Path;
+
+use super::combination::{Combinations, Rule};
+use super::node::{Fault, Node};
+use super::optimization::{self, Chosen};
+use super::pace::{MAX_BLOCKS, Sampling};
+use super::tree::Tree;
+use super::word::{self, UnknownWord, Word};
+use super::written::Written;
+use super::{model, scenario::Scenario};
+use crate::error::{Error, Result};
+
+/// Flags; each empty or `None` when it was not given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Flags {
+    /// Name of the matrix.
+    pub name: Option<String>,
+    /// `--browser`, each value a browser.
+    pub browsers: Vec<String>,
+    /// `--platform`, each value a platform.
+    pub platforms: Vec<String>,
+    /// `--model`, each value a word of a matrix file or a folder.
+    pub models: Vec<String>,
+    /// The optimizations switched on, by their words.
+    pub optimizations: Vec<String>,
+    /// Settings as `(optimization, key, value)`.
+    pub settings: Vec<(String, String, String)>,
+    /// `--combinations`.
+    pub combinations: Option<String>,
+    /// Sentences to compute.
+    pub texts: Vec<String>,
+    /// Blocks always taken.
+    pub min_samples: Option<u32>,
+    /// Blocks never exceeded.
+    pub max_samples: Option<u32>,
+    /// Seconds of sampling per cell.
+    pub budget_s: Option<f64>,
+}
+
+impl Flags {
+    /// The layer these flags are.
+    ///
+    /// # Errors
+    /// When a word does not exist.
+    pub fn read(&self) -> Result<Written> {
+        let optimizations = self.optimizations.iter().map(|text| chosen(text)).collect::<Result<Vec<_>>>()?;
+        let models = self.models.iter().map(|text| {
+            let is_path = text.contains(['/', '\\']) || Path::new(text).is_dir();
+            if is_path {
+                Ok(model::in_folder(Path::new(text), None))
+            } else {
+                model::by_word(text).map_err(|word| refuse_word(&word))
+            }
+        });
+        let combinations = self.combinations.as_deref().map(word::parse::<Rule>).transpose();
+        Ok(Written {
+            name: self.name.clone(),
+            browsers: words(&self.browsers)?,
+            platforms: words(&self.platforms)?,
+            models: some(models.collect::<Result<_>>()?),
+            optimizations: some(optimizations),
+            settings: self.settings.iter().map(|(word, key, text)| setting(word, key, text)).collect::<Result<_>>()?,
+            combinations: combinations.map_err(|unknown| refuse_word(&unknown))?.map(Combinations::By),
+            scenario: Scenario { texts: some(self.texts.clone()), tokens: None },
+            sampling: self.sampling()?,
+            ..Written::default()
+        })
+    }
+
+    fn sampling(&self) -> Result<Sampling> {
+        for (flag, blocks) in [("--min-samples", self.min_samples), ("--max-samples", self.max_samples)] {
+            if blocks.is_some_and(|blocks| blocks == 0 || blocks > MAX_BLOCKS) {
+                return Err(Error::usage(format!("`{flag}` must be from 1 to {MAX_BLOCKS}")));
+            }
+        }
+        if self.budget_s.is_some_and(|seconds| !seconds.is_finite() || seconds <= 0.0) {
+            return Err(Error::usage("`--budget` must be a number of seconds above 0"));
+        }
+        Ok(Sampling { min: self.min_samples, max: self.max_samples, target_half_width: None, budget_s: self.budget_s })
+    }
+}
+
+fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
+    if values.is_empty() { None } else { Some(values) }
+}
+
+fn words<T: Word>(texts: &[String]) -> Result<Option<Vec<T>>> {
+    let words = texts.iter().map(|text| word::parse::<T>(text).map_err(|unknown| refuse_word(&unknown)));
+    Ok(some(words.collect::<Result<_>>()?))
+}
+
+fn chosen(text: &str) -> Result<Chosen> {
+    let tree = Tree::Text(text.into());
+    let optimization = optimization::read_word(&Node::root(&tree)).map_err(refuse)?;
+    Ok(Chosen { optimization, settings: Vec::new(), goals: Vec::new() })
+}
+
+fn setting(word: &str, key: &str, text: &str) -> Result<(&'static str, &'static str, optimization::Value)> {
+    let optimization = optimization::find(word).map_err(|unknown| refuse_word(&unknown))?;
+    let keys = optimization.settings.iter().map(|setting| setting.key);
+    let unknown = || refuse_word(&UnknownWord::new(&format!("setting of `{word}`"), key, keys));
+    let setting = optimization.setting(key).ok_or_else(unknown)?;
+    Ok((optimization.word, setting.key, setting.kind.read_text(key, text).map_err(refuse)?))
+}
+
+/// A word on the command line that does not exist.
+pub(super) fn refuse_word(unknown: &UnknownWord) -> Error {
+    Error::usage(format!("unknown {} `{}`", unknown.kind, unknown.found))
+        .note(unknown.allowed())
+        .maybe_hint(unknown.suggestion())
+}
+
+fn refuse(fault: Fault) -> Error {
+    let error = Error::usage(fault.message).maybe_hint(fault.hint);
+    match fault.note {
+        Some(note) => error.note(note),
+        None => error,
+    }
+}

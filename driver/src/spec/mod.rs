@@ -1,0 +1,36 @@
+//! What the user wrote: a matrix file, flags and environment variables, read and checked, every value with its origin.
+//!
+//! Nothing here touches anything but the file it is told to read.
+
+mod combination;
+mod environment;
+mod expected;
+mod file;
+mod flags;
+mod glob;
+mod goal;
+mod model;
+mod node;
+mod optimization;
+mod origin;
+mod pace;
+mod quantity;
+mod resolve;
+mod scenario;
+mod selector;
+mod tree;
+mod word;
+mod written;
+
+pub use combination::{Combinations, Rule};
+pub use expected::{Expected, Outcome};
+pub use flags::Flags;
+pub use glob::matches as glob;
+pub use goal::{GOALS, Goal, Limit};
+pub use model::DEFAULT_SIZE;
+pub use optimization::{Chosen, Kind, OPTIMIZATIONS, Optimization, Setting, Value, find as optimization};
+pub use origin::{Origin, Sourced};
+pub use quantity::{Bytes, Percent};
+pub use resolve::Spec;
+pub use selector::{Selector, is_model};
+pub use word::{UnknownWord, Word, nearest, parse as word};

@@ -1,0 +1,254 @@
+//! The optimizations a matrix may name, one table row each, and what can be set about them.
+
+use matrix_engine::protocol::{Int4, Options};
+
+use super::goal::Goal;
+use super::node::{Fault, Node};
+use super::tree::Tree;
+use super::word::UnknownWord;
+
+/// An optimization: what it is called and how it is switched on.
+#[derive(Debug)]
+pub struct Optimization {
+    /// The word in matrix files and tables.
+    pub word: &'static str,
+    /// The name people know it by.
+    pub title: &'static str,
+    /// Other spellings people try; only ever suggested.
+    pub also: &'static [&'static str],
+    /// The environment variable that switches it on.
+    pub variable: Option<&'static str>,
+    /// What can be set.
+    pub settings: &'static [Setting],
+    /// Switches it on with default settings.
+    pub switch_on: fn(&mut Options),
+}
+
+/// One option of an optimization.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in matrix files.
+    pub key: &'static str,
+    /// What may be written.
+    pub kind: Kind,
+    /// The environment variable that sets it.
+    pub variable: Option<&'static str>,
+    /// What it is when nothing is written.
+    pub default: fn() -> Value,
+    /// Sets it on an optimization that is switched on.
+    pub apply: fn(&mut Options, &Value),
+}
+
+/// Which values a [`Setting`] takes.
+#[derive(Debug)]
+pub enum Kind {
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A power of two between two bounds, both included.
+    PowerOfTwo(u32, u32),
+    /// Globs over names.
+    Names,
+}
+
+/// A value of a [`Setting`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A word.
+    Word(&'static str),
+    /// A number.
+    Count(u32),
+    /// Names.
+    Names(Vec<String>),
+}
+
+/// Every optimization, in the order of table columns.
+pub const OPTIMIZATIONS: &[Optimization] = &[Optimization {
+    word: "int4",
+    title: "4-bit quantization",
+    also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
+    variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
+    settings: &[
+        Setting {
+            key: "scheme",
+            kind: Kind::Word(&["symmetric"]),
+            variable: Some("WEBGPU_QUANTIZATION_SCHEME"),
+            default: || Value::Word("symmetric"),
+            apply: |_, _| {},
+        },
+        Setting {
+            key: "group_size",
+            kind: Kind::PowerOfTwo(32, 512),
+            variable: Some("WEBGPU_QUANTIZATION_GROUP_SIZE"),
+            default: || Value::Count(Int4::default().group_size),
+            apply: |options, value| {
+                if let (Some(int4), Value::Count(size)) = (&mut options.int4, value) {
+                    int4.group_size = *size;
+                }
+            },
+        },
+        Setting {
+            key: "skip_names",
+            kind: Kind::Names,
+            variable: None,
+            default: || Value::Names(Int4::default().skip_names),
+            apply: |options, value| {
+                if let (Some(int4), Value::Names(names)) = (&mut options.int4, value) {
+                    int4.skip_names.clone_from(names);
+                }
+            },
+        },
+    ],
+    switch_on: |options| options.int4 = Some(Int4::default()),
+}];
+
+/// An optimization as written somewhere: which one, what was set, what is hoped for.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Which.
+    pub optimization: &'static Optimization,
+    /// The settings written, by key.
+    pub settings: Vec<(&'static str, Value)>,
+    /// What the user expects of it.
+    pub goals: Vec<Goal>,
+}
+
+/// The optimization called `word`.
+///
+/// # Errors
+/// When none is.
+pub fn find(word: &str) -> Result<&'static Optimization, UnknownWord> {
+    let found = OPTIMIZATIONS.iter().find(|optimization| optimization.word == word);
+    found.ok_or_else(|| {
+        UnknownWord::new("optimization", word, OPTIMIZATIONS.iter().map(|optimization| optimization.word))
+    })
+}
+
+impl Optimization {
+    /// The setting called `key`.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&'static Setting> {
+        self.settings.iter().find(|setting| setting.key == key)
+    }
+}
+
+/// Reads the name of an optimization.
+///
+/// # Errors
+/// When it is none.
+pub fn read_word(node: &Node<'_>) -> Result<&'static Optimization, Fault> {
+    find(node.text("an optimization")?).map_err(|unknown| {
+        let meant = OPTIMIZATIONS.iter().find(|row| row.also.contains(&unknown.found.to_lowercase().as_str()));
+        let fault = node.unknown(&unknown);
+        match meant {
+            Some(row) => fault.hint(format!("{} is called `{}`", row.title, row.word)),
+            None => fault,
+        }
+    })
+}
+
+/// Reads the map `word: {setting: value, expect: {…}}`.
+///
+/// # Errors
+/// When a word, a key or a value does not exist.
+pub fn read_map(node: &Node<'_>) -> Result<Vec<Chosen>, Fault> {
+    let entries =
+        node.entries("optimizations (a map such as `int4: {group_size: 128}`)").map_err(|fault| match node.tree {
+            Tree::List(words) => {
+                let word =
+                    words.iter().find_map(|word| if let Tree::Text(word) = word { Some(word.as_str()) } else { None });
+                fault.hint(format!("write `{}: {{}}` on a line of its own", word.unwrap_or("int4")))
+            }
+            _ => fault,
+        })?;
+    if entries.is_empty() {
+        return Err(node.fault("expected at least one optimization, found an empty map"));
+    }
+    entries.into_iter().map(|(word, name, value)| read_entry(word, &name, &value)).collect()
+}
+
+fn read_entry(word: &str, name: &Node<'_>, value: &Node<'_>) -> Result<Chosen, Fault> {
+    let written = Tree::Text(word.into());
+    let optimization = read_word(&Node { tree: &written, path: name.path.clone() })?;
+    let mut chosen = Chosen { optimization, settings: Vec::new(), goals: Vec::new() };
+    if *value.tree == Tree::Null {
+        return Ok(chosen);
+    }
+    let keys: Vec<&str> = optimization.settings.iter().map(|setting| setting.key).chain(["expect"]).collect();
+    let fields = value.fields(&format!("`{word}`"), &keys)?;
+    for setting in optimization.settings {
+        if let Some(value) = fields.read(setting.key, |node| setting.kind.read(setting.key, node))? {
+            chosen.settings.push((setting.key, value));
+        }
+    }
+    chosen.goals = fields.read("expect", Goal::read_all)?.unwrap_or_default();
+    Ok(chosen)
+}
+
+impl Kind {
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// When it is of another kind, or not allowed.
+    pub fn read(&self, key: &str, node: &Node<'_>) -> Result<Value, Fault> {
+        match self {
+            Self::Word(words) => {
+                let text = node.text(format_args!("a word for `{key}`"))?;
+                let known = words.iter().find(|word| **word == text);
+                let unknown =
+                    || node.unknown(&UnknownWord::new(&format!("value of `{key}`"), text, words.iter().copied()));
+                known.map(|word| Value::Word(word)).ok_or_else(unknown)
+            }
+            Self::PowerOfTwo(least, most) => {
+                let allowed: Vec<String> = (0..31)
+                    .map(|n| 1_u32 << n)
+                    .filter(|n| (least..=most).contains(&n))
+                    .map(|n| n.to_string())
+                    .collect();
+                let allowed = format!("allowed: {}", allowed.join(", "));
+                let count = node.count(&format!("`{key}`"), *least, *most).map_err(|fault| fault.note(&allowed))?;
+                if count.is_power_of_two() {
+                    Ok(Value::Count(count))
+                } else {
+                    Err(node.fault(format!("`{key}` must be a power of two, found {count}")).note(allowed))
+                }
+            }
+            Self::Names => {
+                let names = node.any_list(&format!("a list of names for `{key}`"))?;
+                let names: Result<Vec<String>, Fault> = names
+                    .iter()
+                    .map(|name| Ok(name.text("a name, with `*` and `?` as wildcards")?.to_owned()))
+                    .collect();
+                Ok(Value::Names(names?))
+            }
+        }
+    }
+
+    /// Reads a value from a flag or an environment variable; lists are separated by commas.
+    ///
+    /// # Errors
+    /// When it is not allowed.
+    pub fn read_text(&self, key: &str, text: &str) -> Result<Value, Fault> {
+        let tree = match self {
+            Self::Word(_) => Tree::Text(text.into()),
+            Self::PowerOfTwo(..) => text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number),
+            Self::Names => Tree::List(
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|name| !name.is_empty())
+                    .map(|name| Tree::Text(name.into()))
+                    .collect(),
+            ),
+        };
+        self.read(key, &Node::root(&tree))
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Names(names) => write!(f, "[{}]", names.join(", ")),
+        }
+    }
+}

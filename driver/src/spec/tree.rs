@@ -1,0 +1,426 @@
+//! A YAML text as plain data, before anything is known about matrices.
+//!
+//! Positions: the parser reports where an error arose, and nothing else. So to find the line of a value, the
+//! text is parsed again with a visitor that walks to that value and fails there.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
+
+/// Values a text may unfold to; aliases make small files large.
+const MAX_VALUES: usize = 50_000;
+
+/// A YAML value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    /// Nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any number.
+    Number(f64),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Tree>),
+    /// A map, in the order written; keys are unique.
+    Map(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    /// What it is, for messages: ``the text `a` ``.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Null => "nothing".into(),
+            Self::Bool(value) => format!("`{value}`"),
+            Self::Number(value) => format!("the number `{value}`"),
+            Self::Text(value) => format!("the text `{value}`"),
+            Self::List(_) => "a list".into(),
+            Self::Map(_) => "a map".into(),
+        }
+    }
+}
+
+/// One step from a value to a value inside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The value of a key.
+    Key(String),
+    /// An element of a list.
+    Index(usize),
+}
+
+/// Where a value stands, or a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path {
+    /// From the root.
+    pub steps: Vec<Step>,
+    /// Whether the last key itself is meant, and not its value.
+    pub at_key: bool,
+}
+
+impl Path {
+    /// The path one step further in.
+    #[must_use]
+    pub fn then(&self, step: Step) -> Self {
+        let mut steps = self.steps.clone();
+        steps.push(step);
+        Self { steps, at_key: false }
+    }
+
+    /// The path to the key `key` of the map here.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        Self { at_key: true, ..self.then(Step::Key(key.into())) }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Key(key) if i == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line and a column, both from 1; the column counts characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// Why a text is not a [`Tree`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong.
+    pub message: String,
+    /// Where, when the parser knows.
+    pub place: Option<Place>,
+}
+
+impl From<serde_yaml::Error> for Malformed {
+    fn from(error: serde_yaml::Error) -> Self {
+        let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
+        let text = error.to_string();
+        let text = text.split(" at line ").next().unwrap_or(&text);
+        // Our own messages come back behind the parser's idea of a path.
+        let message = text.rsplit_once(OURS).map_or(text, |(_, ours)| ours);
+        let message = match message {
+            "deserializing from YAML containing more than one document is not supported" => {
+                "the file holds several YAML documents; a matrix is one document"
+            }
+            "repetition limit exceeded" => "the aliases of the file repeat too much",
+            "recursion limit exceeded" => "the file is nested too deeply",
+            other => other,
+        };
+        Self { message: message.into(), place }
+    }
+}
+
+/// Marks messages written here, to tell them from the parser's.
+const OURS: &str = "\u{1}";
+
+/// Reads a text.
+///
+/// # Errors
+/// When it is not YAML, holds several documents, a key twice, a tag, a key that is not a text, or unfolds to too much.
+pub fn parse(text: &str) -> Result<Tree, Malformed> {
+    let left = Cell::new(MAX_VALUES);
+    let tree = Seed(&left).deserialize(serde_yaml::Deserializer::from_str(text))?;
+    Ok(tree)
+}
+
+/// Where the value (or key) at `path` stands in `text`, which must parse.
+#[must_use]
+pub fn locate(text: &str, path: &Path) -> Option<Place> {
+    let walk = Walk { steps: &path.steps, at_key: path.at_key };
+    let error = walk.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
+    Malformed::from(error).place
+}
+
+/// Builds a [`Tree`] while counting its values down.
+#[derive(Clone, Copy)]
+struct Seed<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Tree;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// An error of this file.
+fn ours<E: serde::de::Error>(message: impl fmt::Display) -> E {
+    E::custom(format!("{OURS}{message}"))
+}
+
+impl Seed<'_> {
+    fn count<E: serde::de::Error>(self, tree: Tree) -> Result<Tree, E> {
+        let left = self.0.get();
+        if left == 0 {
+            return Err(ours(format!("the file unfolds to more than {MAX_VALUES} values")));
+        }
+        self.0.set(left - 1);
+        Ok(tree)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of a matrix are far below 2^53; larger ones are refused later")]
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Tree, E> {
+        self.count(Tree::Null)
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<Tree, E> {
+        self.count(Tree::Null)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Tree, E> {
+        self.count(Tree::Bool(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Tree, E> {
+        self.count(Tree::Number(value as f64))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Tree, E> {
+        self.count(Tree::Number(value as f64))
+    }
+
+    fn visit_i128<E: serde::de::Error>(self, value: i128) -> Result<Tree, E> {
+        self.count(Tree::Number(value as f64))
+    }
+
+    fn visit_u128<E: serde::de::Error>(self, value: u128) -> Result<Tree, E> {
+        self.count(Tree::Number(value as f64))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Tree, E> {
+        self.count(Tree::Number(value))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Tree, E> {
+        self.count(Tree::Text(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self)? {
+            values.push(value);
+        }
+        self.count(Tree::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+        let mut entries: Vec<(String, Tree)> = Vec::new();
+        while let Some(key) = map.next_key_seed(Key { known: &entries })? {
+            let value = map.next_value_seed(self)?;
+            entries.push((key, value));
+        }
+        self.count(Tree::Map(entries))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _tagged: A) -> Result<Tree, A::Error> {
+        Err(ours("tags such as `!name` mean nothing in a matrix; remove it"))
+    }
+}
+
+/// Reads a key that is a text and not yet known, so that the error stands at the key.
+struct Key<'a> {
+    known: &'a [(String, Tree)],
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word as key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<String, E> {
+        if self.known.iter().any(|(known, _)| known == key) {
+            return Err(ours(format!("the key `{key}` is written twice in the same map")));
+        }
+        Ok(key.into())
+    }
+}
+
+/// Walks along `steps` and fails at their end.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    steps: &'a [Step],
+    at_key: bool,
+}
+
+/// A walk that ended as it should.
+const ARRIVED: &str = "arrived";
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// At the end of the steps every kind of value is the one looked for.
+macro_rules! arrive {
+    ($($method:ident($($type:ty)?),)+) => {
+        $(fn $method<E: serde::de::Error>(self, $(_: $type)?) -> Result<(), E> {
+            self.scalar()
+        })+
+    };
+}
+
+impl Walk<'_> {
+    fn scalar<E: serde::de::Error>(self) -> Result<(), E> {
+        if self.steps.is_empty() { Err(E::custom(ARRIVED)) } else { Ok(()) }
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    arrive! {
+        visit_unit(), visit_none(), visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_i128(i128),
+        visit_u128(u128), visit_f64(f64), visit_str(&str),
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.scalar()?;
+        let mut index = 0;
+        loop {
+            let more = match self.steps.split_first() {
+                Some((Step::Index(wanted), rest)) if *wanted == index => {
+                    list.next_element_seed(Walk { steps: rest, ..self })?.is_some()
+                }
+                _ => list.next_element::<serde::de::IgnoredAny>()?.is_some(),
+            };
+            if !more {
+                return Ok(());
+            }
+            index += 1;
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.scalar()?;
+        let wanted = self.steps.split_first();
+        loop {
+            let stop_at = match wanted {
+                Some((Step::Key(key), rest)) if rest.is_empty() && self.at_key => Some(key.as_str()),
+                _ => None,
+            };
+            let Some(key) = map.next_key_seed(StopAt(stop_at))? else { return Ok(()) };
+            match wanted {
+                Some((Step::Key(name), rest)) if *name == key => map.next_value_seed(Walk { steps: rest, ..self })?,
+                _ => {
+                    map.next_value::<serde::de::IgnoredAny>()?;
+                }
+            }
+        }
+    }
+}
+
+/// Reads a key and fails at the one looked for.
+struct StopAt<'a>(Option<&'a str>);
+
+impl<'de> DeserializeSeed<'de> for StopAt<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        // Fails inside the parser's call, so that the parser fills in the place of the key.
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StopAt<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<String, E> {
+        if self.0 == Some(key) {
+            Err(E::custom(ARRIVED))
+        } else {
+            String::deserialize(serde::de::value::StrDeserializer::<E>::new(key))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "a: 1\nb:\n  - {c: x, d: [1, 2]}\n  - e: true\n";
+
+    fn at(steps: &[Step], at_key: bool) -> (usize, usize) {
+        let place = locate(TEXT, &Path { steps: steps.to_vec(), at_key }).expect("is in the text");
+        (place.line, place.column)
+    }
+
+    #[test]
+    fn every_value_and_key_is_found() {
+        let b = Step::Key("b".into());
+        let d = Step::Key("d".into());
+        assert_eq!(at(&[Step::Key("a".into())], false), (1, 4));
+        assert_eq!(at(&[b.clone(), Step::Index(0), d.clone(), Step::Index(1)], false), (3, 19));
+        assert_eq!(at(&[b.clone(), Step::Index(0), d], true), (3, 12));
+        assert_eq!(at(&[b, Step::Index(1), Step::Key("e".into())], false), (4, 8));
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_not_found() {
+        assert_eq!(locate(TEXT, &Path::default().key("z")), None);
+    }
+
+    #[test]
+    fn a_key_written_twice_is_refused_at_its_second_place() {
+        let malformed = parse("a:\n  b: 1\n  b: 2\n").expect_err("a duplicate");
+        assert_eq!(malformed.place, Some(Place { line: 3, column: 3 }));
+        assert_eq!(malformed.message, "the key `b` is written twice in the same map");
+    }
+
+    #[test]
+    fn an_alias_bomb_is_refused_quickly() {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..12 {
+            let row = vec![format!("*a{}", i - 1); 9].join(", ");
+            text.push_str(&format!("a{i}: &a{i} [{row}]\n"));
+        }
+        let started = std::time::Instant::now();
+        assert!(parse(&text).is_err());
+        assert!(started.elapsed().as_secs() < 2);
+    }
+}
