@@ -258,6 +258,8 @@ pub struct ModelInfo {
     pub architecture: String,
     /// Number of parameters.
     pub parameters: u64,
+    /// Number of token ids; 0 where the model takes none.
+    pub vocabulary: u32,
     /// Bytes of all weights as they are stored on the device.
     pub weight_bytes: u64,
     /// Bytes that were fetched.
