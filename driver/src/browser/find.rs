@@ -25,9 +25,22 @@ pub struct Found {
     pub driver_version: Option<String>,
 }
 
+/// What of a browser can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The browser; it does not exist on this system.
+    System,
+    /// The browser.
+    Browser,
+    /// Only its driver.
+    Driver,
+}
+
 /// Why a browser can't be started, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// What is missing.
+    pub part: Part,
     /// One sentence.
     pub reason: String,
     /// What to install or to switch on; empty where nothing helps on this system.
@@ -47,26 +60,23 @@ pub async fn find(id: BrowserId) -> Result<Found, Missing> {
             BrowserId::Safari => "macOS",
             _ => "other systems",
         };
-        return Err(Missing {
-            reason: format!("{} exists on {systems} only", id.title()),
-            remedy: String::new(),
-        });
+        let reason = format!("{} exists on {systems} only", id.title());
+        return Err(Missing { part: Part::System, reason, remedy: String::new() });
     }
     let mut names = Vec::new();
     for product in products {
         names.push(product.name);
         let Some(binary) = override_of(id, "BINARY").or_else(|| locate(product.binaries)) else { continue };
         let Some(driver) = override_of(id, "DRIVER").or_else(|| locate(product.drivers)) else {
-            return Err(Missing {
-                reason: format!("{} is installed, its driver {} is not", product.name, product.drivers[0]),
-                remedy: install::remedy(id),
-            });
+            let reason = format!("{} is installed, its driver {} is not", product.name, product.drivers[0]);
+            return Err(Missing { part: Part::Driver, reason, remedy: install::remedy(id) });
         };
         let version = if asks_version(product.kind) { version(&binary).await } else { None };
         let driver_version = if product.kind == Kind::WebKitGtk { None } else { version(&driver).await };
         return Ok(Found { product, binary, version, driver, driver_version });
     }
-    Err(Missing { reason: format!("{} is not installed", names.join(" or ")), remedy: install::remedy(id) })
+    let reason = format!("{} is not installed", names.join(" or "));
+    Err(Missing { part: Part::Browser, reason, remedy: install::remedy(id) })
 }
 
 /// Extra arguments from `MATRIX_CHROME_ARGS` and the like, split at white space.

@@ -7,7 +7,7 @@ mod install;
 mod product;
 
 pub use capabilities::{Launch, capabilities};
-pub use find::{Found, Missing, extra_arguments, find};
+pub use find::{Found, Missing, Part, extra_arguments, find};
 pub use id::BrowserId;
 pub use install::{Command, Installer, geckodriver_command, has_pip, is_root, python, remedy};
 pub use product::{Kind, PRODUCTS, Product, System};

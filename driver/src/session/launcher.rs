@@ -28,7 +28,7 @@ impl Sessions for Launcher {
                 return Ok(Box::new(Native::new()?) as Box<dyn Session>);
             }
             let found = browser::find(id).await;
-            let found = found.map_err(|Missing { reason, remedy }| SessionError::Unavailable { reason, remedy })?;
+            let found = found.map_err(|Missing { reason, remedy, .. }| SessionError::Unavailable { reason, remedy })?;
             Ok(Box::new(WebDriver::start(&found, &self.settings).await?) as Box<dyn Session>)
         })
     }

@@ -1,0 +1,343 @@
+//! The command line: what can be typed. No logic beyond choosing the command.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::command;
+use crate::error::{Error, ExitCode};
+
+/// Which in-browser inference optimization works for which model in which browser: measured, with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "matrix", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 cells failed, 2 wrong usage or file, 3 this machine lacks something, \
+                        4 nothing to run, 5 inconclusive, 130 interrupted (resumable)")]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// The store
+    #[arg(long, global = true, value_name = "FILE", default_value = "results/matrix.db")]
+    pub(crate) db: PathBuf,
+    /// No colours, even on a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Only errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// More: -v what pages say, -vv what matrix does
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// Whether colours are wanted on a stream.
+    pub(crate) fn colour(&self, is_terminal: bool) -> bool {
+        is_terminal && !self.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a matrix, record every sample, print the compatibility table, write the report
+    Run(RunArgs),
+    /// Render a report from the store
+    Report(ReportArgs),
+    /// Ask the store in SQL (read-only)
+    Query(QueryArgs),
+    /// Say which browsers are here, what they can do, and what is missing
+    Doctor(DoctorArgs),
+    /// Install missing browsers and drivers with the system's package manager
+    Setup(SetupArgs),
+    /// List or fetch published weights
+    Weights(WeightsArgs),
+    /// Compare the engine with reference cases: folders of config.json, model.safetensors, case.json, case.safetensors
+    Conformance(ConformanceArgs),
+    /// The engine without a browser; started by `run` and `conformance`
+    #[command(hide = true)]
+    Host(HostArgs),
+}
+
+/// `matrix run`
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Matrix file; without one the flags below say what to run
+    pub(crate) file: Option<PathBuf>,
+    /// Models: a preset (bert, roberta), named weights (minilm) or a Hugging Face folder
+    #[arg(long, value_name = "MODEL", value_delimiter = ',')]
+    pub(crate) model: Vec<String>,
+    /// Browsers: chrome, edge, firefox, safari, native
+    #[arg(long, value_name = "BROWSER", value_delimiter = ',')]
+    pub(crate) browser: Vec<String>,
+    /// Platforms: webgpu, wasm, native-gpu, native-cpu
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// Quantize weights: 4bit
+    #[arg(long, visible_alias = "enable-quantization", value_name = "BITS")]
+    pub(crate) quantization: Option<Quantization>,
+    /// Weights that share one scale: 32, 64, 128, 256 or 512
+    #[arg(long, value_name = "N")]
+    pub(crate) group_size: Option<String>,
+    /// Tensors that keep their precision, as globs
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) skip_names: Vec<String>,
+    /// Every optimization this version has
+    #[arg(long, visible_alias = "all-features")]
+    pub(crate) all_optimizations: bool,
+    /// Which optimizations run together: each, pairs, all, recommended
+    #[arg(long, value_name = "RULE")]
+    pub(crate) combinations: Option<String>,
+    /// Samples at least
+    #[arg(long, value_name = "N")]
+    pub(crate) min_samples: Option<u32>,
+    /// Samples at most
+    #[arg(long, value_name = "N")]
+    pub(crate) max_samples: Option<u32>,
+    /// Seconds of sampling per cell
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) budget: Option<f64>,
+    /// Only some cells, e.g. 'browser=firefox & model=minilm'
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) only: Option<String>,
+    /// One part of the matrix, e.g. 1/4
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+    /// Go on with an interrupted run: its id, or 'latest'
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<String>,
+    /// Install missing browsers, drivers and weights first
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Print the cells and where every value came from; run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Show the browsers' windows
+    #[arg(long)]
+    pub(crate) headed: bool,
+    /// Port of the local server; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Folder of reports
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) output_dir: PathBuf,
+    /// Folder of templates that replace the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) templates: Option<PathBuf>,
+    /// Scripted browsers instead of real ones, e.g. 'chrome=works,firefox=hangs:1'
+    #[arg(long, hide = true, value_name = "SCRIPT")]
+    pub(crate) mock: Option<String>,
+}
+
+/// Values of `--quantization`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Quantization {
+    /// 4-bit weights
+    #[value(name = "4bit")]
+    FourBit,
+}
+
+/// `matrix report`
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// Which report
+    #[arg(value_enum, default_value_t = ReportKind::WebOptimizations)]
+    pub(crate) kind: ReportKind,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub(crate) format: ReportFormat,
+    /// Where to; standard output without it
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Which run: its id, or 'latest'
+    #[arg(long, value_name = "RUN", default_value = "latest")]
+    pub(crate) run: String,
+    /// Folder of templates that replace the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) templates: Option<PathBuf>,
+}
+
+/// Reports by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// Table, effects and evidence
+    #[value(name = "web_optimizations")]
+    WebOptimizations,
+    /// Only the compatibility table
+    #[value(name = "compat")]
+    Compat,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal
+    Table,
+    /// A page that stands alone
+    Html,
+    /// Markdown
+    Md,
+    /// Everything, for programs
+    Json,
+}
+
+/// `matrix query`
+#[derive(Args, Debug)]
+pub(crate) struct QueryArgs {
+    /// One SELECT; see ARCHITECTURE.md for tables and views
+    #[arg(long, value_name = "SQL")]
+    pub(crate) sql: String,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
+    pub(crate) format: QueryFormat,
+}
+
+/// Forms of a query's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryFormat {
+    /// For a terminal
+    Table,
+    /// An array of objects
+    Json,
+    /// Comma-separated
+    Csv,
+}
+
+/// `matrix doctor`
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Only look; start no browser
+    #[arg(long)]
+    pub(crate) no_start: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `matrix setup`
+#[derive(Args, Debug)]
+pub(crate) struct SetupArgs {
+    /// Browsers to set up; all that exist on this system without it
+    #[arg(long, value_name = "BROWSER", value_delimiter = ',')]
+    pub(crate) browser: Vec<String>,
+    /// Run the commands without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only print the commands
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+}
+
+/// `matrix weights`
+#[derive(Args, Debug)]
+pub(crate) struct WeightsArgs {
+    #[command(subcommand)]
+    pub(crate) action: WeightsAction,
+}
+
+/// What to do with weights.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WeightsAction {
+    /// Say which named weights exist and which are here
+    List,
+    /// Fetch named weights, verify them, keep them in the cache folder
+    Add {
+        /// Their name
+        name: String,
+    },
+}
+
+/// `matrix conformance`
+#[derive(Args, Debug)]
+pub(crate) struct ConformanceArgs {
+    /// Folders of cases
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Browsers: chrome, edge, firefox, safari, native
+    #[arg(long, value_name = "BROWSER", value_delimiter = ',', default_value = "native")]
+    pub(crate) browser: Vec<String>,
+    /// Platforms: webgpu, wasm, native-gpu, native-cpu; every one the browser has without it
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show the browsers' windows
+    #[arg(long)]
+    pub(crate) headed: bool,
+}
+
+/// `matrix host`
+#[derive(Args, Debug)]
+pub(crate) struct HostArgs {
+    /// Address of the host's part of the server
+    pub(crate) address: String,
+}
+
+/// Runs the program; gives the code it ends with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; what can't be printed can't be helped.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
+        }
+    };
+    log_to_stderr(cli.global.verbose);
+    let colour = cli.global.colour(std::io::stderr().is_terminal());
+    run(cli).unwrap_or_else(|error| {
+        eprintln!("{}", error.render(colour));
+        error.exit_code()
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let Cli { global, command } = cli;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::environment(format!("no runtime: {error}")))?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Run(args) => command::run::run(&global, args).await,
+            Command::Report(args) => command::report::run(&global, &args),
+            Command::Query(args) => command::query::run(&global, &args),
+            Command::Doctor(args) => command::doctor::run(&args).await,
+            Command::Setup(args) => command::setup::run(&args).await,
+            Command::Weights(args) => command::weights::run(&args).await,
+            Command::Conformance(args) => command::conformance::run(&global, &args).await,
+            Command::Host(args) => command::host::run(&args).await,
+        }
+    });
+    // A browser that hangs may keep a blocking call; it must not keep the program.
+    runtime.shutdown_background();
+    done
+}
+
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 | 1 => "error,headless_chrome=off",
+        2 => "matrix_driver=debug,matrix_engine=debug,warn,headless_chrome=off",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MATRIX_LOG").unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

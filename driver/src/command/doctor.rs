@@ -1,0 +1,144 @@
+//! `matrix doctor`: what is here, what it can do, what is missing.
+
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
+use serde::Serialize;
+
+use super::{print, real_browsers};
+use crate::browser::{self, BrowserId, has_pip};
+use crate::cli::DoctorArgs;
+use crate::error::{Error, ExitCode};
+use crate::page::Server;
+use crate::run::machine::Machine;
+use crate::session::{Address, Launcher, Session, Sessions as _};
+use crate::weights::{NAMED, folder_of};
+
+/// Pages of a slow machine get this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is known of one browser.
+#[derive(Debug, Default, Serialize)]
+struct Finding {
+    browser: String,
+    found: bool,
+    product: String,
+    stand_in: bool,
+    version: String,
+    driver: String,
+    webgpu: String,
+    session_ms: Option<f64>,
+    remedy: String,
+}
+
+/// Looks at every browser and prints what it finds.
+pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
+    let server = Server::start(0).await?;
+    let mut findings = Vec::new();
+    for id in real_browsers() {
+        findings.push(examine(id, &server, !args.no_start).await);
+    }
+    if args.json {
+        print(&serde_json::to_string_pretty(&findings).map_err(|error| Error::internal(error.to_string()))?);
+    } else {
+        print(&table(&findings));
+    }
+    let usable = findings.iter().any(|finding| finding.found);
+    Ok(if usable { ExitCode::Ok } else { ExitCode::Environment })
+}
+
+async fn examine(id: BrowserId, server: &Server, start: bool) -> Finding {
+    let browser = id.name().to_owned();
+    let found = match browser::find(id).await {
+        Ok(found) => found,
+        Err(missing) => {
+            return Finding { browser, product: missing.reason, remedy: missing.remedy, ..Finding::default() };
+        }
+    };
+    let driver = found.driver.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut finding = Finding {
+        browser,
+        found: true,
+        product: found.product.name.into(),
+        stand_in: found.product.stand_in,
+        version: found.version.unwrap_or_default(),
+        driver: format!("{driver} {}", found.driver_version.unwrap_or_default()).trim().to_owned(),
+        ..Finding::default()
+    };
+    if start {
+        match Launcher::default().start(id).await {
+            Ok(mut session) => {
+                finding.version.clone_from(&session.facts().browser_version);
+                finding.session_ms = Some(session.facts().session_ms);
+                finding.webgpu = adapter(session.as_mut(), server).await;
+                session.close().await;
+            }
+            Err(error) => finding.remedy = format!("does not start: {error}"),
+        }
+    }
+    finding
+}
+
+/// The WebGPU adapter a page of the session gets, in words.
+async fn adapter(session: &mut dyn Session, server: &Server) -> String {
+    let asked = async {
+        let mut link = server.link(PATIENCE).map_err(|error| error.to_string())?;
+        session.open(&Address::of(server, &link)).await.map_err(|error| error.to_string())?;
+        link.hello(PATIENCE).await.map_err(|error| error.to_string())?;
+        link.perform(Step::Probe { platform: Platform::Webgpu }, PATIENCE).await.map_err(|error| error.to_string())
+    };
+    match asked.await {
+        Ok(Outcome::Probed { device }) => describe(&device),
+        Ok(Outcome::Failed { message, .. }) => format!("none: {message}"),
+        Ok(_) => "none: the page gave no answer to the question".into(),
+        Err(error) => format!("unknown: {error}"),
+    }
+}
+
+fn describe(device: &DeviceInfo) -> String {
+    let parts = [&device.vendor, &device.architecture, &device.description];
+    let named: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let name = if named.is_empty() { "an adapter without a name".into() } else { named.join(" ") };
+    let kind = if device.software { "software" } else { "hardware" };
+    let text = format!("{name} ({kind})");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn table(findings: &[Finding]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["browser", "found", "version", "driver", "WebGPU adapter", "to do"]);
+    for finding in findings {
+        let product = if finding.stand_in { format!("{} (stands in)", finding.product) } else { finding.product.clone() };
+        let found = if finding.found { product } else { format!("no: {product}") };
+        table.add_row([&finding.browser, &found, &finding.version, &finding.driver, &finding.webgpu, &finding.remedy]);
+    }
+    let machine = Machine::here();
+    let weights = NAMED.iter().map(|named| match folder_of(named) {
+        Some(folder) => format!("weights {}: {}\n", named.name, folder.display()),
+        None => format!("weights {}: not here; run: matrix weights add {}\n", named.name, named.name),
+    });
+    let pip = if has_pip() { "" } else { "pip: not here, so published weights can't be fetched; run: matrix setup\n" };
+    format!(
+        "{table}\n{}; {} × {}\n{}{pip}",
+        machine.os,
+        machine.cores,
+        machine.cpu,
+        weights.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adapters_are_described_by_what_they_say() {
+        let device = DeviceInfo { vendor: "google".into(), architecture: "swiftshader".into(), software: true, ..DeviceInfo::default() };
+        assert_eq!(describe(&device), "google swiftshader (software)");
+        let hostile = DeviceInfo { description: "a\u{1b}[2Jb".into(), ..DeviceInfo::default() };
+        assert_eq!(describe(&hostile), "a [2Jb (hardware)");
+        assert_eq!(describe(&DeviceInfo::default()), "an adapter without a name (hardware)");
+    }
+}

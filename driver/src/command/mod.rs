@@ -1,0 +1,39 @@
+//! The commands, one file each: arguments in, exit code out.
+
+pub(crate) mod conformance;
+pub(crate) mod doctor;
+pub(crate) mod host;
+pub(crate) mod query;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod setup;
+pub(crate) mod weights;
+
+use std::io::Write as _;
+
+use crate::browser::BrowserId;
+use crate::error::Error;
+use crate::spec::{Word, word};
+
+/// Prints a result. A reader that went away (`| head`) is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+}
+
+/// Words of the command line, as values.
+fn words<T: Word>(texts: &[String]) -> Result<Vec<T>, Error> {
+    let parse = |text: &String| {
+        word::<T>(text).map_err(|unknown| {
+            Error::usage(format!("unknown {} `{}`", unknown.kind, unknown.found))
+                .note(unknown.allowed())
+                .maybe_hint(unknown.suggestion())
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+/// The browsers that exist somewhere outside this program.
+fn real_browsers() -> impl Iterator<Item = BrowserId> {
+    BrowserId::ALL.into_iter().filter(|id| *id != BrowserId::Native)
+}
