@@ -155,6 +155,15 @@ impl Error {
         self.0.exit
     }
 
+    /// Message and hint on one line, for places that have no more room.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        match &self.0.hint {
+            Some(hint) => format!("{}; {hint}", self.0.message),
+            None => self.0.message.clone(),
+        }
+    }
+
     /// The whole text for a person, with colour where a terminal shows it.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {

@@ -1,6 +1,6 @@
 //! `matrix` answers, with evidence, which in-browser inference optimization works for which model in which browser.
 //!
-//! Data flows in the order of the modules below.
+//! Data flows in the order of the modules below; `cli` and `command` wire them together.
 
 pub mod error;
 
@@ -15,6 +15,11 @@ pub mod session;
 
 pub mod page;
 
+pub mod measure;
+
 pub mod run;
 
 pub mod terminal;
+
+pub mod cli;
+mod command;

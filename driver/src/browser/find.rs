@@ -54,8 +54,8 @@ pub struct Missing {
 /// [`Missing`] when browser or driver is not there.
 pub async fn find(id: BrowserId) -> Result<Found, Missing> {
     let system = System::current();
-    let mut products = PRODUCTS.iter().filter(|product| product.id == id && product.system == system).peekable();
-    if products.peek().is_none() {
+    let products: Vec<_> = PRODUCTS.iter().filter(|product| product.id == id && product.system == system).collect();
+    if products.is_empty() {
         let systems = match id {
             BrowserId::Safari => "macOS",
             _ => "other systems",
@@ -71,9 +71,13 @@ pub async fn find(id: BrowserId) -> Result<Found, Missing> {
             let reason = format!("{} is installed, its driver {} is not", product.name, product.drivers[0]);
             return Err(Missing { part: Part::Driver, reason, remedy: install::remedy(id) });
         };
-        let version = if asks_version(product.kind) { version(&binary).await } else { None };
-        let driver_version = if product.kind == Kind::WebKitGtk { None } else { version(&driver).await };
-        return Ok(Found { product, binary, version, driver, driver_version });
+        return Ok(Found {
+            version: if asks_version(product.kind) { version(&binary).await } else { None },
+            driver_version: if product.kind == Kind::WebKitGtk { None } else { version(&driver).await },
+            product,
+            binary,
+            driver,
+        });
     }
     let reason = format!("{} is not installed", names.join(" or "));
     Err(Missing { part: Part::Browser, reason, remedy: install::remedy(id) })

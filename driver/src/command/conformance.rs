@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use comfy_table::{Table, presets};
 use matrix_engine::conformance::{Case, Row, compare};
 use matrix_engine::protocol::{FailureKind, ModelSource, Options, Outcome, Platform, Step};
 use serde::Serialize;
@@ -80,7 +79,8 @@ pub(crate) async fn in_browser(
 ) -> Result<Vec<Line>, Error> {
     let server = Server::start(0).await?;
     let mut lines = Vec::new();
-    let mut session = match Launcher { settings }.start(browser).await {
+    let launcher = Launcher { settings };
+    let mut session = match launcher.start(browser).await {
         Ok(session) => session,
         Err(error) => {
             let line = |(folder, _): &(&Path, Case), platform| Line::without(folder, browser, platform, "unavailable", error.to_string());
@@ -172,9 +172,7 @@ fn nearest(row: &Row) -> String {
 }
 
 fn table(lines: &[Line]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY);
-    table.set_header(["case", "browser", "platform", "outputs", "max abs", "max rel", "status", "nearest to its bound"]);
+    let mut table = super::table(["case", "browser", "platform", "outputs", "max abs", "max rel", "status", "nearest to its bound"]);
     for line in lines {
         let number = |value: f64| if value.is_nan() { "–".to_owned() } else { format!("{value:.2e}") };
         table.add_row([

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
 use serde::Serialize;
 
@@ -106,9 +105,7 @@ fn describe(device: &DeviceInfo) -> String {
 }
 
 fn table(findings: &[Finding]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["browser", "found", "version", "driver", "WebGPU adapter", "to do"]);
+    let mut table = super::table(["browser", "found", "version", "driver", "WebGPU adapter", "to do"]);
     for finding in findings {
         let product = if finding.stand_in { format!("{} (stands in)", finding.product) } else { finding.product.clone() };
         let found = if finding.found { product } else { format!("no: {product}") };

@@ -3,13 +3,15 @@
 pub(crate) mod conformance;
 pub(crate) mod doctor;
 pub(crate) mod host;
-pub(crate) mod query;
-pub(crate) mod report;
-pub(crate) mod run;
+//pub(crate) mod query;
+//pub(crate) mod report;
+//pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod weights;
 
 use std::io::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::browser::BrowserId;
 use crate::error::Error;
@@ -19,6 +21,17 @@ use crate::spec::{Word, word};
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+}
+
+/// A table for a terminal; where there is none it is as wide as most are.
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(160);
+    }
+    table.set_header(header);
+    table
 }
 
 /// Words of the command line, as values.

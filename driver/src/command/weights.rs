@@ -1,7 +1,5 @@
 //! `matrix weights`: published weights on this machine.
 
-use comfy_table::{Table, presets};
-
 use super::print;
 use crate::cli::{WeightsAction, WeightsArgs};
 use crate::error::{Error, ExitCode};
@@ -27,8 +25,7 @@ pub(crate) async fn run(args: &WeightsArgs) -> Result<ExitCode, Error> {
 }
 
 fn list() {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_header(["name", "weights", "family", "size", "licence", "here"]);
+    let mut table = super::table(["name", "weights", "family", "size", "licence", "here"]);
     for named in NAMED {
         let here = folder_of(named).map_or_else(|| "no".into(), |folder| folder.display().to_string());
         let size = format!("{} MB", named.megabytes);

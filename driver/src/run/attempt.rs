@@ -8,13 +8,13 @@
 
 use std::time::{Duration, Instant};
 
-use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Platform, Step, Tensors};
+use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Tensors};
 
 use super::event::{Arm, Event, Status};
 use super::listener::Listeners;
 use super::reference::Reference;
 use crate::error::Error;
-use crate::measure::{Pair, StopReason, accuracy, should_stop};
+use crate::measure::{Pair, accuracy, should_stop};
 use crate::page::{Link, LinkError, Note};
 use crate::plan::Cell;
 use crate::session::Session;
@@ -100,7 +100,7 @@ impl Attempt<'_> {
             let (time, memory, outputs) = self.infer(arm, true).await?;
             self.emit(arm, 0, Measure::ms("first_infer_time", time))?;
             self.emit_memory(arm, 0, "infer", &memory)?;
-            let accuracy = accuracy(&outputs[..], &self.reference.expected);
+            let accuracy = accuracy(&outputs[&self.reference.output], &self.reference.expected[&self.reference.output]);
             self.emit_all(arm, 0, accuracy.measures())?;
             let (least, what) = match arm {
                 Arm::Baseline => (BASELINE_COSINE, "f32 output"),

@@ -28,7 +28,8 @@ fn tokenize(file: &Path, scenario: &Scenario) -> Result<Tensors, Error> {
             .hint("the file must be a tokenizer.json as Hugging Face saves it")
     };
     let mut tokenizer = Tokenizer::from_file(file).map_err(refuse)?;
-    tokenizer.with_padding(Some(PaddingParams { pad_id: pad_id(&tokenizer), ..PaddingParams::default() }));
+    let padding = PaddingParams { pad_id: pad_id(&tokenizer), ..PaddingParams::default() };
+    tokenizer.with_padding(Some(padding));
     let max_length = usize::try_from(scenario.tokens).unwrap_or(usize::MAX);
     tokenizer.with_truncation(Some(TruncationParams { max_length, ..TruncationParams::default() })).map_err(refuse)?;
     let rows = tokenizer.encode_batch(scenario.texts.clone(), true).map_err(refuse)?;

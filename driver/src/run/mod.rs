@@ -1,4 +1,14 @@
 //! Runs a plan and says what happens, as events.
 
+mod attempt;
 pub mod environment;
 pub mod event;
+mod fingerprint;
+mod input;
+pub mod listener;
+pub mod machine;
+mod model;
+mod reference;
+mod runner;
+
+pub use runner::Runner;

@@ -24,7 +24,7 @@ pub(super) struct DevTools {
 #[derive(Deserialize)]
 struct Version {
     #[serde(rename = "webSocketDebuggerUrl")]
-    url: url::Url,
+    url: String,
 }
 
 impl DevTools {
@@ -36,7 +36,8 @@ impl DevTools {
             Ok(version) => version.json().await.map_err(|error| error.to_string())?,
             Err(error) => return Err(error.to_string()),
         };
-        let transport = blocking(move || Transport::new(version.url, None, IDLE, None).map_err(|e| e.to_string())).await??;
+        let url = url::Url::parse(&version.url).map_err(|error| error.to_string())?;
+        let transport = blocking(move || Transport::new(url, None, IDLE, None).map_err(|e| e.to_string())).await??;
         Ok(Self { transport: Arc::new(transport) })
     }
 

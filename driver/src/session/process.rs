@@ -76,7 +76,7 @@ impl Processes {
     pub(super) fn running(&self, browser: &Path) -> (BTreeMap<String, Vec<u32>>, Vec<String>) {
         let mut ids = BTreeMap::<String, Vec<u32>>::new();
         let mut command_line = Vec::new();
-        for (pid, words) in self.marked(&snapshot()) {
+        for (pid, words) in self.marked(snapshot().as_ref()) {
             let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
             let kind = process_type(&words);
             if kind == "browser" && command_line.is_empty() && is_program(&words, browser) {
@@ -89,7 +89,7 @@ impl Processes {
 
     /// Bytes of memory that belong to the session, shared pages by their share. Linux only.
     pub(super) fn proportional_bytes(&self) -> Option<u64> {
-        let bytes: Vec<u64> = self.marked(&snapshot()).iter().filter_map(|(pid, _)| pss(*pid)).collect();
+        let bytes: Vec<u64> = self.marked(snapshot().as_ref()).iter().filter_map(|(pid, _)| pss(*pid)).collect();
         (!bytes.is_empty()).then(|| bytes.iter().sum())
     }
 
@@ -101,8 +101,8 @@ impl Processes {
         }
         // A process may start another while it is being ended.
         for _ in 0..3 {
-            let system = snapshot();
-            let left = self.marked(&system);
+            let Some(system) = snapshot() else { break };
+            let left = self.marked(Some(&system));
             if left.is_empty() {
                 break;
             }
@@ -125,9 +125,9 @@ impl Processes {
     }
 
     /// Every process that carries this session's mark, with its command line.
-    fn marked(&self, system: &System) -> Vec<(Pid, Vec<OsString>)> {
+    fn marked(&self, system: Option<&System>) -> Vec<(Pid, Vec<OsString>)> {
         let mark = OsString::from(format!("{MARK}={}", self.mark()));
-        let ours = system.processes().iter();
+        let ours = system.into_iter().flat_map(System::processes);
         let ours = ours.filter(|(_, process)| process.thread_kind().is_none() && process.environ().contains(&mark));
         ours.map(|(pid, process)| (*pid, process.cmd().to_vec())).collect()
     }
@@ -139,11 +139,12 @@ impl Drop for Processes {
     }
 }
 
-fn snapshot() -> System {
-    let mut system = System::new();
+/// Every process of the machine with command line and environment; none where the system does not tell.
+fn snapshot() -> Option<System> {
+    let mut system = System::new().ok()?;
     let what = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_environ(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
-    system
+    Some(system)
 }
 
 /// `gpu-process`, `renderer`, …: Chromium says `--type=`, Firefox names the type last, the rest is known by name.
@@ -189,15 +190,15 @@ mod tests {
         processes.start("sh", Path::new("/bin/sh"), &script, &[]).expect("starts");
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            if processes.marked(&snapshot()).len() >= 3 {
+            if processes.marked(snapshot().as_ref()).len() >= 3 {
                 break;
             }
         }
-        assert!(processes.marked(&snapshot()).len() >= 3, "the shell and two sleeps");
+        assert!(processes.marked(snapshot().as_ref()).len() >= 3, "the shell and two sleeps");
         assert_eq!(processes.log("sh"), "started\n");
         processes.kill();
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(processes.marked(&snapshot()), []);
+        assert_eq!(processes.marked(snapshot().as_ref()), []);
     }
 
     #[test]

@@ -60,22 +60,17 @@ impl WebDriver {
         let (id, got) = opened.map_err(|error| with_log(&processes, found, &error))?;
         let client = Client::with_existing_session(&base, &id, HttpConnector::new()).await;
         let client = client.map_err(|error| broken(format!("the session can't be used: {error}")))?;
-        let mut session = Self { processes, client, devtools: None, facts: Facts::default() };
-        session.describe(found, &got).await;
+        let facts = facts(found, &got, &processes);
+        let mut session = Self { processes, client, devtools: None, facts };
+        if let Some(address) = devtools_address(&got).filter(|_| found.product.kind.has_devtools()) {
+            session.attach(&address).await;
+        }
         session.facts.session_ms = started.elapsed().as_secs_f64() * 1000.0;
         Ok(session)
     }
 
-    async fn describe(&mut self, found: &Found, got: &Map<String, Value>) {
-        let text = |key: &str| got.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        self.facts.product = found.product.name.into();
-        self.facts.stand_in = found.product.stand_in;
-        self.facts.browser_version = text("browserVersion");
-        let driver = found.driver.file_stem().unwrap_or_default().to_string_lossy();
-        self.facts.driver = format!("{driver} {}", found.driver_version.as_deref().unwrap_or_default()).trim().into();
-        (self.facts.process_ids, self.facts.command_line) = self.processes.running(&found.binary);
-        let address = ["goog:chromeOptions", "ms:edgeOptions"].iter().find_map(|key| got.get(*key)?.get("debuggerAddress"));
-        let Some(address) = address.and_then(Value::as_str).filter(|_| found.product.kind.has_devtools()) else { return };
+    /// Attaches DevTools to a browser that has them, and believes what they say.
+    async fn attach(&mut self, address: &str) {
         match DevTools::attach(address).await {
             Ok(devtools) => {
                 if let Ok((command_line, process_ids)) = devtools.browser().await {
@@ -89,6 +84,28 @@ impl WebDriver {
             }
         }
     }
+}
+
+/// What is known of a session from its capabilities and its processes.
+fn facts(found: &Found, got: &Map<String, Value>, processes: &Processes) -> Facts {
+    let (process_ids, command_line) = processes.running(&found.binary);
+    let driver = found.driver.file_stem().unwrap_or_default().to_string_lossy();
+    let version = found.driver_version.as_deref().unwrap_or_default();
+    Facts {
+        product: found.product.name.into(),
+        stand_in: found.product.stand_in,
+        browser_version: got.get("browserVersion").and_then(Value::as_str).unwrap_or_default().into(),
+        driver: format!("{driver} {version}").trim().into(),
+        command_line,
+        process_ids,
+        ..Facts::default()
+    }
+}
+
+/// Where a Chrome's DevTools listen.
+fn devtools_address(got: &Map<String, Value>) -> Option<String> {
+    let options = ["goog:chromeOptions", "ms:edgeOptions"].iter().find_map(|key| got.get(*key));
+    options?.get("debuggerAddress")?.as_str().map(str::to_owned)
 }
 
 impl Session for WebDriver {

@@ -6,7 +6,8 @@ const say = (level) => (...parts) => postMessage({ log: { level, text: parts.map
 console.error = say("error");
 console.warn = say("warn");
 
-const engine = init().then(() => new Engine());
+const module = new URL("engine_bg.wasm", import.meta.url);
+const engine = init({ module_or_path: module }).then(() => new Engine());
 
 onmessage = async ({ data: step }) => {
   let outcome;
