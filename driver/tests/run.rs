@@ -1,0 +1,153 @@
+//! Whole runs without a browser: scripted sessions, faults included, the engine's CPU path for real.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use matrix_driver::browser::BrowserId;
+use matrix_driver::error::Error;
+use matrix_driver::page::Server;
+use matrix_driver::plan::Plan;
+use matrix_driver::run::Runner;
+use matrix_driver::run::event::{Arm, Event, RunInfo, RunStatus, Status};
+use matrix_driver::run::listener::{Listener, Listeners};
+use matrix_driver::session::{MockLauncher, Script};
+use matrix_driver::spec::{Flags, Spec};
+use tokio::sync::watch;
+
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<Event>>>);
+
+impl Listener for Heard {
+    fn hear(&mut self, event: &Event) -> Result<(), Error> {
+        self.0.lock().expect("no panic elsewhere").push(event.clone());
+        Ok(())
+    }
+}
+
+fn plan(browsers: &[&str]) -> Plan {
+    let flags = Flags {
+        browsers: browsers.iter().map(|&browser| browser.to_owned()).collect(),
+        platforms: vec!["wasm".into()],
+        models: vec!["bert".into()],
+        optimizations: vec!["int4".into()],
+        min_samples: Some(3),
+        max_samples: Some(4),
+        budget_s: Some(1.0),
+        ..Flags::default()
+    };
+    let mut plan = Plan::new(&Spec::from_flags(&flags, |_| None).expect("flags are right"), None, None).expect("cells");
+    for cell in &mut plan.cells {
+        cell.timeouts.heartbeat_s = 3.0;
+        cell.scenario.tokens = 8;
+    }
+    plan
+}
+
+async fn run_with(plan: &Plan, sessions: MockLauncher, stop: watch::Receiver<bool>) -> (RunStatus, Vec<Event>) {
+    let server = Server::start(0).await.expect("a server");
+    let heard = Heard::default();
+    let listeners = Listeners::new(vec![Box::new(heard.clone())]);
+    let runner = Runner { sessions: &sessions, server: &server, listeners, stop };
+    let info = RunInfo {
+        id: "r1".into(),
+        name: plan.name.clone(),
+        started_at: "2026-01-01T00:00:00Z".into(),
+        matrix_hash: plan.matrix_hash.clone(),
+        engine_hash: "e".into(),
+    };
+    let cells: Vec<_> = plan.cells.iter().collect();
+    let status = runner.run(info, &plan.cells, &cells).await.expect("the run goes on");
+    let events = heard.0.lock().expect("no panic elsewhere").clone();
+    (status, events)
+}
+
+async fn run(browsers: &[&str], scripts: &[(BrowserId, Script)]) -> Vec<Event> {
+    let (_keep, stop) = watch::channel(false);
+    let (status, events) = run_with(&plan(browsers), MockLauncher::new(scripts.iter().cloned()), stop).await;
+    assert_eq!(status, RunStatus::Finished);
+    assert!(matches!(events.last(), Some(Event::RunFinished { status: RunStatus::Finished })));
+    events
+}
+
+/// Status and reason of every finished cell, in order.
+fn finished(events: &[Event]) -> Vec<(Status, String)> {
+    let finished = events.iter().filter_map(|event| match event {
+        Event::CellFinished { status, reason, .. } => Some((*status, reason.clone())),
+        _ => None,
+    });
+    finished.collect()
+}
+
+fn attempts(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::AttemptStarted { .. })).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_is_measured_in_balanced_pairs_and_checked() {
+    let events = run(&["chrome"], &[]).await;
+    assert_eq!(finished(&events), [(Status::Pass, String::new())]);
+    let samples: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Sampled { arm, block, measure, valid: true, .. } => Some((measure.metric.clone(), *arm, *block)),
+            _ => None,
+        })
+        .collect();
+    let of = |wanted: &str| samples.iter().filter(|(metric, ..)| metric == wanted).map(|(_, arm, block)| (*arm, *block));
+    let blocks: Vec<_> = of("infer_time").collect();
+    assert!(blocks.len() >= 6, "{blocks:?}");
+    assert_eq!(blocks[..4], [(Arm::Treatment, 1), (Arm::Baseline, 1), (Arm::Baseline, 2), (Arm::Treatment, 2)]);
+    for metric in ["load_time", "first_infer_time", "weight_bytes", "accuracy.cosine", "process_memory"] {
+        for arm in [Arm::Baseline, Arm::Treatment] {
+            assert!(of(metric).any(|(of, _)| of == arm), "{metric} of {}", arm.name());
+        }
+    }
+    assert!(matches!(&events[1], Event::EnvironmentSeen { environment } if environment.product == "Mock Chrome"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_browser_lacks_is_told_apart_from_what_it_does_wrong() {
+    let scripts = [
+        (BrowserId::Chrome, Script::Missing),
+        (BrowserId::Edge, Script::Unsupported),
+        (BrowserId::Firefox, Script::Wrong),
+        (BrowserId::Safari, Script::Broken),
+    ];
+    let events = run(&["chrome", "edge", "firefox", "safari"], &scripts).await;
+    let finished = finished(&events);
+    let statuses: Vec<Status> = finished.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [Status::Unavailable, Status::Unsupported, Status::Fail, Status::Crash]);
+    assert_eq!(finished[0].1, "Chrome is not installed; run: matrix setup");
+    assert!(finished[2].1.starts_with("wrong numbers: cosine"), "{}", finished[2].1);
+    assert_eq!(attempts(&events), 1 + 2 + 2, "what is missing is not tried, what fails is tried twice");
+    let kept = events.iter().any(|event| matches!(event, Event::Kept { kind, .. } if kind == "driver-log"));
+    assert!(kept, "a failure leaves evidence");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_hangs_once_is_flaky_and_one_that_always_hangs_times_out() {
+    let mut plan = plan(&["chrome"]);
+    plan.cells[0].timeouts.cell_s = 4.0;
+    let (_keep, stop) = watch::channel(false);
+    let once = MockLauncher::new([(BrowserId::Chrome, Script::Hangs(1))]);
+    let (_, events) = run_with(&plan, once, stop.clone()).await;
+    assert_eq!(finished(&events), [(Status::Flaky, "passed on a retry".into())]);
+
+    let always = MockLauncher::new([(BrowserId::Chrome, Script::Hangs(9))]);
+    let (_, events) = run_with(&plan, always, stop).await;
+    assert_eq!(finished(&events)[0].0, Status::Timeout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_leaves_the_cell_unfinished_and_says_so() {
+    let (stopper, stop) = watch::channel(false);
+    let sessions = MockLauncher::new([(BrowserId::Chrome, Script::Hangs(9))]);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        stopper.send_replace(true);
+        std::future::pending::<()>().await;
+    });
+    let (status, events) = run_with(&plan(&["chrome"]), sessions, stop).await;
+    assert_eq!(status, RunStatus::Interrupted);
+    assert_eq!(finished(&events), [], "a cell that was not finished can be taken up again");
+}
