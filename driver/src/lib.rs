@@ -5,6 +5,7 @@
 pub mod error;
 
 pub mod browser;
+pub mod measure;
 pub mod plan;
 pub mod run;
 pub mod spec;
