@@ -1,10 +1,9 @@
 //! What a user is told when something cannot be done, and the exit code that goes with it.
 
-use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// A result whose error can be shown to a user as it is.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -168,29 +167,27 @@ impl Error {
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let inner = &*self.0;
-        let mut group =
-            Level::ERROR.primary_title(inner.message.as_str()).elements(Vec::<annotate_snippets::Message>::new());
-        if let Some(excerpt) = &inner.excerpt {
-            let mark = AnnotationKind::Primary.span(excerpt.span.clone());
-            let mark = if excerpt.label.is_empty() { mark } else { mark.label(excerpt.label.as_str()) };
-            group = group.element(
-                Snippet::source(excerpt.text.as_str())
-                    .line_start(excerpt.first_line)
-                    .path(excerpt.file.as_str())
-                    .annotation(mark),
-            );
-        }
-        for note in &inner.notes {
-            group = group.element(Level::NOTE.message(note.as_str()));
-        }
-        for cause in self.causes() {
-            group = group.element(Level::NOTE.with_name("cause").message(cause));
-        }
-        if let Some(hint) = &inner.hint {
-            group = group.element(Level::HELP.with_name("hint").message(hint.as_str()));
-        }
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        renderer.decor_style(DecorStyle::Ascii).render(&[group])
+        let mut facts: Vec<(Level<'_>, &str)> = Vec::new();
+        let causes = self.causes();
+        facts.extend(inner.notes.iter().map(|note| (Level::NOTE, note.as_str())));
+        facts.extend(causes.iter().map(|cause| (Level::NOTE.with_name("cause"), cause.as_str())));
+        facts.extend(inner.hint.iter().map(|hint| (Level::HELP.with_name("hint"), hint.as_str())));
+        let title = Level::ERROR.primary_title(inner.message.as_str());
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
+        let Some(excerpt) = &inner.excerpt else {
+            // One by one: together they would be joined by the line that leads through a source.
+            let titles = facts.into_iter().map(|(level, fact)| level.secondary_title(fact));
+            let lines = std::iter::once(title).chain(titles).map(|title| renderer.render(&[Group::with_title(title)]));
+            return lines.collect::<Vec<_>>().join("\n");
+        };
+        let mark = AnnotationKind::Primary.span(excerpt.span.clone());
+        let mark = if excerpt.label.is_empty() { mark } else { mark.label(excerpt.label.as_str()) };
+        let source = Snippet::source(excerpt.text.as_str())
+            .line_start(excerpt.first_line)
+            .path(excerpt.file.as_str())
+            .annotation(mark);
+        let start = title.element(source);
+        renderer.render(&[facts.into_iter().fold(start, |group, (level, fact)| group.element(level.message(fact)))])
     }
 
     /// The messages of the errors underneath, outermost first.
@@ -202,12 +199,6 @@ impl Error {
             next = cause.source();
         }
         causes
-    }
-}
-
-impl fmt::Display for Excerpt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.first_line)
     }
 }
 
@@ -223,7 +214,7 @@ mod tests {
             .hint("free some space");
         assert_eq!(
             error.render(false),
-            "error: cannot open the store\n  |\n  = note: results/matrix.db\n  = cause: disk full\n  = hint: free some space"
+            "error: cannot open the store\nnote: results/matrix.db\ncause: disk full\nhint: free some space"
         );
         assert_eq!(error.exit_code().code(), 3);
     }

@@ -24,7 +24,7 @@ pub struct Plan {
     pub cells: Vec<Cell>,
 }
 
-/// How many cells were dropped, by what dropped them.
+/// How many cells were dropped, by why.
 #[derive(Debug, Default)]
 struct Dropped(BTreeMap<String, usize>);
 
@@ -50,11 +50,10 @@ impl Plan {
                 let is_wanted = only.is_none_or(|filter| filter.matches(cell));
                 let is_here = shard.is_none_or(|shard| shard.holds(*position));
                 match (is_wanted, is_here) {
-                    (false, _) => {
-                        dropped.count(format!("--only \"{}\"", only.map(ToString::to_string).unwrap_or_default()))
-                    }
+                    (false, _) => dropped
+                        .count(format!("not in --only \"{}\"", only.map(ToString::to_string).unwrap_or_default())),
                     (true, false) => {
-                        dropped.count(format!("--shard {}", shard.map(|s| s.to_string()).unwrap_or_default()))
+                        dropped.count(format!("not in --shard {}", shard.map(|s| s.to_string()).unwrap_or_default()))
                     }
                     (true, true) => return true,
                 }
@@ -64,10 +63,7 @@ impl Plan {
             .collect();
         if cells.is_empty() {
             let error = Error::nothing_to_run(format!("nothing to run: no cell of `{}` is left", spec.name));
-            return Err(dropped
-                .0
-                .iter()
-                .fold(error, |error, (by, count)| error.note(format!("{count} dropped by {by}"))));
+            return Err(dropped.0.iter().fold(error, |error, (by, count)| error.note(format!("{count} {by}"))));
         }
         Ok(Self { name: spec.name.clone(), matrix_hash, cells })
     }
@@ -90,9 +86,9 @@ fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
                     let excluded =
                         spec.exclude.iter().position(|selector| selector.matches(browser, platform, model, set));
                     if !is_possible(browser, platform) {
-                        dropped.count(format!("`{}` does not exist in {}", platform.name(), browser.title()));
+                        dropped.count(impossible(browser, platform));
                     } else if let Some(entry) = excluded {
-                        dropped.count(format!("exclude[{entry}]"));
+                        dropped.count(format!("removed by exclude[{entry}]"));
                     } else {
                         cells.push(cell(spec, browser, platform, model, set)?);
                     }
@@ -120,7 +116,7 @@ fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &
     for &browser in browsers {
         for &platform in platforms {
             if !is_possible(browser, platform) {
-                dropped.count(format!("`{}` does not exist in {}", platform.name(), browser.title()));
+                dropped.count(impossible(browser, platform));
                 continue;
             }
             for model in spec.models.iter().filter(|model| selector.wants_model(model)) {
@@ -156,6 +152,10 @@ fn too_many(size: usize) -> Error {
 fn is_possible(browser: BrowserId, platform: Platform) -> bool {
     let is_native = matches!(platform, Platform::NativeGpu | Platform::NativeCpu);
     (browser == BrowserId::Native) == is_native
+}
+
+fn impossible(browser: BrowserId, platform: Platform) -> String {
+    format!("impossible: {} has no {}", browser.title(), platform.name())
 }
 
 /// The set in the order of table columns, each word once.

@@ -6,6 +6,7 @@
 //!    enough or the budget is spent.
 //! 4. Memory is looked at from outside, each arm alone, never while something is timed.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Tensors};
@@ -14,11 +15,13 @@ use super::event::{Arm, Event, Status};
 use super::listener::Listeners;
 use super::reference::Reference;
 use crate::error::Error;
-use crate::measure::{Pair, accuracy, should_stop};
+use crate::measure::{Accuracy, Agreement, Metric, Mismatch, stop};
 use crate::page::{Link, LinkError, Note};
 use crate::plan::Cell;
 use crate::session::Session;
 
+/// The metric that decides when enough was sampled.
+const INFER_TIME: &str = "infer_time";
 /// How often both arms are loaded: enough to see the spread, few enough for large models.
 const LOADS: u32 = 3;
 /// f32 on another device may differ from the CPU by rounding only.
@@ -59,6 +62,8 @@ pub(super) struct Attempt<'a> {
     pub(super) listeners: &'a mut Listeners,
     /// Whether the page was hidden since the last sample.
     pub(super) disturbed: bool,
+    /// What each arm's last load held.
+    pub(super) loaded: BTreeMap<Arm, Memory>,
 }
 
 impl Attempt<'_> {
@@ -90,7 +95,7 @@ impl Attempt<'_> {
             return Err(unexpected("load"));
         };
         self.emit_all(arm, block, measures)?;
-        self.emit_memory(arm, block, "load", &memory)?;
+        self.loaded.insert(arm, memory);
         let bytes = [("weight_bytes", model.weight_bytes), ("fetched_bytes", model.fetched_bytes)];
         self.emit_all(arm, block, bytes.map(|(metric, bytes)| Measure::bytes(metric, bytes)))
     }
@@ -99,14 +104,13 @@ impl Attempt<'_> {
         for arm in order(0) {
             let (time, memory, outputs) = self.infer(arm, true).await?;
             self.emit(arm, 0, Measure::ms("first_infer_time", time))?;
-            self.emit_memory(arm, 0, "infer", &memory)?;
-            let accuracy = accuracy(&outputs[&self.reference.output], &self.reference.expected[&self.reference.output]);
-            self.emit_all(arm, 0, accuracy.measures())?;
+            self.emit_memory(arm, &memory)?;
+            let accuracy = self.accuracy(arm, &outputs)?;
             let (least, what) = match arm {
                 Arm::Baseline => (BASELINE_COSINE, "f32 output"),
                 Arm::Treatment => (TREATMENT_COSINE, "optimized output"),
             };
-            if accuracy.cosine.is_nan() || accuracy.cosine < least {
+            if accuracy.cosine < least {
                 let reason = format!(
                     "wrong numbers: cosine {:.6} between the {what} and the f32 CPU reference, at least {least} expected",
                     accuracy.cosine
@@ -118,21 +122,21 @@ impl Attempt<'_> {
     }
 
     async fn blocks(&mut self) -> Result<(), Ended> {
-        let started = Instant::now();
+        let (started, metric) = (Instant::now(), Metric::named(INFER_TIME));
         let mut pairs = Vec::new();
         for block in 1.. {
-            let mut pair = Pair { baseline: 0.0, treatment: 0.0 };
+            let (mut baseline, mut treatment) = (0.0, 0.0);
             for arm in order(block) {
                 let (time, ..) = self.infer(arm, false).await?;
-                self.emit(arm, block, Measure::ms("infer_time", time))?;
+                self.emit(arm, block, Measure::ms(INFER_TIME, time))?;
                 match arm {
-                    Arm::Baseline => pair.baseline = time,
-                    Arm::Treatment => pair.treatment = time,
+                    Arm::Baseline => baseline = time,
+                    Arm::Treatment => treatment = time,
                 }
             }
-            pairs.push(pair);
-            if let Some(reason) = should_stop(&pairs, &self.cell.sampling, started.elapsed()) {
-                return self.say("info", format!("sampling stopped after {block} blocks: {reason}"));
+            pairs.push((baseline, treatment));
+            if let Some(reason) = stop(&self.cell.sampling, &metric, &pairs, started.elapsed().as_secs_f64()) {
+                return self.say("info", format!("sampling stopped after {block} blocks: {}", reason.name()));
             }
         }
         Ok(())
@@ -174,7 +178,7 @@ impl Attempt<'_> {
         let Outcome::Inferred { measures, memory, outputs } = self.perform(step, self.cell.timeouts.cell_s).await? else {
             return Err(unexpected("infer"));
         };
-        let time = measures.iter().find(|measure| measure.metric == "infer_time").map(|measure| measure.value);
+        let time = measures.iter().find(|measure| measure.metric == INFER_TIME).map(|measure| measure.value);
         let time = time.filter(|time| time.is_finite() && *time >= 0.0);
         time.map(|time| (time, memory, outputs)).ok_or_else(|| unexpected("infer"))
     }
@@ -200,13 +204,33 @@ impl Attempt<'_> {
         }
     }
 
-    fn emit_memory(&mut self, arm: Arm, block: u32, phase: &str, memory: &Memory) -> Result<(), Ended> {
-        self.emit(arm, block, Measure::bytes(&format!("memory_peak.{phase}"), memory.total.peak))?;
-        self.emit(arm, block, Measure::bytes(&format!("memory_live.{phase}"), memory.total.live))?;
-        for (category, usage) in &memory.categories {
-            self.emit(arm, block, Measure::bytes(&format!("memory_peak.{phase}.{category}"), usage.peak))?;
+    /// Compares the output with the reference and records how near it is.
+    fn accuracy(&mut self, arm: Arm, outputs: &Tensors) -> Result<Accuracy, Ended> {
+        let name = &self.reference.output;
+        let both = self.reference.expected.get(name).zip(outputs.get(name));
+        let (expected, got) = both.ok_or_else(|| Ended::Cell(Status::Fail, format!("the page left out '{name}'")))?;
+        let wrong_shape = |error: Mismatch| Ended::Cell(Status::Fail, format!("wrong output '{name}': {error}"));
+        let accuracy = Accuracy::of(expected, got).map_err(wrong_shape)?;
+        let mut measures = accuracy.measures();
+        if name == "logits" {
+            measures.extend(Agreement::of(expected, got).map_err(wrong_shape)?.measures());
         }
-        Ok(())
+        self.emit_all(arm, 0, measures)?;
+        Ok(accuracy)
+    }
+
+    /// What an arm holds at most, from its load to the end of its first inference.
+    fn emit_memory(&mut self, arm: Arm, inferred: &Memory) -> Result<(), Ended> {
+        let loaded = self.loaded.remove(&arm).unwrap_or_default();
+        self.emit(arm, 0, Measure::bytes("memory_live", inferred.total.live))?;
+        self.emit(arm, 0, Measure::bytes("memory_peak", inferred.total.peak.max(loaded.total.peak)))?;
+        let mut peaks: BTreeMap<String, u64> = BTreeMap::new();
+        for (category, usage) in loaded.categories.into_iter().chain(inferred.categories.clone()) {
+            let peak = peaks.entry(category).or_default();
+            *peak = usage.peak.max(*peak);
+        }
+        let peaks = peaks.into_iter().map(|(category, peak)| Measure::bytes(&format!("memory_peak.{category}"), peak));
+        self.emit_all(arm, 0, peaks)
     }
 
     fn emit_all(&mut self, arm: Arm, block: u32, measures: impl IntoIterator<Item = Measure>) -> Result<(), Ended> {

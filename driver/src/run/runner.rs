@@ -1,6 +1,6 @@
 //! Works through the cells of a plan: one browser at a time, one cell at a time, bounded attempts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,6 +200,7 @@ impl Runner<'_> {
             session: open.session.as_mut(),
             listeners: &mut self.listeners,
             disturbed: false,
+            loaded: BTreeMap::new(),
         };
         attempt.run().await
     }

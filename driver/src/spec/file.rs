@@ -10,16 +10,27 @@ use crate::error::{Error, Excerpt, Result};
 /// Largest matrix file. A matrix is written by hand; what is larger is another file.
 pub const MAX_BYTES: u64 = 1 << 20;
 
+/// A file that was read.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name, as the user wrote it.
+    pub shown: String,
+    /// Its text.
+    pub text: String,
+    /// What it says.
+    pub written: Written,
+}
+
 /// Reads a file.
 ///
 /// # Errors
 /// When it cannot be read, or is not a matrix.
-pub fn read(path: &Path) -> Result<Written> {
+pub fn read(path: &Path) -> Result<Source> {
     let shown = path.display().to_string();
     let text = load(path, &shown)?;
     let tree = tree::parse(&text).map_err(|malformed| {
         let place = malformed.place.or_else(|| second_document(&text));
-        let error = Error::usage(malformed.message);
+        let error = malformed.while_reading.into_iter().fold(Error::usage(malformed.message), Error::note);
         if let Some(place) = place {
             error.excerpt(excerpt(&shown, &text, place, ""))
         } else {
@@ -29,7 +40,10 @@ pub fn read(path: &Path) -> Result<Written> {
     if tree == tree::Tree::Null {
         return Err(Error::usage(format!("{shown} is empty")).hint("matrices/smoke.yaml is the smallest useful matrix"));
     }
-    Written::read(&Node::root(&tree)).map_err(|fault| refuse(&shown, &text, fault))
+    match Written::read(&Node::root(&tree)) {
+        Ok(written) => Ok(Source { shown, text, written }),
+        Err(fault) => Err(refuse(&shown, &text, fault)),
+    }
 }
 
 /// The error that a fault found in a file means.

@@ -100,19 +100,20 @@ fn chosen(text: &str) -> Result<Chosen> {
 fn setting(word: &str, key: &str, text: &str) -> Result<(&'static str, &'static str, optimization::Value)> {
     let optimization = optimization::find(word).map_err(|unknown| refuse_word(&unknown))?;
     let keys = optimization.settings.iter().map(|setting| setting.key);
-    let unknown = || refuse_word(&UnknownWord::new(&format!("setting of `{word}`"), key, keys));
-    let setting = optimization.setting(key).ok_or_else(unknown)?;
+    let unknown = UnknownWord::new(&format!("`{word}` setting"), key, keys);
+    let setting = optimization.setting(key).ok_or_else(|| refuse_word(&unknown))?;
     Ok((optimization.word, setting.key, setting.kind.read_text(key, text).map_err(refuse)?))
 }
 
 /// A word on the command line that does not exist.
-pub(super) fn refuse_word(unknown: &UnknownWord) -> Error {
+fn refuse_word(unknown: &UnknownWord) -> Error {
     Error::usage(format!("unknown {} `{}`", unknown.kind, unknown.found))
         .note(unknown.allowed())
         .maybe_hint(unknown.suggestion())
 }
 
-fn refuse(fault: Fault) -> Error {
+/// A value on the command line that is not allowed.
+pub(super) fn refuse(fault: Fault) -> Error {
     let error = Error::usage(fault.message).maybe_hint(fault.hint);
     match fault.note {
         Some(note) => error.note(note),

@@ -194,8 +194,8 @@ impl<'a> Node<'a> {
         for (key, _) in entries {
             if !allowed.contains(&key.as_str()) {
                 let at = Node { path: self.path.key(key), ..self.clone() };
-                let unknown = UnknownWord::new(&format!("key of {what}"), key, allowed.iter().copied());
-                return Err(at.unknown(&unknown));
+                let unknown = UnknownWord::new("key", key, allowed.iter().copied());
+                return Err(Fault { message: format!("unknown key `{key}` in {what}"), ..at.unknown(&unknown) });
             }
         }
         Ok(Fields { node: self.clone(), entries })

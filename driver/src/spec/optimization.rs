@@ -194,9 +194,10 @@ impl Kind {
             Self::Word(words) => {
                 let text = node.text(format_args!("a word for `{key}`"))?;
                 let known = words.iter().find(|word| **word == text);
-                let unknown =
-                    || node.unknown(&UnknownWord::new(&format!("value of `{key}`"), text, words.iter().copied()));
-                known.map(|word| Value::Word(word)).ok_or_else(unknown)
+                known.map(|word| Value::Word(word)).ok_or_else(|| {
+                    let unknown = node.unknown(&UnknownWord::new("value", text, words.iter().copied()));
+                    Fault { message: format!("`{key}` cannot be `{text}`"), ..unknown }
+                })
             }
             Self::PowerOfTwo(least, most) => {
                 let allowed: Vec<String> = (0..31)

@@ -1,18 +1,20 @@
 //! From layers to one specification: flags over file over environment over defaults.
 
-use std::path::Path;
-
 use matrix_engine::protocol::Platform;
 
 use super::combination::{Combinations, MAX_ALL, Rule};
 use super::expected::Expected;
+use super::file::Source;
 use super::flags::Flags;
+use super::node::Fault;
 use super::optimization::{Chosen, Value};
 use super::origin::{Origin, Sourced};
 use super::scenario::{DEFAULT_TEXTS, DEFAULT_TOKENS};
-use super::selector::Selector;
+use super::selector::{Selector, is_model};
+use super::tree::{Path, Step};
+use super::word::UnknownWord;
 use super::written::Written;
-use super::{environment, file};
+use super::{environment, file, flags};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
 use crate::plan::{Model, Sampling, Scenario, Timeouts};
@@ -55,10 +57,10 @@ impl Spec {
     ///
     /// # Errors
     /// When something written is wrong, or models or optimizations are missing.
-    pub fn read(path: &Path, flags: &Flags, lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let written = file::read(path)?;
+    pub fn read(path: &std::path::Path, flags: &Flags, lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let source = file::read(path)?;
         let name = path.file_stem().map_or_else(|| "matrix".into(), |stem| stem.to_string_lossy().into_owned());
-        Self::from_layers(flags, Some((path, written)), lookup, name)
+        Self::from_layers(flags, Some((path, &source)), lookup, name)
     }
 
     /// A specification without a file.
@@ -71,52 +73,56 @@ impl Spec {
 
     fn from_layers(
         flags: &Flags,
-        file: Option<(&Path, Written)>,
+        file: Option<(&std::path::Path, &Source)>,
         lookup: impl Fn(&str) -> Option<String>,
         default_name: String,
     ) -> Result<Self> {
         let mut layers = vec![(Origin::Flag, flags.read()?)];
-        let place = file.as_ref().map(|(path, _)| path.display().to_string());
-        layers.extend(file.map(|(path, written)| (Origin::File(path.to_owned()), written)));
+        layers.extend(file.map(|(path, source)| (Origin::File(path.to_owned()), source.written.clone())));
         let variables = environment::read(lookup)?;
         layers.extend(variables.into_iter().map(|(name, written)| (Origin::Variable(name), written)));
-        let mut spec = Layers { layers: &layers, origins: Vec::new() }.resolve(default_name, place.as_deref())?;
-        spec.check()?;
+        let shown = file.map(|(_, source)| source.shown.as_str());
+        let mut spec = Layers { layers: &layers, origins: Vec::new() }.resolve(default_name, shown)?;
         spec.origins.sort_by(|a, b| a.key.cmp(&b.key));
+        let checked = spec.check();
+        checked.map_err(|fault| match file {
+            Some((_, source)) => file::refuse(&source.shown, &source.text, fault),
+            None => flags::refuse(fault),
+        })?;
         Ok(spec)
     }
 
-    fn check(&self) -> Result<()> {
+    /// What only shows when the layers are one.
+    fn check(&self) -> Result<(), Fault> {
+        let fault = |path, message| Fault { path, message, note: None, hint: None };
+        let at = |key: &str| Path::default().then(Step::Key(key.into()));
         for (i, model) in self.models.iter().enumerate() {
             if self.models[..i].iter().any(|other| other.name == model.name) {
-                return Err(Error::usage(format!("two different models are both called `{}`", model.name))
+                let path = at("models").then(Step::Index(i));
+                return Err(fault(path, format!("two different models are both called `{}`", model.name))
                     .hint("give one of them another `name`"));
             }
         }
-        for selector in
-            self.include.iter().chain(&self.exclude).chain(self.expect.iter().map(|expected| &expected.cells))
-        {
-            for wanted in &selector.models {
-                if !self.models.iter().any(|model| super::is_model(wanted, model)) {
-                    let names = self.models.iter().map(|model| model.name.as_str());
-                    let unknown = super::UnknownWord::new("model", wanted, names);
-                    return Err(Error::usage(format!(
-                        "`{}` names the model `{wanted}`, which is not in this matrix",
-                        selector.models_at
-                    ))
-                    .note(unknown.allowed())
-                    .maybe_hint(unknown.suggestion()));
-                }
+        let selectors =
+            self.include.iter().chain(&self.exclude).chain(self.expect.iter().map(|expected| &expected.cells));
+        for selector in selectors {
+            let is_here = |wanted: &&String| self.models.iter().any(|model| is_model(wanted, model));
+            if let Some(wanted) = selector.models.iter().find(|wanted| !is_here(wanted)) {
+                let unknown = UnknownWord::new("model", wanted, self.models.iter().map(|model| model.name.as_str()));
+                let fault = fault(selector.models_at.clone(), format!("`{wanted}` is no model of this matrix"));
+                return Err(Fault { hint: unknown.suggestion(), ..fault.note(unknown.allowed()) });
             }
         }
         if self.combinations == Combinations::By(Rule::All) && self.optimizations.len() > MAX_ALL {
-            return Err(Error::usage(format!("`combinations: all` of {} optimizations", self.optimizations.len()))
+            let message = format!("`all` of {} optimizations are too many combinations", self.optimizations.len());
+            return Err(fault(at("combinations"), message)
                 .note(format!("allowed: up to {MAX_ALL} optimizations"))
                 .hint("list the combinations you need"));
         }
         if self.sampling.max < self.sampling.min {
             let (min, max) = (self.sampling.min, self.sampling.max);
-            return Err(Error::usage(format!("at most {max} samples are allowed, but at least {min} are asked for")));
+            let message = format!("at most {max} samples are allowed, but at least {min} are asked for");
+            return Err(fault(at("sampling"), message));
         }
         Ok(())
     }
@@ -172,22 +178,19 @@ impl Layers<'_> {
     }
 
     fn resolve(mut self, default_name: String, file: Option<&str>) -> Result<Spec> {
-        let missing = |what: &str, flag: &str| {
-            let wherever =
-                file.map_or_else(|| "no model matrix was given".to_owned(), |file| format!("{file} has no `{what}`"));
-            Error::usage(if file.is_some() { wherever } else { format!("no {what} are named") }).hint(
-                if file.is_some() { format!("add `{what}:`") } else { format!("add {flag}, or name a matrix file") },
-            )
+        let missing = |key: &str, example: &str, flag: &str| match file {
+            Some(file) => Error::usage(format!("{file} has no `{key}`")).hint(format!("add `{key}: {example}`")),
+            None => Error::usage(format!("no {key} are named")).hint(format!("add `{flag}`, or name a matrix file")),
         };
         let models = self.find("models", |w| w.models.as_ref(), |models| join(models.iter().map(|m| m.name.as_str())));
-        let models = models.ok_or_else(|| missing("models", "`--model`"))?;
+        let models = models.ok_or_else(|| missing("models", "[bert]", "--model bert"))?;
         let optimizations = self.find(
             "optimizations",
             |w| w.optimizations.as_ref(),
             |all| join(all.iter().map(|chosen| chosen.optimization.word)),
         );
         let optimizations =
-            optimizations.ok_or_else(|| missing("optimizations", "an optimization such as `--quantization 4bit`"))?;
+            optimizations.ok_or_else(|| missing("optimizations", "{int4: {}}", "--quantization 4bit"))?;
         let optimizations = optimizations.into_iter().map(|chosen| self.settle(chosen)).collect();
         let each = Combinations::By(Rule::Each);
         Ok(Spec {

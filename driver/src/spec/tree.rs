@@ -106,12 +106,15 @@ pub struct Malformed {
     pub message: String,
     /// Where, when the parser knows.
     pub place: Option<Place>,
+    /// What the parser was in the middle of.
+    pub while_reading: Option<String>,
 }
 
 impl From<serde_yaml::Error> for Malformed {
     fn from(error: serde_yaml::Error) -> Self {
         let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
         let text = error.to_string();
+        let while_reading = text.split_once(", while ").map(|(_, context)| format!("while {context}"));
         let text = text.split(" at line ").next().unwrap_or(&text);
         // Our own messages come back behind the parser's idea of a path.
         let message = text.rsplit_once(OURS).map_or(text, |(_, ours)| ours);
@@ -121,9 +124,11 @@ impl From<serde_yaml::Error> for Malformed {
             }
             "repetition limit exceeded" => "the aliases of the file repeat too much",
             "recursion limit exceeded" => "the file is nested too deeply",
+            "unknown anchor" => "this alias has no anchor (`&name`) before it",
             other => other,
         };
-        Self { message: message.into(), place }
+        let message = if while_reading.is_some() { format!("this is not YAML: {message}") } else { message.into() };
+        Self { message, place, while_reading }
     }
 }
 
