@@ -1,4 +1,48 @@
 //! Inference in the browser: WebGPU and WebAssembly, every optimization switchable.
+//!
+//! The modules in the order in which data flows through them:
+//!
+//! | module | from → to |
+//! |---|---|
+//! | [`catalog`], [`protocol`] | the words and messages shared with the driver |
+//! | [`error`], [`clock`] | what everything below may use |
+//! | [`load`] | folder or seed → configuration and named tensors |
+//! | [`weights`] | named tensors → stored weights, each in its format |
+//! | [`block`], [`model`] | configuration → declared weights and the graph of a forward pass |
+//! | [`graph`] | operations with shape rules → a plan of steps over reused buffers |
+//! | [`kernel`] | operation → plain reference, fast CPU form, WGSL |
+//! | [`device`] | buffers, counted exactly, on CPU or GPU |
+//! | [`program`] | plan + device → outputs |
+//! | [`host`] | a driver's steps → outcomes |
+//! | `page` | the same, for JavaScript |
+//! | `conformance` | outputs + reference case → how far they are off |
+//!
+//! Invariants:
+//! - `model` and `block` import neither `device` nor `kernel`, and know no dtype and no optimization.
+//! - A reference kernel imports nothing but shapes; every other form is tested against it.
+//! - A [`device::Space`] is the only way to make a buffer, so its ledger is exact.
+//! - Nothing a file, a page or a device says can make the engine panic; it becomes an [`error::Error`].
+//! - Only `page` exports to JavaScript.
 
 pub mod catalog;
 pub mod protocol;
+
+pub mod clock;
+pub mod error;
+
+pub mod load;
+pub mod weights;
+
+pub mod block;
+pub mod model;
+
+pub mod graph;
+pub mod kernel;
+
+pub mod device;
+pub mod program;
+
+pub mod host;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod conformance;

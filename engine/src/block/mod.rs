@@ -1,0 +1,15 @@
+//! Parts that families share: each declares its weights under a path and writes its wiring into a graph.
+
+mod attention;
+mod embedding;
+mod encoder;
+mod head;
+mod linear;
+mod norm;
+
+pub use attention::SelfAttention;
+pub use embedding::TextEmbedding;
+pub use encoder::{Encoder, EncoderShape, TextInputs};
+pub use head::{MaskedLm, SequenceHead, TokenHead};
+pub use linear::Linear;
+pub use norm::LayerNorm;

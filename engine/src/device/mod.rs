@@ -1,0 +1,112 @@
+//! Where buffers live: the CPU, or a GPU through wgpu.
+//!
+//! A [`Space`] is one slot's account on a device. It is the only way to make a [`Buffer`], and a buffer
+//! that is dropped gives its bytes back at once, so that the [`Ledger`] is exact on every device.
+
+mod buffer;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+mod info;
+mod ledger;
+
+use std::rc::Rc;
+
+pub use buffer::Buffer;
+pub use info::cpu as cpu_info;
+pub use ledger::{Category, Ledger};
+
+use crate::{
+    error::{Error, Result},
+    protocol::{DeviceInfo, Memory, Platform},
+};
+
+/// A device that computes.
+#[derive(Clone)]
+pub enum Device {
+    /// The CPU this code runs on.
+    Cpu,
+    /// A GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Rc<gpu::Gpu>),
+}
+
+impl Device {
+    /// Opens the device behind a platform; an error says why this host has none.
+    pub async fn open(platform: Platform) -> Result<Self> {
+        let here = if cfg!(target_arch = "wasm32") {
+            [Platform::Webgpu, Platform::Wasm]
+        } else {
+            [Platform::NativeGpu, Platform::NativeCpu]
+        };
+        if !here.contains(&platform) {
+            return Err(Error::unsupported(format!("this host has no platform '{}'", platform.name()))
+                .expected(here.map(Platform::name).join(" or ")));
+        }
+        if !platform.is_gpu() {
+            return Ok(Self::Cpu);
+        }
+        #[cfg(feature = "gpu")]
+        return Ok(Self::Gpu(gpu::Gpu::open().await?));
+        #[cfg(not(feature = "gpu"))]
+        Err(Error::unsupported("the engine was built without its feature 'gpu'"))
+    }
+
+    /// How the device describes itself.
+    #[must_use]
+    pub fn info(&self) -> DeviceInfo {
+        match self {
+            Self::Cpu => cpu_info(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.info().clone(),
+        }
+    }
+}
+
+/// One slot's buffers on a device.
+pub struct Space {
+    device: Device,
+    ledger: Rc<Ledger>,
+}
+
+impl Space {
+    /// An empty account.
+    #[must_use]
+    pub fn new(device: Device) -> Self {
+        Self { device, ledger: Rc::new(Ledger::default()) }
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// A zeroed buffer.
+    pub fn create(&self, category: Category, bytes: u64) -> Result<Buffer> {
+        match &self.device {
+            Device::Cpu => Buffer::on_cpu(&self.ledger, category, bytes),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => Buffer::on_gpu(&self.ledger, category, bytes, gpu),
+        }
+    }
+
+    /// Waits until everything written has arrived, and reports what the device has to complain about.
+    pub async fn finish(&self) -> Result<()> {
+        match &self.device {
+            Device::Cpu => Ok(()),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => gpu.finish().await,
+        }
+    }
+
+    /// Bytes held, per category and in total.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.ledger.memory()
+    }
+
+    /// Starts the peaks anew from what is held now.
+    pub fn reset_peak(&self) {
+        self.ledger.reset_peak();
+    }
+}

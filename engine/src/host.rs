@@ -1,0 +1,184 @@
+//! Does what the driver asks: the same code in a page's worker and in a native process.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    clock,
+    device::{Device, Space},
+    error::{Error, Result},
+    graph::Plan,
+    load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
+    model::{self, Model},
+    program::Program,
+    protocol::{
+        FailureKind, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors,
+    },
+    weights::{Format, Store, format},
+};
+
+/// Devices and the models on them.
+pub struct Host {
+    root: String,
+    devices: BTreeMap<Platform, Device>,
+    slots: BTreeMap<String, Slot>,
+}
+
+/// A loaded model.
+struct Slot {
+    model: Box<dyn Model>,
+    // Buffers go before the account they are counted in.
+    program: Option<(ProgramKey, Program)>,
+    store: Store,
+    space: Space,
+}
+
+/// What a program depends on: the shapes of the inputs, and the outputs.
+#[derive(PartialEq)]
+struct ProgramKey {
+    inputs: Vec<(String, Vec<usize>)>,
+    outputs: Vec<String>,
+}
+
+impl Host {
+    /// A host without models. Folders are found relative to `root`: a URL in a browser, a path natively.
+    #[must_use]
+    pub fn new(root: &str) -> Self {
+        Self { root: root.to_owned(), devices: BTreeMap::new(), slots: BTreeMap::new() }
+    }
+
+    /// Does one step. Whatever goes wrong is an [`Outcome::Failed`].
+    pub async fn perform(&mut self, step: Step) -> Outcome {
+        let outcome = match step {
+            Step::Probe { platform } => self.probe(platform).await,
+            Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
+            Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
+            Step::Unload { slot } => Ok(self.unload(&slot)),
+            Step::Finish => {
+                self.slots.clear();
+                Ok(Outcome::Unloaded { memory: Memory::default() })
+            }
+        };
+        outcome.unwrap_or_else(|error| Outcome::Failed { kind: error.kind(), message: error.to_string() })
+    }
+
+    async fn device(&mut self, platform: Platform) -> Result<Device> {
+        if let Some(device) = self.devices.get(&platform) {
+            return Ok(device.clone());
+        }
+        let device = Device::open(platform).await?;
+        self.devices.insert(platform, device.clone());
+        Ok(device)
+    }
+
+    async fn probe(&mut self, platform: Platform) -> Result<Outcome> {
+        let device = self.device(platform).await?;
+        Ok(Outcome::Probed { device: device.info() })
+    }
+
+    async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
+        self.slots.remove(&name);
+        format::check(&options)?;
+        let space = Space::new(self.device(platform).await?);
+        let started = clock::now();
+        let (config, origin) = self.open(from).await?;
+        let built = model::build(&config, &origin)?;
+        let formats: Vec<Format> = built.declared.iter().map(|weight| Format::choose(weight, &options)).collect();
+        let store = Store::load(&origin, &built.declared, &formats, &space).await?;
+        let load_ms = clock::now() - started;
+
+        let mut measures = vec![
+            Measure::ms("load_time", load_ms),
+            Measure::ms("fetch_time", store.fetch_ms),
+            Measure::ms("convert_time", store.convert_ms),
+            Measure::bytes("weight_bytes", store.bytes()),
+            bits("bits_per_weight", store.parameters, store.bytes()),
+        ];
+        if store.quantized.0 > 0 {
+            measures.push(bits("quantized_bits_per_weight", store.quantized.0, store.quantized.1));
+        }
+        let model = ModelInfo {
+            architecture: built.architecture.to_owned(),
+            parameters: store.parameters,
+            weight_bytes: store.bytes(),
+            fetched_bytes: store.fetched_bytes,
+            outputs: output_names(&*built.model)?,
+        };
+        let memory = space.memory();
+        self.slots.insert(name, Slot { model: built.model, program: None, store, space });
+        Ok(Outcome::Loaded { measures, memory, model })
+    }
+
+    async fn open(&self, from: ModelSource) -> Result<(Config, Origin)> {
+        Ok(match from {
+            ModelSource::Folder { at } => {
+                let folder = Folder::new(&self.root, &at);
+                let config = Config::read(&folder).await.map_err(|error| error.of(at.clone()))?;
+                let checkpoint = Checkpoint::open(folder).await.map_err(|error| error.of(at))?;
+                (config, Origin::Files(checkpoint))
+            }
+            ModelSource::Synthetic { family, size, seed } => {
+                (preset::config(family, size), Origin::Synthetic(Synthetic::new(seed)))
+            }
+        })
+    }
+
+    async fn infer(&mut self, name: &str, inputs: &Tensors, outputs: Vec<String>, reply: bool) -> Result<Outcome> {
+        let known = || self.slots.keys().cloned().collect::<Vec<_>>().join(", ");
+        if !self.slots.contains_key(name) {
+            return Err(Error::internal("no such slot").expected(known()).found(format!("'{name}'")));
+        }
+        let Some(slot) = self.slots.get_mut(name) else { return Err(Error::internal("no such slot")) };
+        slot.space.reset_peak();
+        let started = clock::now();
+        let results = slot.infer(inputs, outputs).await?;
+        let measures = vec![Measure::ms("infer_time", clock::now() - started)];
+        let outputs = if reply { results } else { Tensors::new() };
+        Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
+    }
+
+    fn unload(&mut self, name: &str) -> Outcome {
+        let memory = self.slots.remove(name).map(|slot| {
+            let Slot { program, store, space, .. } = slot;
+            drop((program, store));
+            space.memory()
+        });
+        Outcome::Unloaded { memory: memory.unwrap_or_default() }
+    }
+}
+
+impl Slot {
+    async fn infer(&mut self, inputs: &Tensors, outputs: Vec<String>) -> Result<Tensors> {
+        let inputs = self.model.prepare(inputs)?;
+        let shapes = inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
+        let key = ProgramKey { inputs: shapes, outputs };
+        if self.program.as_ref().is_none_or(|(cached, _)| *cached != key) {
+            // The old program's buffers go first: two never have to fit.
+            self.program = None;
+            let plan = Plan::new(&self.model.graph(&inputs)?, &key.outputs)?;
+            let program = Program::new(plan, &self.store.weights, &self.space).await?;
+            self.program = Some((key, program));
+        }
+        match &self.program {
+            Some((_, program)) => program.run(&self.store.weights, &inputs).await,
+            None => Err(Error::internal("no program")),
+        }
+    }
+}
+
+/// The names of a model's outputs, from the graph of its smallest input.
+fn output_names(model: &dyn Model) -> Result<Vec<String>> {
+    let smallest = Tensors::from([("input_ids".to_owned(), Tensor::i32(&[1, 1], vec![0]))]);
+    let graph = model.graph(&model.prepare(&smallest)?)?;
+    Ok(graph.output_names().map(str::to_owned).collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]
+fn bits(metric: &str, values: u64, bytes: u64) -> Measure {
+    Measure { metric: metric.to_owned(), value: bytes as f64 * 8.0 / values as f64, unit: "bits".to_owned() }
+}
+
+/// The outcome of a step that could not even be read.
+#[must_use]
+pub fn unreadable(error: &serde_json::Error) -> Outcome {
+    Outcome::Failed { kind: FailureKind::Internal, message: format!("the step cannot be read: {error}") }
+}

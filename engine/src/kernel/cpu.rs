@@ -1,0 +1,26 @@
+//! The table of fast forms on the CPU. What moves memory only is as fast as its reference.
+
+use super::{Operand, attention, layer_norm, linear, reference};
+use crate::{error::Result, graph::Op};
+
+/// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
+pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
+    match (op, operands) {
+        (Op::LayerNorm { epsilon, .. }, [x, scale, shift, rest @ ..]) => {
+            let residual = rest.first().map(Operand::f32).transpose()?;
+            layer_norm::cpu(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
+        }
+        (Op::Linear { activation }, [x, weight, bias]) => {
+            linear::cpu(x.f32()?, *weight, bias.f32()?, activation, out)?;
+        }
+        (Op::AttentionScores { heads, scale }, [q, k]) => {
+            attention::cpu::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
+        }
+        (Op::AttentionSoftmax, [mask]) => attention::cpu::softmax(mask.i32()?, mask.shape, out),
+        (Op::AttentionContext, [shares, v]) => {
+            attention::cpu::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
+        }
+        _ => return reference::run(op, operands, out),
+    }
+    Ok(())
+}

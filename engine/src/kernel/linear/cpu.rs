@@ -1,0 +1,48 @@
+//! The fast form on the CPU.
+
+use crate::{
+    error::Result,
+    graph::Activation,
+    kernel::{
+        Operand, activation,
+        matmul::{Rows, transposed},
+    },
+    weights::int4,
+};
+
+/// Rows of a quantized matrix that are unpacked at a time: enough to pay for passing over x once more,
+/// few enough to stay in the second-level cache.
+const UNPACKED: usize = 16;
+
+/// x `[…, K]`, weight `[N, K]`, bias `[N]` → out `[…, N]`
+pub fn cpu(
+    x: &[f32],
+    weight: Operand<'_>,
+    bias: &[f32],
+    activation: Option<Activation>,
+    out: &mut [f32],
+) -> Result<()> {
+    let [outputs, inputs] = [bias.len(), weight.width()];
+    let x = Rows { data: x, start: 0, stride: inputs, count: x.len() / inputs };
+    let mut multiply = |rows: &[f32], first: usize| {
+        let weight = Rows { data: rows, start: 0, stride: inputs, count: rows.len() / inputs };
+        transposed(x, weight, inputs, |m, n, sum| out[m * outputs + first + n] = sum + bias[first + n]);
+    };
+    match weight.quantized() {
+        None => multiply(weight.f32()?, 0),
+        Some((layout, nibbles, scales)) => {
+            let mut rows = vec![0.0; UNPACKED.min(outputs) * inputs];
+            for first in (0..outputs).step_by(UNPACKED) {
+                let rows = &mut rows[..UNPACKED.min(outputs - first) * inputs];
+                for (index, row) in rows.chunks_exact_mut(inputs).enumerate() {
+                    int4::dequantize_row(layout, first + index, nibbles, scales, row);
+                }
+                multiply(rows, first);
+            }
+        }
+    }
+    if let Some(activation) = activation {
+        activation::cpu(activation, out);
+    }
+    Ok(())
+}

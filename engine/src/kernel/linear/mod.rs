@@ -1,0 +1,7 @@
+//! Linear layers: `activation(x · weightᵀ + bias)`, with plain or quantized weights.
+
+mod cpu;
+mod reference;
+
+pub use cpu::cpu;
+pub use reference::reference;

@@ -1,0 +1,26 @@
+//! The plain form, with sums in 64 bits.
+
+use crate::{error::Result, kernel::Operand, weights::int4};
+
+/// x `[…, K]`, weight `[N, K]`, bias `[N]` → out `[…, N]`
+#[expect(clippy::cast_possible_truncation, reason = "back to f32")]
+pub fn reference(x: &[f32], weight: Operand<'_>, bias: &[f32], out: &mut [f32]) -> Result<()> {
+    let [outputs, inputs] = [bias.len(), weight.width()];
+    let plain = match weight.quantized() {
+        None => weight.f32()?.to_vec(),
+        Some((layout, nibbles, scales)) => {
+            let mut plain = vec![0.0; outputs * inputs];
+            for (index, row) in plain.chunks_exact_mut(inputs).enumerate() {
+                int4::dequantize_row(layout, index, nibbles, scales, row);
+            }
+            plain
+        }
+    };
+    for (x, out) in x.chunks_exact(inputs).zip(out.chunks_exact_mut(outputs)) {
+        for ((weight, bias), out) in plain.chunks_exact(inputs).zip(bias).zip(out) {
+            let sum: f64 = x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum();
+            *out = (sum + f64::from(*bias)) as f32;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The operations of [`crate::graph::Op`] as code: a plain reference, a fast CPU form and WGSL.
+//!
+//! Each folder is one operation, or a part several share. References import nothing but shapes and are
+//! the truth that every other form is tested against. [`reference`], [`cpu`] and [`gpu`] are the three
+//! tables from operation to form.
+
+pub mod activation;
+pub mod add;
+pub mod attention;
+pub mod cpu;
+pub mod gather;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+mod lanes;
+pub mod layer_norm;
+pub mod linear;
+mod matmul;
+mod operand;
+pub mod pool;
+pub mod reference;
+#[cfg(feature = "gpu")]
+pub mod shader;
+
+pub use operand::Operand;

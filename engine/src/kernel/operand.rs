@@ -1,0 +1,71 @@
+//! What a CPU kernel reads.
+
+use crate::{
+    error::{Error, Result},
+    weights::int4::Layout,
+};
+
+/// A tensor on the CPU.
+#[derive(Clone, Copy)]
+pub struct Operand<'a> {
+    /// Row-major shape.
+    pub shape: &'a [usize],
+    data: Data<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Data<'a> {
+    Words(&'a [u32]),
+    Int4 { layout: Layout, nibbles: &'a [u32], scales: &'a [u32] },
+}
+
+/// A quantized matrix: its layout, nibbles and scales.
+pub type Int4<'a> = (Layout, &'a [u32], &'a [u32]);
+
+impl<'a> Operand<'a> {
+    /// Four-byte values, floats or integers.
+    #[must_use]
+    pub fn words(shape: &'a [usize], words: &'a [u32]) -> Self {
+        Self { shape, data: Data::Words(words) }
+    }
+
+    /// A quantized matrix.
+    #[must_use]
+    pub fn int4(shape: &'a [usize], (layout, nibbles, scales): Int4<'a>) -> Self {
+        Self { shape, data: Data::Int4 { layout, nibbles, scales } }
+    }
+
+    /// The values as floats. A buffer may be larger than the tensor in it.
+    pub fn f32(&self) -> Result<&'a [f32]> {
+        self.plain().map(bytemuck::cast_slice)
+    }
+
+    /// The values as integers.
+    pub fn i32(&self) -> Result<&'a [i32]> {
+        self.plain().map(bytemuck::cast_slice)
+    }
+
+    /// The matrix, if it is quantized.
+    #[must_use]
+    pub fn quantized(&self) -> Option<Int4<'a>> {
+        match self.data {
+            Data::Int4 { layout, nibbles, scales } => Some((layout, nibbles, scales)),
+            Data::Words(_) => None,
+        }
+    }
+
+    /// Length of the last axis.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    fn plain(&self) -> Result<&'a [u32]> {
+        match self.data {
+            Data::Words(words) => words
+                .get(..self.shape.iter().product())
+                .ok_or_else(|| Error::internal("a tensor is larger than its buffer").found(format!("{:?}", self.shape))),
+            Data::Int4 { .. } => Err(Error::internal("a quantized matrix where plain numbers are needed")),
+        }
+    }
+}

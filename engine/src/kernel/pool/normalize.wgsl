@@ -1,0 +1,39 @@
+// Every row divided by its Euclidean length: one workgroup per row.
+
+struct Params { rows: u32, width: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;          // [rows, width]
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;  // [rows, width]
+@group(0) @binding(2) var<uniform> params: Params;
+
+const THREADS = 64u;
+var<workgroup> scratch: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let row = group.y * groups.x + group.x;
+    if row >= params.rows {
+        return;
+    }
+    let start = row * params.width;
+    var sum = 0.0;
+    for (var c = thread; c < params.width; c += THREADS) {
+        sum += x[start + c] * x[start + c];
+    }
+    scratch[thread] = sum;
+    workgroupBarrier();
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        if thread < half {
+            scratch[thread] += scratch[thread + half];
+        }
+        workgroupBarrier();
+    }
+    let inverse = 1.0 / max(sqrt(scratch[0]), 1e-12);
+    for (var c = thread; c < params.width; c += THREADS) {
+        out[start + c] = x[start + c] * inverse;
+    }
+}

@@ -1,0 +1,97 @@
+//! A Hugging Face `config.json`: typed access with bounds, so that an absurd value is a message and not a crash.
+
+use serde_json::Value;
+
+use super::Folder;
+use crate::error::{Error, Result};
+
+const FILE: &str = "config.json";
+/// Larger than any dimension a model has, small enough that products of three stay within 64 bits.
+const DIMENSION_LIMIT: u64 = 1 << 21;
+
+/// The configuration of a model.
+pub struct Config(Value);
+
+impl Config {
+    /// Reads `config.json`.
+    pub async fn read(folder: &Folder) -> Result<Self> {
+        let Some(bytes) = folder.read(FILE).await? else {
+            return Err(Error::model("the folder has no configuration")
+                .expected(FILE)
+                .hint("the folder should be what `save_pretrained` writes"));
+        };
+        let value =
+            serde_json::from_slice(&bytes).map_err(|error| Error::model(format!("not JSON: {error}")).of(FILE))?;
+        Ok(Self(value))
+    }
+
+    /// A configuration given as a value.
+    #[must_use]
+    pub fn new(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// A size: at least 1.
+    pub fn size(&self, key: &str, default: usize) -> Result<usize> {
+        let size = self.index(key, default)?;
+        if size == 0 { Err(Self::wrong(key, "at least 1", "0")) } else { Ok(size) }
+    }
+
+    /// A non-negative integer.
+    pub fn index(&self, key: &str, default: usize) -> Result<usize> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value
+                .as_u64()
+                .filter(|&value| value <= DIMENSION_LIMIT)
+                .and_then(|value| usize::try_from(value).ok())
+                .ok_or_else(|| Self::wrong(key, &format!("an integer from 0 to {DIMENSION_LIMIT}"), value)),
+        }
+    }
+
+    /// A finite number.
+    #[expect(clippy::cast_possible_truncation, reason = "kernels compute in f32")]
+    pub fn float(&self, key: &str, default: f32) -> Result<f32> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value
+                .as_f64()
+                .map(|value| value as f32)
+                .filter(|value| value.is_finite())
+                .ok_or_else(|| Self::wrong(key, "a number", value)),
+        }
+    }
+
+    /// Yes or no.
+    pub fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value.as_bool().ok_or_else(|| Self::wrong(key, "true or false", value)),
+        }
+    }
+
+    /// A word.
+    pub fn word<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value.as_str().ok_or_else(|| Self::wrong(key, "a string", value)),
+        }
+    }
+
+    /// Number of classes of a classifier: the entries of `id2label`, 2 without it.
+    #[must_use]
+    pub fn labels(&self) -> usize {
+        self.0.get("id2label").and_then(Value::as_object).map_or(2, serde_json::Map::len)
+    }
+
+    /// The class the weights were saved from: the first of `architectures`.
+    #[must_use]
+    pub fn architecture(&self) -> Option<&str> {
+        self.0.get("architectures")?.get(0)?.as_str()
+    }
+
+    /// An error about one key.
+    pub fn wrong(key: &str, expected: &str, found: impl ToString) -> Error {
+        Error::model("unusable value").of(format!("{FILE}: '{key}'")).expected(expected).found(found.to_string())
+    }
+}

@@ -1,0 +1,40 @@
+//! A folder of model files: over HTTP in a browser, on disk natively. Both read byte ranges, so that
+//! no weight file ever has to be in memory as a whole.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{Chunk, Folder};
+#[cfg(target_arch = "wasm32")]
+pub use web::{Chunk, Folder};
+
+use crate::error::{Error, Result};
+
+/// The most a file that is read as a whole may hold: configurations and indices, never weights.
+const WHOLE_FILE_LIMIT: u64 = 64 << 20;
+
+impl Folder {
+    /// A small file as a whole, or `None` if the folder has no such file.
+    pub async fn read(&self, file: &str) -> Result<Option<Vec<u8>>> {
+        let Some(length) = self.length(file).await? else { return Ok(None) };
+        if length > WHOLE_FILE_LIMIT {
+            return Err(Error::model("too large for a configuration")
+                .of(file)
+                .expected(format!("at most {WHOLE_FILE_LIMIT} bytes"))
+                .found(format!("{length} bytes")));
+        }
+        Ok(Some(self.range(file, 0, length).await?.bytes()))
+    }
+}
+
+/// A range that ends past the end of its file, as both kinds of folder report it.
+fn short_read(file: &str, start: u64, expected: u64, found: u64) -> Error {
+    Error::model(format!("truncated at byte {start}"))
+        .of(file)
+        .expected(format!("{expected} bytes"))
+        .found(format!("{found} bytes"))
+        .hint("the file is incomplete: fetch it again")
+}

@@ -1,0 +1,89 @@
+//! Model families: names, shapes and wiring. No dtype, device or optimization is known here.
+
+mod bert;
+mod inputs;
+mod roberta;
+
+use std::cell::RefCell;
+
+pub use inputs::InputRules;
+
+use crate::{
+    error::{Error, Result},
+    graph::Graph,
+    load::{Config, Origin},
+    protocol::Tensors,
+    weights::{Declared, Weights},
+};
+
+/// A model that has declared its weights.
+pub trait Model {
+    /// Checks the inputs given by a user and completes them with those that follow from them.
+    fn prepare(&self, inputs: &Tensors) -> Result<Tensors>;
+
+    /// The graph of a forward pass over inputs as [`Model::prepare`] returns them.
+    fn graph(&self, inputs: &Tensors) -> Result<Graph>;
+}
+
+type Builder = fn(&Config, &Weights<'_>, Task) -> Result<Box<dyn Model>>;
+
+/// What a model does with its encoder's hidden states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Returns them.
+    Bare,
+    /// Predicts masked words.
+    MaskedLm,
+    /// Labels positions.
+    TokenLabels,
+    /// Labels sequences.
+    SequenceLabels,
+}
+
+/// Every architecture class, by the name `config.json` gives it.
+const ARCHITECTURES: &[(&str, Builder, Task)] = &[
+    ("BertModel", bert::build, Task::Bare),
+    ("BertForMaskedLM", bert::build, Task::MaskedLm),
+    ("BertForPreTraining", bert::build, Task::MaskedLm),
+    ("BertForTokenClassification", bert::build, Task::TokenLabels),
+    ("BertForSequenceClassification", bert::build, Task::SequenceLabels),
+    ("RobertaModel", roberta::build, Task::Bare),
+    ("RobertaForMaskedLM", roberta::build, Task::MaskedLm),
+    ("RobertaForTokenClassification", roberta::build, Task::TokenLabels),
+    ("RobertaForSequenceClassification", roberta::build, Task::SequenceLabels),
+    ("XLMRobertaModel", roberta::build, Task::Bare),
+    ("XLMRobertaForMaskedLM", roberta::build, Task::MaskedLm),
+];
+
+/// A model and the weights it needs.
+pub struct Built {
+    /// The architecture class.
+    pub architecture: &'static str,
+    /// Its wiring.
+    pub model: Box<dyn Model>,
+    /// Its weights.
+    pub declared: Vec<Declared>,
+}
+
+/// Builds the model that a configuration names.
+pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
+    let known = || ARCHITECTURES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ");
+    let unknown = |found: String| {
+        Error::unsupported("unknown architecture").of("config.json: 'architectures'").expected(known()).found(found)
+    };
+    let name = match config.architecture() {
+        Some(name) => name,
+        // Files saved by hand may only tell the family.
+        None => match config.word("model_type", "")? {
+            "bert" => "BertModel",
+            "roberta" => "RobertaModel",
+            "xlm-roberta" => "XLMRobertaModel",
+            other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
+        },
+    };
+    let row = ARCHITECTURES.iter().find(|(known, ..)| *known == name);
+    let &(architecture, builder, task) = row.ok_or_else(|| unknown(format!("'{name}'")))?;
+    let declared = RefCell::new(Vec::new());
+    let model = builder(config, &Weights::root(origin, &declared), task)?;
+    Ok(Built { architecture, model, declared: declared.into_inner() })
+}

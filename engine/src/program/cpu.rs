@@ -1,0 +1,75 @@
+//! A plan on the CPU: step after step over the plan's buffers.
+
+use std::cell::Ref;
+
+use super::{input_bytes, output_tensor};
+use crate::{
+    device::{Buffer, Category, Space},
+    error::{Error, Result},
+    graph::{self, Plan, Step},
+    kernel::{self, Operand},
+    protocol::Tensors,
+    weights::Weight,
+};
+
+/// A plan and its buffers.
+pub struct CpuProgram {
+    plan: Plan,
+    buffers: Vec<Buffer>,
+}
+
+/// An operand's memory while a step reads it.
+enum Held<'a> {
+    Plain(Ref<'a, [u32]>),
+    Int4(crate::weights::int4::Layout, Ref<'a, [u32]>, Ref<'a, [u32]>),
+}
+
+impl CpuProgram {
+    /// Creates the buffers.
+    pub fn new(plan: Plan, space: &Space) -> Result<Self> {
+        let create = |&bytes: &u64| space.create(Category::Activations, bytes);
+        let buffers = plan.buffers.iter().map(create).collect::<Result<_>>()?;
+        Ok(Self { plan, buffers })
+    }
+
+    /// One pass.
+    pub fn run(&self, weights: &[Weight], inputs: &Tensors) -> Result<Tensors> {
+        for port in &self.plan.inputs {
+            self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
+        }
+        for step in &self.plan.steps {
+            self.step(step, weights).map_err(|error| error.of(format!("{:?}", step.op)))?;
+        }
+        let outputs = self.plan.outputs.iter();
+        outputs.map(|port| Ok((port.name.clone(), output_tensor(port, &self.buffers[port.buffer].words()?)?))).collect()
+    }
+
+    fn step(&self, step: &Step, weights: &[Weight]) -> Result<()> {
+        // An operation in place finds its first operand in the output.
+        let operands = &step.operands[usize::from(step.op.in_place())..];
+        let held = operands.iter().map(|operand| self.hold(operand, weights)).collect::<Result<Vec<_>>>()?;
+        let views: Vec<Operand<'_>> = operands
+            .iter()
+            .zip(&held)
+            .map(|(operand, held)| match held {
+                Held::Plain(words) => Operand::words(operand.shape(), words),
+                Held::Int4(layout, nibbles, scales) => Operand::int4(operand.shape(), (*layout, nibbles, scales)),
+            })
+            .collect();
+        let mut words = self.buffers[step.output].words_mut()?;
+        let out = words
+            .get_mut(..step.shape.iter().product())
+            .ok_or_else(|| Error::internal("a result is larger than its buffer"))?;
+        kernel::cpu::run(step.op, &views, bytemuck::cast_slice_mut(out))
+    }
+
+    fn hold<'a>(&'a self, operand: &graph::Operand, weights: &'a [Weight]) -> Result<Held<'a>> {
+        match operand {
+            graph::Operand::Buffer { index, .. } => Ok(Held::Plain(self.buffers[*index].words()?)),
+            graph::Operand::Param(param) => match &weights[param.id] {
+                Weight::F32(values) => Ok(Held::Plain(values.words()?)),
+                Weight::Int4 { layout, nibbles, scales } => Ok(Held::Int4(*layout, nibbles.words()?, scales.words()?)),
+            },
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Which weights a model needs, by name, shape and role. Names, shapes and dtypes are checked here and
+//! nowhere else.
+
+use std::cell::RefCell;
+
+use crate::{
+    error::{Error, Result},
+    load::{Dtype, Origin},
+};
+
+/// What a weight is for; decides how it may be stored and how it is initialised when it is synthetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Matrix `[outputs, inputs]` of a linear layer.
+    Linear,
+    /// Table `[entries, width]` that ids look up.
+    Embedding,
+    /// Factor of a norm.
+    Scale,
+    /// Anything that is added.
+    Bias,
+}
+
+/// A weight as the graph refers to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// Position in the list of declared weights.
+    pub id: usize,
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+}
+
+/// A weight that has to be loaded.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Name in the files.
+    pub name: String,
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl Declared {
+    /// Number of values.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// A place in the tree of weight names, from which a model declares what it needs.
+pub struct Weights<'a> {
+    origin: &'a Origin,
+    declared: &'a RefCell<Vec<Declared>>,
+    path: String,
+}
+
+impl<'a> Weights<'a> {
+    /// The root of the tree. Declared weights are added to `declared`.
+    #[must_use]
+    pub fn root(origin: &'a Origin, declared: &'a RefCell<Vec<Declared>>) -> Self {
+        Self { origin, declared, path: String::new() }
+    }
+
+    /// The subtree `part`, which may have dots in it.
+    #[must_use]
+    pub fn at(&self, part: &str) -> Self {
+        Self { origin: self.origin, declared: self.declared, path: self.full(part) }
+    }
+
+    /// The subtree `part` if any weight lies in it, else this tree: checkpoints of a bare model leave
+    /// out the prefix that those with a head have.
+    #[must_use]
+    pub fn at_optional(&self, part: &str) -> Self {
+        let prefix = format!("{}.", self.full(part));
+        let found = match self.origin {
+            Origin::Files(checkpoint) => checkpoint.names().any(|name| name.starts_with(&prefix)),
+            Origin::Synthetic(_) => true,
+        };
+        self.at(if found { part } else { "" })
+    }
+
+    /// Whether a weight exists.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self.origin {
+            Origin::Files(checkpoint) => checkpoint.tensor(&self.full(name)).is_some(),
+            Origin::Synthetic(_) => true,
+        }
+    }
+
+    /// Declares the matrix of a linear layer.
+    pub fn linear(&self, name: &str, outputs: usize, inputs: usize) -> Result<Param> {
+        self.declare(name, &[outputs, inputs], Role::Linear)
+    }
+
+    /// Declares an embedding table.
+    pub fn embedding(&self, name: &str, entries: usize, width: usize) -> Result<Param> {
+        self.declare(name, &[entries, width], Role::Embedding)
+    }
+
+    /// Declares the factor of a norm.
+    pub fn scale(&self, name: &str, width: usize) -> Result<Param> {
+        self.declare(name, &[width], Role::Scale)
+    }
+
+    /// Declares a vector that is added.
+    pub fn bias(&self, name: &str, width: usize) -> Result<Param> {
+        self.declare(name, &[width], Role::Bias)
+    }
+
+    fn full(&self, name: &str) -> String {
+        match (self.path.as_str(), name) {
+            ("", name) => name.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, name) => format!("{path}.{name}"),
+        }
+    }
+
+    fn declare(&self, name: &str, shape: &[usize], role: Role) -> Result<Param> {
+        if shape.iter().try_fold(1_u32, |n, &d| n.checked_mul(u32::try_from(d).ok()?)).is_none() {
+            let tensor = format!("tensor '{}'", self.full(name));
+            return Err(Error::model("more than 2^32 values").of(tensor).found(format!("{shape:?}")));
+        }
+        let name = match self.origin {
+            Origin::Files(checkpoint) => {
+                let name = Self::spelling(checkpoint, self.full(name));
+                let (_, entry) =
+                    checkpoint.tensor(&name).ok_or_else(|| Self::missing(checkpoint, &name, shape))?;
+                if entry.shape != shape {
+                    return Err(Error::model("wrong shape")
+                        .of(format!("tensor '{name}'"))
+                        .expected(format!("{shape:?} from config.json"))
+                        .found(format!("{:?}", entry.shape))
+                        .hint("config.json and the weights are of different models"));
+                }
+                if !matches!(entry.known_dtype(&name)?, Dtype::F32 | Dtype::F16 | Dtype::Bf16) {
+                    return Err(Error::model("wrong element type")
+                        .of(format!("tensor '{name}'"))
+                        .expected("F32, F16 or BF16")
+                        .found(entry.dtype.clone()));
+                }
+                name
+            }
+            Origin::Synthetic(_) => self.full(name),
+        };
+        let mut declared = self.declared.borrow_mut();
+        let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
+            declared.push(Declared { name, shape: shape.to_vec(), role });
+            declared.len() - 1
+        });
+        Ok(Param { id, shape: shape.to_vec() })
+    }
+
+    /// Checkpoints converted from TensorFlow call the two vectors of a layer norm `gamma` and `beta`.
+    fn spelling(checkpoint: &crate::load::Checkpoint, name: String) -> String {
+        if checkpoint.tensor(&name).is_some() {
+            return name;
+        }
+        let old = [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")];
+        let renamed = old.iter().find_map(|(new, old)| name.strip_suffix(new).map(|path| format!("{path}{old}")));
+        renamed.filter(|renamed| checkpoint.tensor(renamed).is_some()).unwrap_or(name)
+    }
+
+    fn missing(checkpoint: &crate::load::Checkpoint, name: &str, shape: &[usize]) -> Error {
+        let names: Vec<_> = checkpoint.names().take(3).collect();
+        Error::model("missing tensor")
+            .of(checkpoint.files().join(", "))
+            .expected(format!("'{name}' {shape:?}"))
+            .found(format!("{} tensors such as {}", checkpoint.names().count(), names.join(", ")))
+            .hint("config.json and the weights are of different models")
+    }
+}

@@ -1,0 +1,14 @@
+//! The weights of a model: which ones it needs ([`declare`]), how each is stored ([`format`]), and the
+//! stored bytes on a device ([`store`]).
+//!
+//! A model only declares. Precision is a property of a stored weight, chosen when it is loaded.
+
+pub mod declare;
+pub mod format;
+pub mod glob;
+pub mod int4;
+pub mod store;
+
+pub use declare::{Declared, Param, Role, Weights};
+pub use format::Format;
+pub use store::{Store, Weight};

@@ -1,0 +1,210 @@
+//! Weights on a device: brings every declared weight there in its format, piece by bounded piece.
+//!
+//! Floats that stay 32-bit floats go from the fetched bytes to the device as they are; in a browser they
+//! never enter the module's heap. Everything else is converted a few rows at a time.
+
+use super::{Declared, Format, Role, int4};
+use crate::{
+    clock,
+    device::{Buffer, Category, Space},
+    error::{Error, Result},
+    load::{
+        Checkpoint, Chunk, Dtype, Origin, Synthetic,
+        fetch::{self, Wanted},
+        synthetic::Distribution,
+    },
+};
+
+/// Bytes of one read, and of the floats made in one go.
+const PIECE: usize = 8 << 20;
+
+/// One weight on the device.
+pub enum Weight {
+    /// 32-bit floats, row-major.
+    F32(Buffer),
+    /// 4-bit integers; see [`int4`].
+    Int4 {
+        /// Shape and group.
+        layout: int4::Layout,
+        /// Eight values per u32.
+        nibbles: Buffer,
+        /// Two f16 per u32.
+        scales: Buffer,
+    },
+}
+
+impl Weight {
+    /// Bytes on the device.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::F32(values) => values.bytes(),
+            Self::Int4 { nibbles, scales, .. } => nibbles.bytes() + scales.bytes(),
+        }
+    }
+}
+
+/// All weights of a model, in the order in which they were declared, and what bringing them cost.
+pub struct Store {
+    /// The weights.
+    pub weights: Vec<Weight>,
+    /// Number of values.
+    pub parameters: u64,
+    /// Number of values that are quantized, and the bytes they take.
+    pub quantized: (u64, u64),
+    /// Bytes read, headers included.
+    pub fetched_bytes: u64,
+    /// Milliseconds spent waiting for bytes.
+    pub fetch_ms: f64,
+    /// Milliseconds spent converting, quantizing and making values.
+    pub convert_ms: f64,
+}
+
+impl Store {
+    /// Bytes of all weights on the device.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.weights.iter().map(Weight::bytes).sum()
+    }
+
+    /// Loads `declared` from `origin` in the given formats.
+    pub async fn load(origin: &Origin, declared: &[Declared], formats: &[Format], space: &Space) -> Result<Self> {
+        let mut weights = Vec::with_capacity(declared.len());
+        for (weight, &format) in declared.iter().zip(formats) {
+            let created = Self::create(weight, format, space).map_err(|error| error.of(subject(weight)))?;
+            weights.push(created);
+        }
+        let mut store =
+            Self { weights, parameters: 0, quantized: (0, 0), fetched_bytes: 0, fetch_ms: 0.0, convert_ms: 0.0 };
+        for (declared, weight) in declared.iter().zip(&store.weights) {
+            store.parameters += declared.elements() as u64;
+            if matches!(weight, Weight::Int4 { .. }) {
+                store.quantized.0 += declared.elements() as u64;
+                store.quantized.1 += weight.bytes();
+            }
+        }
+        // The scales of a matrix are written when its last row is there: two rows may share a word.
+        let mut scales: Vec<Vec<u16>> = vec![Vec::new(); declared.len()];
+        match origin {
+            Origin::Files(checkpoint) => store.fetch(checkpoint, declared, &mut scales).await?,
+            Origin::Synthetic(synthetic) => store.make(synthetic, declared, &mut scales)?,
+        }
+        space.finish().await?;
+        Ok(store)
+    }
+
+    fn create(weight: &Declared, format: Format, space: &Space) -> Result<Weight> {
+        let create = |words: usize| space.create(Category::Weights, words as u64 * 4);
+        match (format, weight.shape.as_slice()) {
+            (Format::Int4 { group }, &[rows, columns]) => {
+                let layout = int4::Layout { rows, columns, group: group as usize };
+                let nibbles = create(rows * layout.row_words())?;
+                Ok(Weight::Int4 { layout, nibbles, scales: create(layout.scale_words())? })
+            }
+            _ => Ok(Weight::F32(create(weight.elements())?)),
+        }
+    }
+
+    async fn fetch(&mut self, checkpoint: &Checkpoint, declared: &[Declared], scales: &mut [Vec<u16>]) -> Result<()> {
+        self.fetched_bytes = checkpoint.header_bytes();
+        let mut wanted = Vec::with_capacity(declared.len());
+        for (tensor, weight) in declared.iter().enumerate() {
+            let Some((file, entry)) = checkpoint.tensor(&weight.name) else {
+                return Err(Error::internal("declared but not in the files").of(subject(weight)));
+            };
+            wanted.push(Wanted { tensor, file, entry });
+        }
+        let dtypes = declared.iter().zip(&wanted).map(|(weight, wanted)| wanted.entry.known_dtype(&weight.name));
+        let dtypes = dtypes.collect::<Result<Vec<_>>>()?;
+        for request in fetch::plan(wanted, PIECE as u64) {
+            let started = clock::now();
+            let file = &checkpoint.files()[request.file];
+            let chunk = checkpoint.folder().range(file, request.start, request.length).await?;
+            self.fetched_bytes += request.length;
+            let fetched = clock::now();
+            self.fetch_ms += fetched - started;
+            for part in &request.parts {
+                let weight = &declared[part.tensor];
+                self.put(part, &chunk, dtypes[part.tensor], weight, &mut scales[part.tensor])
+                    .map_err(|error| error.of(subject(weight)))?;
+            }
+            self.convert_ms += clock::now() - fetched;
+        }
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        part: &fetch::Part,
+        chunk: &Chunk,
+        dtype: Dtype,
+        declared: &Declared,
+        scales: &mut Vec<u16>,
+    ) -> Result<()> {
+        let weight = &self.weights[part.tensor];
+        if let (Weight::F32(buffer), Dtype::F32) = (weight, dtype) {
+            let columns = declared.shape.last().copied().unwrap_or(1);
+            return buffer.write_chunk((part.rows.start * columns * 4) as u64, chunk, part.offset, part.length);
+        }
+        let values = dtype.to_f32(&chunk.part(part.offset, part.length));
+        let values = values.ok_or_else(|| Error::internal(format!("{dtype:?} is no float")))?;
+        write_rows(weight, declared, part.rows.start, &values, scales)
+    }
+
+    fn make(&self, synthetic: &Synthetic, declared: &[Declared], scales: &mut [Vec<u16>]) -> Result<()> {
+        let mut values = Vec::new();
+        for ((declared, weight), scales) in declared.iter().zip(&self.weights).zip(scales) {
+            let columns = declared.shape.last().copied().unwrap_or(1);
+            let rows = declared.elements() / columns;
+            let step = (PIECE / 4 / columns).max(1);
+            for first in (0..rows).step_by(step) {
+                values.resize(step.min(rows - first) * columns, 0.0);
+                synthetic.fill(&declared.name, distribution(declared), (first * columns) as u64, &mut values);
+                write_rows(weight, declared, first, &values, scales).map_err(|error| error.of(subject(declared)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Activations keep their variance from layer to layer, and attention is neither flat nor one-hot.
+#[expect(clippy::cast_precision_loss, reason = "a width")]
+fn distribution(weight: &Declared) -> Distribution {
+    match weight.role {
+        Role::Linear => Distribution::Bell(1.0 / (weight.shape.last().copied().unwrap_or(1) as f32).sqrt()),
+        Role::Embedding => Distribution::Bell(0.02),
+        Role::Scale => Distribution::Constant(1.0),
+        Role::Bias => Distribution::Constant(0.0),
+    }
+}
+
+/// Writes whole rows from row `first` on in the format of the weight.
+fn write_rows(
+    weight: &Weight,
+    declared: &Declared,
+    first: usize,
+    values: &[f32],
+    scales: &mut Vec<u16>,
+) -> Result<()> {
+    match weight {
+        Weight::F32(buffer) => {
+            let columns = declared.shape.last().copied().unwrap_or(1);
+            buffer.write((first * columns * 4) as u64, bytemuck::cast_slice(values))
+        }
+        Weight::Int4 { layout, nibbles, scales: buffer } => {
+            let mut words = Vec::with_capacity(values.len() / layout.columns * layout.row_words());
+            int4::quantize(*layout, values, &mut words, scales)?;
+            nibbles.write((first * layout.row_words() * 4) as u64, bytemuck::cast_slice(&words))?;
+            if scales.len() == layout.rows * layout.groups() {
+                let mut halves = std::mem::take(scales);
+                halves.resize(layout.scale_words() * 2, 0);
+                buffer.write(0, bytemuck::cast_slice(&halves))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn subject(weight: &Declared) -> String {
+    format!("tensor '{}'", weight.name)
+}

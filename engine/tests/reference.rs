@@ -1,0 +1,61 @@
+//! Every reference case on every native platform, against numbers this engine did not compute.
+
+use std::path::{Path, PathBuf};
+
+use matrix_engine::{
+    conformance::{Case, compare},
+    host::Host,
+    protocol::{ModelSource, Options, Outcome, Platform, Step, Tensors},
+};
+
+const FAMILIES: [&str; 4] = ["bert", "bert_mlm", "roberta", "roberta_mlm"];
+
+fn folder(family: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)
+}
+
+fn perform(host: &mut Host, step: Step) -> Outcome {
+    let outcome = pollster::block_on(host.perform(step));
+    assert!(!matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    outcome
+}
+
+fn infer(host: &mut Host, inputs: Tensors, outputs: Vec<String>) -> Tensors {
+    let step = Step::Infer { slot: "model".into(), inputs, outputs, reply: true };
+    let Outcome::Inferred { outputs, .. } = perform(host, step) else { panic!("not an inference") };
+    outputs
+}
+
+/// Runs every case on `platform` and prints one row per family.
+fn check(platform: Platform) {
+    let mut failures = Vec::new();
+    for family in FAMILIES {
+        let case = pollster::block_on(Case::read(&folder(family))).expect("the case is readable");
+        let mut host = Host::new("");
+        let model = ModelSource::Folder { at: folder(family).display().to_string() };
+        perform(&mut host, Step::Load { slot: "model".into(), platform, model, options: Options::default() });
+        let (mut worst_abs, mut worst_rel, mut used) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for run in &case.runs {
+            let got = infer(&mut host, run.inputs.clone(), run.output_names());
+            for row in compare(run, &got, platform).expect("comparable") {
+                worst_abs = worst_abs.max(row.max_abs);
+                worst_rel = worst_rel.max(row.max_rel);
+                used = used.max(row.max_abs / row.bound);
+                if !row.ok {
+                    failures.push(format!("{family} {} {row:?}", run.name));
+                }
+            }
+        }
+        println!(
+            "{family:<12} {:<10} max abs {worst_abs:.2e}  max rel {worst_rel:.2e}  {:.0}% of the bound",
+            platform.name(),
+            used * 100.0
+        );
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn the_cpu_agrees_with_the_reference() {
+    check(Platform::NativeCpu);
+}
