@@ -99,6 +99,7 @@ impl Host {
         let model = ModelInfo {
             architecture: built.architecture.to_owned(),
             parameters: store.parameters,
+            vocabulary: u32::try_from(built.model.vocabulary()).unwrap_or(u32::MAX),
             weight_bytes: store.bytes(),
             fetched_bytes: store.fetched_bytes,
             outputs: output_names(&*built.model)?,

@@ -37,10 +37,11 @@ pub(crate) struct Line {
 pub(crate) async fn run(global: &Global, args: &ConformanceArgs) -> Result<ExitCode, Error> {
     let browsers: Vec<BrowserId> = words(&args.browser)?;
     let platforms: Vec<Platform> = words(&args.platform)?;
-    let cases = args.cases.iter().map(|folder| {
-        Case::read(folder).map(|case| (folder.as_path(), case)).map_err(|error| Error::usage(error.to_string()))
-    });
-    let cases = cases.collect::<Result<Vec<_>, _>>()?;
+    let mut cases = Vec::new();
+    for folder in &args.cases {
+        let case = Case::read(folder).await;
+        cases.push((folder.as_path(), case.map_err(|error| Error::usage(error.to_string()))?));
+    }
     let mut lines = Vec::new();
     for browser in browsers {
         let wanted: Vec<Platform> = platforms_of(browser).filter(|p| platforms.is_empty() || platforms.contains(p)).collect();
@@ -131,7 +132,10 @@ async fn one(
         let outputs = run.outputs.iter().map(|output| output.name.clone()).collect();
         let infer = Step::Infer { slot: SLOT.into(), inputs: run.inputs.clone(), outputs, reply: true };
         match link.perform(infer, PATIENCE).await {
-            Ok(Outcome::Inferred { outputs, .. }) => rows.extend(compare(run, &outputs, platform)),
+            Ok(Outcome::Inferred { outputs, .. }) => match compare(run, &outputs, platform) {
+                Ok(compared) => rows.extend(compared),
+                Err(error) => return Ok(trouble(&format!("run {}: {error}", run.name))),
+            },
             Ok(Outcome::Failed { message, .. }) => return Ok(trouble(&format!("run {}: {message}", run.name))),
             Ok(_) => return Ok(trouble(&"the page's answer to 'infer' is not one")),
             Err(error) => return Ok(trouble(&error)),

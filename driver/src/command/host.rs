@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &HostArgs) -> Result<ExitCode, Error> {
         webgpu: false,
         hardware_concurrency: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
     };
-    let mut host = Host::new();
+    let mut host = Host::new("");
     let served = serve_steps(&args.address, hello, async |step| host.perform(step).await).await;
     served.map_err(|error| Error::environment("the driver can't be reached").because(error))?;
     Ok(ExitCode::Ok)

@@ -22,8 +22,6 @@ pub struct Reference {
     pub output: String,
     /// What the f32 CPU path makes of the inputs.
     pub expected: Tensors,
-    /// What the CPU path loaded.
-    pub model: ModelInfo,
 }
 
 /// References by model and scenario, each computed once.
@@ -55,7 +53,7 @@ impl References {
 async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error> {
     const SLOT: &str = "reference";
     let located = locate(model)?;
-    let mut host = Host::new();
+    let mut host = Host::new("");
     let load = Step::Load {
         slot: SLOT.into(),
         platform: Platform::NativeCpu,
@@ -71,7 +69,7 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
     let output = main_output(&info, tokenized).to_owned();
     let infer = Step::Infer { slot: SLOT.into(), inputs: inputs.clone(), outputs: vec![output.clone()], reply: true };
     match host.perform(infer).await {
-        Outcome::Inferred { outputs, .. } => Ok(Reference { located, inputs, output, expected: outputs, model: info }),
+        Outcome::Inferred { outputs, .. } => Ok(Reference { located, inputs, output, expected: outputs }),
         other => Err(refused(model, &other)),
     }
 }

@@ -134,7 +134,7 @@ struct Page {
 impl Page {
     async fn live(&self, address: &str) {
         let hello = Hello { visibility: "visible".into(), cross_origin_isolated: true, ..Hello::default() };
-        let host = AsyncMutex::new(Host::new());
+        let host = AsyncMutex::new(Host::new(""));
         let perform = async |step| self.perform(&host, step).await;
         // The runner gone is the usual end of a page.
         let _ = serve_steps(address, hello, perform).await;

@@ -67,6 +67,10 @@ fn masked_lm(
 }
 
 impl Model for Bert {
+    fn vocabulary(&self) -> usize {
+        self.rules.vocabulary
+    }
+
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {
         self.rules.prepare(inputs, |ids| (0..).take(ids.len()).collect())
     }

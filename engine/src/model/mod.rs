@@ -18,6 +18,9 @@ use crate::{
 
 /// A model that has declared its weights.
 pub trait Model {
+    /// Number of token ids it knows; 0 when it takes none.
+    fn vocabulary(&self) -> usize;
+
     /// Checks the inputs given by a user and completes them with those that follow from them.
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors>;
 

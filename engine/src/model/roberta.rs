@@ -81,6 +81,10 @@ fn positions(ids: &[i32], padding: usize) -> Vec<i32> {
 }
 
 impl Model for Roberta {
+    fn vocabulary(&self) -> usize {
+        self.rules.vocabulary
+    }
+
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {
         self.rules.prepare(inputs, |ids| positions(ids, self.padding))
     }
