@@ -93,13 +93,15 @@ async fn a_cell_is_measured_in_balanced_pairs_and_checked() {
             _ => None,
         })
         .collect();
-    let of = |wanted: &str| samples.iter().filter(|(metric, ..)| metric == wanted).map(|(_, arm, block)| (*arm, *block));
-    let blocks: Vec<_> = of("infer_time").collect();
+    let of = |wanted: &str| -> Vec<(Arm, u32)> {
+        samples.iter().filter(|(metric, ..)| metric == wanted).map(|(_, arm, block)| (*arm, *block)).collect()
+    };
+    let blocks = of("infer_time");
     assert!(blocks.len() >= 6, "{blocks:?}");
     assert_eq!(blocks[..4], [(Arm::Treatment, 1), (Arm::Baseline, 1), (Arm::Baseline, 2), (Arm::Treatment, 2)]);
     for metric in ["load_time", "first_infer_time", "weight_bytes", "accuracy.cosine", "process_memory"] {
         for arm in [Arm::Baseline, Arm::Treatment] {
-            assert!(of(metric).any(|(of, _)| of == arm), "{metric} of {}", arm.name());
+            assert!(of(metric).iter().any(|(of, _)| *of == arm), "{metric} of {}", arm.name());
         }
     }
     assert!(matches!(&events[1], Event::EnvironmentSeen { environment } if environment.product == "Mock Chrome"));

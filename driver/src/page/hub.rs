@@ -223,7 +223,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_step_reaches_the_host_and_its_outcome_the_runner() {
         let hub = Hub::default();
         let mut link = hub.link("a".into(), 15 * SECOND);
@@ -237,26 +237,26 @@ mod tests {
         page.await.expect("the page ends");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn silence_is_a_hang_and_heartbeats_are_not_an_answer() {
         let hub = Hub::default();
-        let mut link = hub.link("a".into(), 15 * SECOND);
+        let mut link = hub.link("a".into(), SECOND / 10);
         let probe = Step::Probe { platform: Platform::Wasm };
-        assert_eq!(link.perform(probe.clone(), 60 * SECOND).await, Err(LinkError::Silent(15)));
+        assert!(matches!(link.perform(probe.clone(), 60 * SECOND).await, Err(LinkError::Silent(_))));
 
         let host = hub.host("a").expect("registered");
         let page = tokio::spawn(async move {
             loop {
                 host.beat();
-                tokio::time::sleep(SECOND).await;
+                tokio::time::sleep(SECOND / 100).await;
             }
         });
-        let late = link.perform(probe, 60 * SECOND).await;
-        assert_eq!(late, Err(LinkError::TimedOut { step: "probe", seconds: 60 }));
+        let late = link.perform(probe, SECOND / 2).await;
+        assert!(matches!(late, Err(LinkError::TimedOut { step: "probe", .. })), "{late:?}");
         page.abort();
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_dropped_link_sends_its_host_home() {
         let hub = Hub::default();
         let link = hub.link("a".into(), SECOND);
