@@ -305,7 +305,9 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     let runtime = runtime.map_err(|error| Error::environment(format!("no runtime: {error}")))?;
     let done = runtime.block_on(async {
         match command {
-            Command::Run(_) | Command::Report(_) | Command::Query(_) => Ok(ExitCode::Ok),
+            Command::Run(args) => command::run::run(&global, args).await,
+            Command::Report(args) => command::report::run(&global, &args),
+            Command::Query(args) => command::query::run(&global, &args),
             Command::Doctor(args) => command::doctor::run(&args).await,
             Command::Setup(args) => command::setup::run(&args).await,
             Command::Weights(args) => command::weights::run(&args).await,

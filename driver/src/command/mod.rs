@@ -3,9 +3,9 @@
 pub(crate) mod conformance;
 pub(crate) mod doctor;
 pub(crate) mod host;
-//pub(crate) mod query;
-//pub(crate) mod report;
-//pub(crate) mod run;
+pub(crate) mod query;
+pub(crate) mod report;
+pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod weights;
 

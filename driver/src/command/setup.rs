@@ -1,4 +1,4 @@
-//! `matrix setup`: brings the browsers that are missing.
+//! `matrix setup`: brings the browsers and the published weights that are missing.
 
 use std::io::IsTerminal as _;
 
@@ -8,6 +8,7 @@ use super::{print, real_browsers, words};
 use crate::browser::{self, BrowserId, Command, Installer, PRODUCTS, Part, System, geckodriver_command, has_pip};
 use crate::cli::SetupArgs;
 use crate::error::{Error, ExitCode};
+use crate::weights::{NAMED, fetch, folder_of};
 
 /// Prints what it will run, asks, runs it.
 pub(crate) async fn run(args: &SetupArgs) -> Result<ExitCode, Error> {
@@ -18,6 +19,10 @@ pub(crate) async fn run(args: &SetupArgs) -> Result<ExitCode, Error> {
         return Ok(ExitCode::Ok);
     }
     install(&browsers, args.yes).await?;
+    for named in NAMED.iter().filter(|named| folder_of(named).is_none()) {
+        eprintln!("fetching {} ({} MB, {})", named.title, named.megabytes, named.license);
+        fetch(named).await?;
+    }
     for id in browsers {
         match browser::find(id).await {
             Ok(found) => print(&format!("{}: {} {}", id.name(), found.product.name, found.version.unwrap_or_default())),

@@ -2,6 +2,7 @@
 //! for real, with the engine's CPU path.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -48,6 +49,34 @@ impl MockLauncher {
         Self { scripts: scripts.into_iter().collect(), hangs: Arc::default() }
     }
 }
+
+/// `chrome=works,firefox=hangs:1`: a browser and what it does.
+impl FromStr for MockLauncher {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let scripts = text.split(',').map(|part| {
+            let (browser, script) = part.split_once('=').ok_or_else(|| format!("`{part}` is not BROWSER=SCRIPT"))?;
+            let known = BrowserId::ALL.into_iter().find(|id| id.name() == browser);
+            let script = match script.split_once(':') {
+                None => SCRIPTS.iter().find(|(name, _)| *name == script).map(|(_, script)| script.clone()),
+                Some(("hangs", pages)) => pages.parse().ok().map(Script::Hangs),
+                Some(_) => None,
+            };
+            known.zip(script).ok_or_else(|| format!("`{part}` names no browser or no script"))
+        });
+        Ok(Self::new(scripts.collect::<Result<Vec<_>, _>>()?))
+    }
+}
+
+const SCRIPTS: [(&str, Script); 6] = [
+    ("works", Script::Works),
+    ("missing", Script::Missing),
+    ("broken", Script::Broken),
+    ("silent", Script::Silent),
+    ("unsupported", Script::Unsupported),
+    ("wrong", Script::Wrong),
+];
 
 impl Sessions for MockLauncher {
     fn start(&self, browser: BrowserId) -> BoxFuture<'_, Result<Box<dyn Session>, SessionError>> {

@@ -1,0 +1,232 @@
+//! `matrix run`: plan, run, record, print the table, write the report.
+
+use std::path::PathBuf;
+
+use tokio::sync::watch;
+
+use super::{print, report, setup};
+use crate::browser::{self, BrowserId};
+use crate::cli::{Global, Quantization, RunArgs};
+use crate::error::{Error, ExitCode};
+use crate::page::{Server, engine_hash};
+use crate::plan::{Cell, Filter, Plan, Shard, Weights};
+use crate::run::Runner;
+use crate::run::event::{RunInfo, RunStatus, Status};
+use crate::run::listener::Listeners;
+use crate::session::{LaunchSettings, Launcher, MockLauncher, Sessions};
+use crate::spec::{Flags, OPTIMIZATIONS, Spec};
+use crate::store::{Access, Recorder, Store};
+use crate::terminal::Terminal;
+use crate::weights;
+
+/// Runs a matrix.
+pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<ExitCode, Error> {
+    let spec = spec(&args)?;
+    let only = args.only.as_deref().map(str::parse::<Filter>).transpose()?;
+    let shard = args.shard.as_deref().map(str::parse::<Shard>).transpose()?;
+    let plan = Plan::new(&spec, only.as_ref(), shard)?;
+    if args.dry_run {
+        print(&dry_run(&spec, &plan));
+        return Ok(ExitCode::Ok);
+    }
+    let sessions = sessions(&args)?;
+    if args.install {
+        install(&plan).await?;
+    }
+    if args.mock.is_none() {
+        check_browsers(&plan).await?;
+    }
+    let (info, planned, open) = match &args.resume {
+        Some(wanted) => resumed(global, wanted, &plan)?,
+        None => (started(&plan), plan.cells.clone(), plan.cells.clone()),
+    };
+    let server = Server::start(args.port).await?;
+    let recorder = Recorder::open(&global.db)?;
+    let colour = global.colour(true);
+    let terminal = Terminal::new(global.quiet, global.verbose > 0, colour);
+    let runner = Runner {
+        sessions: sessions.as_ref(),
+        server: &server,
+        listeners: Listeners::new(vec![Box::new(recorder), Box::new(terminal)]),
+        stop: stop_on_signal(),
+    };
+    let id = info.id.clone();
+    let status = runner.run(info, &planned, &open.iter().collect::<Vec<_>>()).await?;
+    conclude(global, &args, &id, status)
+}
+
+/// What the user wants: the file, with the flags over it and the environment under it.
+fn spec(args: &RunArgs) -> Result<Spec, Error> {
+    let mut settings = Vec::new();
+    let int4 = |key: &str, text: String| ("int4".to_owned(), key.to_owned(), text);
+    settings.extend(args.group_size.clone().map(|size| int4("group_size", size)));
+    if !args.skip_names.is_empty() {
+        settings.push(int4("skip_names", args.skip_names.join(",")));
+    }
+    let mut optimizations = Vec::new();
+    if args.quantization == Some(Quantization::FourBit) {
+        optimizations.push("int4".to_owned());
+    }
+    if args.all_optimizations {
+        optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();
+    }
+    let flags = Flags {
+        browsers: args.browser.clone(),
+        platforms: args.platform.clone(),
+        models: args.model.clone(),
+        optimizations,
+        settings,
+        combinations: args.combinations.clone(),
+        min_samples: args.min_samples,
+        max_samples: args.max_samples,
+        budget_s: args.budget,
+        ..Flags::default()
+    };
+    let lookup = |name: &str| std::env::var(name).ok();
+    match &args.file {
+        Some(file) => Spec::read(file, &flags, lookup),
+        None => Spec::from_flags(&flags, lookup),
+    }
+}
+
+/// The cells, and every value with where it came from.
+fn dry_run(spec: &Spec, plan: &Plan) -> String {
+    let mut cells = super::table(["cell", "browser", "platform", "model", "optimization"]);
+    for cell in &plan.cells {
+        let model = if cell.model.is_synthetic() { format!("{} (synthetic)", cell.model.name) } else { cell.model.name.clone() };
+        let words = [&cell.id, cell.browser.name(), cell.platform.name(), &model, &cell.optimization()].map(str::to_owned);
+        cells.add_row(words);
+    }
+    let mut values = super::table(["value", "is", "from"]);
+    for sourced in &spec.origins {
+        values.add_row([&sourced.key, &sourced.value, &sourced.origin.to_string()]);
+    }
+    format!("{}: {} cells, matrix {}\n{cells}\n{values}", plan.name, plan.cells.len(), plan.matrix_hash)
+}
+
+fn sessions(args: &RunArgs) -> Result<Box<dyn Sessions>, Error> {
+    Ok(match &args.mock {
+        Some(script) => Box::new(script.parse::<MockLauncher>().map_err(Error::usage)?),
+        None => Box::new(Launcher { settings: LaunchSettings { headed: args.headed } }),
+    })
+}
+
+/// The browsers of a plan, each once.
+fn browsers_of(plan: &Plan) -> Vec<BrowserId> {
+    BrowserId::ALL.into_iter().filter(|id| plan.cells.iter().any(|cell| cell.browser == *id)).collect()
+}
+
+/// Brings the browsers and the weights of a plan.
+async fn install(plan: &Plan) -> Result<(), Error> {
+    setup::install(&browsers_of(plan), true).await?;
+    for named in weights::NAMED {
+        let is_used = |cell: &Cell| matches!(&cell.model.weights, Weights::Named { name } if name == named.name);
+        if plan.cells.iter().any(is_used) && weights::folder_of(named).is_none() {
+            eprintln!("fetching {} ({} MB, {})", named.title, named.megabytes, named.license);
+            weights::fetch(named).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A machine without any browser of the plan needs help, not a table full of gaps.
+async fn check_browsers(plan: &Plan) -> Result<(), Error> {
+    let mut missing = Vec::new();
+    for id in browsers_of(plan) {
+        if id == BrowserId::Native {
+            return Ok(());
+        }
+        match browser::find(id).await {
+            Ok(_) => return Ok(()),
+            Err(reason) => missing.push(reason),
+        }
+    }
+    let error = Error::environment("no browser of this matrix is on this machine");
+    let error = missing.iter().fold(error, |error, missing| error.note(missing.reason.clone()));
+    Err(error.hint("run: matrix setup, or add --install"))
+}
+
+fn started(plan: &Plan) -> RunInfo {
+    let now = jiff::Timestamp::now();
+    // Sorts by time; the last part tells runs of one second apart.
+    let id = format!("{}-{:04x}", now.strftime("%Y%m%d-%H%M%S"), now.subsec_nanosecond().unsigned_abs() / 16 & 0xffff);
+    RunInfo {
+        id,
+        name: plan.name.clone(),
+        started_at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        matrix_hash: plan.matrix_hash.clone(),
+        engine_hash: engine_hash().into(),
+    }
+}
+
+/// An interrupted run, its plan, and the cells that are still to do.
+fn resumed(global: &Global, wanted: &str, plan: &Plan) -> Result<(RunInfo, Vec<Cell>, Vec<Cell>), Error> {
+    let store = Store::open(&global.db, Access::Read)?;
+    let run = store.run(Some(wanted))?;
+    if run.info.matrix_hash != plan.matrix_hash {
+        return Err(Error::usage(format!("run {} is of another matrix", run.info.id))
+            .note(format!("its matrix is {}, this one is {}", run.info.matrix_hash, plan.matrix_hash))
+            .hint("resume with the same file and flags"));
+    }
+    if run.info.engine_hash != engine_hash() {
+        return Err(Error::inconclusive(format!("run {} measured another engine", run.info.id))
+            .hint("numbers of two engines can't be one run; start a new one"));
+    }
+    let ids: Vec<&str> = plan.cells.iter().map(|cell| cell.id.as_str()).collect();
+    let open: Vec<Cell> =
+        store.outstanding(&run.info.id)?.into_iter().filter(|cell| ids.contains(&cell.id.as_str())).collect();
+    if open.is_empty() {
+        return Err(Error::nothing_to_run(format!("run {} has no cell left to do", run.info.id)));
+    }
+    Ok((run.info, plan.cells.clone(), open))
+}
+
+/// Turns true at the first Ctrl-C or SIGTERM; the second ends the program at once.
+fn stop_on_signal() -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        signal().await;
+        stop.send_replace(true);
+        signal().await;
+        std::process::exit(i32::from(ExitCode::Interrupted.code()));
+    });
+    stopped
+}
+
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    // Without the handler the system ends the program, which is what was asked for.
+    drop(tokio::signal::ctrl_c().await);
+}
+
+/// Prints the table, writes the report, says how the run went.
+fn conclude(global: &Global, args: &RunArgs, id: &str, status: RunStatus) -> Result<ExitCode, Error> {
+    let store = Store::open(&global.db, Access::Read)?;
+    let run = store.run(Some(id))?;
+    let file: PathBuf = args.output_dir.join(format!("{id}.html"));
+    print(&report::table(&store, &run)?);
+    report::write_html(&store, &run, args.templates.as_deref(), &file)?;
+    print(&format!("report: {}", file.display()));
+    if status == RunStatus::Interrupted {
+        eprintln!("go on with: matrix run … --resume {id}");
+        return Ok(ExitCode::Interrupted);
+    }
+    let cells = store.cells(id)?;
+    let any = |is: fn(Status) -> bool| cells.iter().filter_map(|cell| cell.status).any(is);
+    Ok(if any(Status::is_failure) {
+        ExitCode::Failed
+    } else if any(Status::is_success) {
+        ExitCode::Ok
+    } else {
+        ExitCode::Environment
+    })
+}
