@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_message_reads_from_the_outside_in() {
-        let error = Error::model("wrong shape").of("tensor 'a'").expected("[2, 3]").found("[3, 2]").hint("transpose it");
+        let error =
+            Error::model("wrong shape").of("tensor 'a'").expected("[2, 3]").found("[3, 2]").hint("transpose it");
         assert_eq!(
             error.of("model.safetensors").to_string(),
             "model.safetensors: tensor 'a': wrong shape: expected [2, 3], found [3, 2] (hint: transpose it)"

@@ -10,9 +10,7 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
-    protocol::{
-        FailureKind, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors,
-    },
+    protocol::{Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
     weights::{Format, Store, format},
 };
 
@@ -176,10 +174,4 @@ fn output_names(model: &dyn Model) -> Result<Vec<String>> {
 #[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]
 fn bits(metric: &str, values: u64, bytes: u64) -> Measure {
     Measure { metric: metric.to_owned(), value: bytes as f64 * 8.0 / values as f64, unit: "bits".to_owned() }
-}
-
-/// The outcome of a step that could not even be read.
-#[must_use]
-pub fn unreadable(error: &serde_json::Error) -> Outcome {
-    Outcome::Failed { kind: FailureKind::Internal, message: format!("the step cannot be read: {error}") }
 }

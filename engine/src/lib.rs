@@ -44,5 +44,8 @@ pub mod program;
 
 pub mod host;
 
+#[cfg(target_arch = "wasm32")]
+pub mod page;
+
 #[cfg(not(target_arch = "wasm32"))]
 pub mod conformance;

@@ -59,3 +59,11 @@ fn check(platform: Platform) {
 fn the_cpu_agrees_with_the_reference() {
     check(Platform::NativeCpu);
 }
+
+#[test]
+fn the_gpu_agrees_with_the_reference() {
+    // A machine without any adapter has to say so: a test that skips itself proves nothing.
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
+        check(Platform::NativeGpu);
+    }
+}

@@ -1,6 +1,6 @@
 //! The encoder of BERT and its descendants: embeddings, layers with the norm after the residual, pooler.
 
-use super::{Linear, LayerNorm, SelfAttention, TextEmbedding};
+use super::{LayerNorm, Linear, SelfAttention, TextEmbedding};
 use crate::{
     error::Result,
     graph::{Activation, Graph, Value},

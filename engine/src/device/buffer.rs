@@ -5,9 +5,9 @@ use std::{
     rc::Rc,
 };
 
-use super::{Category, Ledger};
 #[cfg(feature = "gpu")]
 use super::gpu::Gpu;
+use super::{Category, Ledger};
 use crate::{
     error::{Error, Result},
     load::Chunk,

@@ -12,7 +12,9 @@ pub enum Category {
     Weights,
     /// Inputs, outputs and everything between them.
     Activations,
-    /// Parameters of kernels, and copies on their way to the CPU.
+    /// Parameters of kernels.
+    Parameters,
+    /// Copies on their way to the CPU.
     Staging,
 }
 
@@ -23,6 +25,7 @@ impl Category {
         match self {
             Self::Weights => "weights",
             Self::Activations => "activations",
+            Self::Parameters => "parameters",
             Self::Staging => "staging",
         }
     }

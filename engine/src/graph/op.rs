@@ -118,6 +118,8 @@ impl Op {
             (Self::Normalize, [x @ [.., _]]) => Some(x.to_vec()),
             _ => None,
         };
-        shape.ok_or_else(|| Error::internal(format!("{self:?} does not take these shapes")).found(format!("{operands:?}")))
+        shape.ok_or_else(|| {
+            Error::internal(format!("{self:?} does not take these shapes")).found(format!("{operands:?}"))
+        })
     }
 }

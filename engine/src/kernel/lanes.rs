@@ -50,7 +50,7 @@ mod native {
 
 #[cfg(target_arch = "x86_64")]
 mod native {
-    use std::arch::x86_64::{_mm_add_ps, _mm_loadu_ps, _mm_mul_ps, _mm_setzero_ps, _mm_storeu_ps, __m128};
+    use std::arch::x86_64::{__m128, _mm_add_ps, _mm_loadu_ps, _mm_mul_ps, _mm_setzero_ps, _mm_storeu_ps};
 
     /// Four floats of SSE, which every x86-64 has.
     #[derive(Clone, Copy)]

@@ -62,9 +62,9 @@ impl<'a> Operand<'a> {
 
     fn plain(&self) -> Result<&'a [u32]> {
         match self.data {
-            Data::Words(words) => words
-                .get(..self.shape.iter().product())
-                .ok_or_else(|| Error::internal("a tensor is larger than its buffer").found(format!("{:?}", self.shape))),
+            Data::Words(words) => words.get(..self.shape.iter().product()).ok_or_else(|| {
+                Error::internal("a tensor is larger than its buffer").found(format!("{:?}", self.shape))
+            }),
             Data::Int4 { .. } => Err(Error::internal("a quantized matrix where plain numbers are needed")),
         }
     }

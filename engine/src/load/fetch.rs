@@ -96,7 +96,10 @@ mod tests {
         let (small, large) = (entry(100, &[5]), entry(120, &[10, 8]));
         let wanted = [(1, &large), (0, &small)].map(|(tensor, entry)| Wanted { tensor, file: 0, entry });
         let requests = plan(wanted.into(), 150);
-        assert_eq!(requests.iter().map(|r| (r.start, r.length)).collect::<Vec<_>>(), [(100, 148), (248, 128), (376, 64)]);
+        assert_eq!(
+            requests.iter().map(|r| (r.start, r.length)).collect::<Vec<_>>(),
+            [(100, 148), (248, 128), (376, 64)]
+        );
         assert_eq!(requests[0].parts[1], Part { tensor: 1, rows: 0..4, offset: 20, length: 128 });
         assert_eq!(requests[2].parts[0].rows, 8..10);
     }

@@ -91,7 +91,9 @@ fn check(raw: Raw, data_start: u64, file_length: u64) -> Result<Entry> {
         let bytes = raw.shape.iter().try_fold(dtype.size() as u64, |product, &d| product.checked_mul(d as u64));
         if bytes != Some(end - begin) {
             return Err(Error::model("its bytes do not fill its shape")
-                .expected(bytes.map_or_else(|| "a shape that fits into memory".into(), |bytes| format!("{bytes} bytes")))
+                .expected(
+                    bytes.map_or_else(|| "a shape that fits into memory".into(), |bytes| format!("{bytes} bytes")),
+                )
                 .found(format!("{} bytes for {} {:?}", end - begin, raw.dtype, raw.shape)));
         }
     }

@@ -36,20 +36,11 @@ pub fn build(config: &Config, weights: &Weights<'_>, task: Task) -> Result<Box<d
         Task::TokenLabels => Head::Tokens(labels()?),
         Task::SequenceLabels => Head::Pooled(labels()?),
     };
-    let rules = InputRules {
-        vocabulary: shape.vocabulary,
-        token_types: shape.token_types,
-        longest: shape.positions,
-    };
+    let rules = InputRules { vocabulary: shape.vocabulary, token_types: shape.token_types, longest: shape.positions };
     Ok(Box::new(Bert { rules, encoder, head }))
 }
 
-fn masked_lm(
-    config: &Config,
-    weights: &Weights<'_>,
-    encoder: &Encoder,
-    shape: &EncoderShape,
-) -> Result<MaskedLm> {
+fn masked_lm(config: &Config, weights: &Weights<'_>, encoder: &Encoder, shape: &EncoderShape) -> Result<MaskedLm> {
     let predictions = weights.at("cls.predictions");
     let transform = predictions.at("transform");
     let decoder = if config.flag("tie_word_embeddings", true)? {

@@ -1,9 +1,9 @@
 //! The inputs of text models: what a user may leave out, and what cannot be.
 
 use crate::{
+    block::TextInputs,
     error::{Error, Result},
     graph::{Element, Graph},
-    block::TextInputs,
     protocol::{Tensor, Tensors},
 };
 
@@ -29,10 +29,10 @@ impl InputRules {
             return Err(Error::model("missing input").expected("'input_ids'"));
         };
         let &[batch, length] = ids.shape.as_slice() else {
-            return Err(Error::model("wrong shape").of("input_ids").expected("[batch, length]").found(format!(
-                "{:?}",
-                ids.shape
-            )));
+            return Err(Error::model("wrong shape")
+                .of("input_ids")
+                .expected("[batch, length]")
+                .found(format!("{:?}", ids.shape)));
         };
         if batch == 0 || length == 0 || length > self.longest {
             return Err(Error::model("unusable shape")
@@ -78,7 +78,9 @@ fn check(tensor: &Tensor, shape: &[usize], bound: usize) -> Result<Tensor> {
     }
     let outside = |&&value: &&i32| usize::try_from(value).map_or(true, |value| value >= bound);
     if let Some(value) = values.iter().find(outside) {
-        return Err(Error::model("value out of range").expected(format!("0 to {}", bound - 1)).found(value.to_string()));
+        return Err(Error::model("value out of range")
+            .expected(format!("0 to {}", bound - 1))
+            .found(value.to_string()));
     }
     Ok(tensor.clone())
 }

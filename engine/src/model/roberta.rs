@@ -45,12 +45,7 @@ pub fn build(config: &Config, weights: &Weights<'_>, task: Task) -> Result<Box<d
     Ok(Box::new(Roberta { rules, padding: shape.padding, encoder, head }))
 }
 
-fn masked_lm(
-    config: &Config,
-    weights: &Weights<'_>,
-    encoder: &Encoder,
-    shape: &EncoderShape,
-) -> Result<MaskedLm> {
+fn masked_lm(config: &Config, weights: &Weights<'_>, encoder: &Encoder, shape: &EncoderShape) -> Result<MaskedLm> {
     let head = weights.at("lm_head");
     let decoder = if config.flag("tie_word_embeddings", true)? {
         encoder.words().clone()

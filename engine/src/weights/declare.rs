@@ -126,8 +126,7 @@ impl<'a> Weights<'a> {
         let name = match self.origin {
             Origin::Files(checkpoint) => {
                 let name = Self::spelling(checkpoint, self.full(name));
-                let (_, entry) =
-                    checkpoint.tensor(&name).ok_or_else(|| Self::missing(checkpoint, &name, shape))?;
+                let (_, entry) = checkpoint.tensor(&name).ok_or_else(|| Self::missing(checkpoint, &name, shape))?;
                 if entry.shape != shape {
                     return Err(Error::model("wrong shape")
                         .of(format!("tensor '{name}'"))

@@ -34,7 +34,9 @@ mod tests {
 
     #[test]
     fn stars_and_question_marks() {
-        for (pattern, name) in [("*embed*", "a.embeddings.b"), ("layer.?.*", "layer.3.x"), ("*", ""), ("a*b*c", "aXbbYc")] {
+        for (pattern, name) in
+            [("*embed*", "a.embeddings.b"), ("layer.?.*", "layer.3.x"), ("*", ""), ("a*b*c", "aXbbYc")]
+        {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("embed*", "a.embed"), ("layer.?.x", "layer.10.x"), ("", "a"), ("a*b", "abc")] {

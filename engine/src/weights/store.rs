@@ -179,13 +179,7 @@ fn distribution(weight: &Declared) -> Distribution {
 }
 
 /// Writes whole rows from row `first` on in the format of the weight.
-fn write_rows(
-    weight: &Weight,
-    declared: &Declared,
-    first: usize,
-    values: &[f32],
-    scales: &mut Vec<u16>,
-) -> Result<()> {
+fn write_rows(weight: &Weight, declared: &Declared, first: usize, values: &[f32], scales: &mut Vec<u16>) -> Result<()> {
     match weight {
         Weight::F32(buffer) => {
             let columns = declared.shape.last().copied().unwrap_or(1);

@@ -36,7 +36,9 @@ fn erf(x: f64) -> f64 {
 /// In place, in 32 bits; GELU and ReLU have no branch and no call in their loop.
 pub fn cpu(activation: Activation, values: &mut [f32]) {
     match activation {
-        Activation::Gelu => values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * erf_f32(*x * std::f32::consts::FRAC_1_SQRT_2)),
+        Activation::Gelu => {
+            values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * erf_f32(*x * std::f32::consts::FRAC_1_SQRT_2))
+        }
         Activation::GeluTanh => {
             const SQRT_2_OVER_PI: f32 = 0.797_884_56;
             values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * (SQRT_2_OVER_PI * (*x + 0.044_715 * *x * *x * *x)).tanh());

@@ -31,12 +31,7 @@ pub fn transposed(a: Rows<'_>, b: Rows<'_>, length: usize, write: impl FnMut(usi
 }
 
 #[inline(always)]
-fn transposed_with<L: Lanes>(
-    a: Rows<'_>,
-    b: Rows<'_>,
-    length: usize,
-    mut write: impl FnMut(usize, usize, f32),
-) {
+fn transposed_with<L: Lanes>(a: Rows<'_>, b: Rows<'_>, length: usize, mut write: impl FnMut(usize, usize, f32)) {
     for n in (0..b.count).step_by(4) {
         let columns: [&[f32]; 4] = std::array::from_fn(|j| b.row(n + j, length));
         for m in (0..a.count).step_by(2) {

@@ -1,0 +1,158 @@
+//! A GPU through wgpu: WebGPU in a browser; Vulkan, Metal or D3D12 natively.
+//!
+//! Nothing here blocks in a browser, and nothing panics: errors that wgpu reports on the side are kept and
+//! come out at the next wait.
+
+mod faults;
+mod info;
+mod pipeline;
+mod wait;
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use faults::Faults;
+pub use pipeline::Pipeline;
+
+use super::Category;
+use crate::{
+    error::{Error, Result},
+    kernel::shader::Kernel,
+    protocol::DeviceInfo,
+};
+
+/// An open GPU and its pipelines.
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: DeviceInfo,
+    limits: wgpu::Limits,
+    faults: Faults,
+    pipelines: RefCell<HashMap<Kernel, Rc<Pipeline>>>,
+}
+
+impl Gpu {
+    /// Opens the fastest GPU with all its limits.
+    pub async fn open() -> Result<Rc<Self>> {
+        let raw = info::probe().await?;
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance.request_adapter(&options).await.map_err(|error| {
+            Error::unsupported(format!("no GPU adapter: {error}"))
+                .hint("a software adapter will do: SwiftShader in a browser, lavapipe natively")
+        })?;
+        // The defaults of the specification would forbid buffers that most GPUs can hold.
+        let limits = adapter.limits();
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
+        let opened = adapter.request_device(&descriptor).await;
+        let (device, queue) = opened.map_err(|error| Error::device(format!("the GPU cannot be opened: {error}")))?;
+        let faults = Faults::of(&device);
+        let info = info::describe(&adapter, &limits, raw);
+        Ok(Rc::new(Self { device, queue, info, limits, faults, pipelines: RefCell::default() }))
+    }
+
+    /// How the GPU describes itself.
+    #[must_use]
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    /// The raw device, for what a program needs besides buffers.
+    #[must_use]
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// Bytes between the parameters of two dispatches in one buffer.
+    #[must_use]
+    pub fn uniform_alignment(&self) -> u64 {
+        u64::from(self.limits.min_uniform_buffer_offset_alignment.max(16))
+    }
+
+    /// The pipeline of a kernel, made when it is first needed.
+    #[must_use]
+    pub fn pipeline(&self, kernel: Kernel) -> Rc<Pipeline> {
+        let known = self.pipelines.borrow().get(&kernel).cloned();
+        known.unwrap_or_else(|| {
+            let pipeline = Rc::new(Pipeline::new(&self.device, kernel));
+            self.pipelines.borrow_mut().insert(kernel, pipeline.clone());
+            pipeline
+        })
+    }
+
+    pub(super) fn create_buffer(&self, category: Category, bytes: u64) -> Result<wgpu::Buffer> {
+        self.faults.check()?;
+        let allowed = self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size);
+        if bytes > allowed {
+            return Err(Error::unsupported("larger than one buffer may be on this GPU")
+                .expected(format!("at most {allowed} bytes"))
+                .found(format!("{bytes} bytes of {}", category.name())));
+        }
+        let usage = match category {
+            Category::Weights => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            Category::Activations => {
+                wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC
+            }
+            Category::Parameters => wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            Category::Staging => wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        };
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(category.name()), size: bytes, usage, mapped_at_creation: false };
+        Ok(self.device.create_buffer(&descriptor))
+    }
+
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, offset: u64, data: &[u8]) {
+        self.queue.write_buffer(buffer, offset, data);
+    }
+
+    /// Writes bytes that are in JavaScript memory, past the module's heap.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn write_view(&self, buffer: &wgpu::Buffer, offset: u64, view: &js_sys::Uint8Array) -> Result<()> {
+        use wasm_bindgen::{JsCast, JsValue};
+        let (Some(queue), Some(buffer)) = (self.queue.as_webgpu(), buffer.as_webgpu()) else {
+            return Err(Error::internal("no WebGPU queue in a browser"));
+        };
+        let queue: &JsValue = queue.as_ref();
+        let failed = |error: JsValue| Error::device(format!("writeBuffer failed: {error:?}"));
+        let write = js_sys::Reflect::get(queue, &"writeBuffer".into()).map_err(failed)?;
+        #[expect(clippy::cast_precision_loss, reason = "offsets stay far below 2^53")]
+        let arguments = js_sys::Array::of3(buffer.as_ref(), &(offset as f64).into(), view);
+        write.unchecked_ref::<js_sys::Function>().apply(queue, &arguments).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Hands commands to the GPU.
+    pub fn submit(&self, commands: wgpu::CommandBuffer) {
+        self.queue.submit([commands]);
+    }
+
+    /// Waits for everything submitted so far and reports what went wrong.
+    pub async fn finish(&self) -> Result<()> {
+        let done = wait::Signal::default();
+        let set = done.clone();
+        // Writes that were only queued are part of the wait.
+        self.queue.submit([]);
+        self.queue.on_submitted_work_done(move || set.set(()));
+        wait::until(&self.device, &self.queue, &done).await?;
+        self.faults.check()
+    }
+
+    /// The bytes of a staging buffer, once the GPU has written them.
+    pub async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
+        let done = wait::Signal::default();
+        let set = done.clone();
+        buffer.map_async(wgpu::MapMode::Read, .., move |result| set.set(result));
+        let mapped = wait::until(&self.device, &self.queue, &done).await;
+        // What the GPU complained about explains a failed mapping better than the mapping does.
+        self.faults.check()?;
+        mapped?.map_err(|error| Error::device(format!("a result cannot be read: {error}")))?;
+        let view = buffer.get_mapped_range(..);
+        let view = view.map_err(|error| Error::device(format!("a result cannot be read: {error}")))?;
+        let words = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        buffer.unmap();
+        Ok(words)
+    }
+}

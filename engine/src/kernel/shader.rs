@@ -1,0 +1,162 @@
+//! The GPU kernels by typed key, and the one place where their WGSL is put together: a prefix for the
+//! target, snippets, then the body that uses them.
+
+use crate::graph::Activation;
+
+/// A compute pipeline. Equal keys mean equal pipelines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// Rows of a table.
+    Gather,
+    /// Sum of two tensors.
+    Add,
+    /// Layer norm.
+    LayerNorm {
+        /// Of `x + residual` instead of `x`.
+        residual: bool,
+    },
+    /// A linear layer.
+    Linear {
+        /// How the product is cut up.
+        tiling: Tiling,
+        /// How the weights are stored.
+        format: WeightFormat,
+        /// Applied to the result.
+        activation: Option<Activation>,
+    },
+    /// Scaled dot products of attention.
+    AttentionScores,
+    /// Masked softmax, in place.
+    AttentionSoftmax,
+    /// Weighed values of attention.
+    AttentionContext,
+    /// First row of every sequence.
+    FirstRow,
+    /// Mean of every sequence.
+    MeanRows,
+    /// Rows of length 1.
+    Normalize,
+}
+
+/// How a product is cut up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tiling {
+    /// 64 × 64 results per workgroup.
+    Tile,
+    /// Four columns and four rows per workgroup.
+    Rows,
+}
+
+/// How a kernel reads weights. The group of 4-bit weights is a parameter, not part of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WeightFormat {
+    /// 32-bit floats.
+    F32,
+    /// 4-bit integers with f16 scales.
+    Int4,
+}
+
+/// What a kernel does with a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Storage that is read.
+    Read,
+    /// Storage that is written.
+    Write,
+    /// The parameters.
+    Uniform,
+}
+
+use Access::{Read, Uniform, Write};
+
+impl Kernel {
+    /// Every kernel there is, for tests and for compiling ahead.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::Gather,
+            Self::Add,
+            Self::LayerNorm { residual: false },
+            Self::LayerNorm { residual: true },
+            Self::AttentionScores,
+            Self::AttentionSoftmax,
+            Self::AttentionContext,
+            Self::FirstRow,
+            Self::MeanRows,
+            Self::Normalize,
+        ];
+        for tiling in [Tiling::Tile, Tiling::Rows] {
+            for format in [WeightFormat::F32, WeightFormat::Int4] {
+                for activation in std::iter::once(None).chain(Activation::ALL.map(Some)) {
+                    all.push(Self::Linear { tiling, format, activation });
+                }
+            }
+        }
+        all
+    }
+
+    /// The whole shader.
+    #[must_use]
+    pub fn source(self) -> String {
+        const TILE: &str = include_str!("matmul/tile.wgsl");
+        let parts: &[&str] = match self {
+            Self::Gather => &[include_str!("gather/gather.wgsl")],
+            Self::Add => &[include_str!("add/add.wgsl")],
+            Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
+            Self::Linear { tiling, format, .. } => &[
+                include_str!("activation/activation.wgsl"),
+                include_str!("linear/operands.wgsl"),
+                match format {
+                    WeightFormat::F32 => include_str!("linear/weight_f32.wgsl"),
+                    WeightFormat::Int4 => include_str!("linear/weight_int4.wgsl"),
+                },
+                match tiling {
+                    Tiling::Tile => TILE,
+                    Tiling::Rows => include_str!("linear/rows.wgsl"),
+                },
+            ],
+            Self::AttentionScores => &[include_str!("attention/scores.wgsl"), TILE],
+            Self::AttentionSoftmax => &[include_str!("attention/softmax.wgsl")],
+            Self::AttentionContext => &[include_str!("attention/context.wgsl"), TILE],
+            Self::FirstRow => &[include_str!("pool/first_row.wgsl")],
+            Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
+            Self::Normalize => &[include_str!("pool/normalize.wgsl")],
+        };
+        // A kernel that needs `enable f16;` or `enable subgroups;` gets it here, as the first part.
+        parts.join("\n")
+    }
+
+    /// Values of the shader's `override` constants.
+    #[must_use]
+    pub fn constants(self) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::LayerNorm { residual } => vec![("RESIDUAL", f64::from(u8::from(residual)))],
+            Self::Linear { activation, .. } => {
+                let number = match activation {
+                    None => 0.0,
+                    Some(Activation::Gelu) => 1.0,
+                    Some(Activation::GeluTanh) => 2.0,
+                    Some(Activation::Relu) => 3.0,
+                    Some(Activation::Silu) => 4.0,
+                    Some(Activation::Tanh) => 5.0,
+                };
+                vec![("ACTIVATION", number)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is bound where.
+    #[must_use]
+    pub fn bindings(self) -> &'static [Access] {
+        match self {
+            Self::Gather | Self::Add | Self::AttentionScores | Self::AttentionContext | Self::MeanRows => {
+                &[Read, Read, Write, Uniform]
+            }
+            Self::LayerNorm { .. } => &[Read, Read, Read, Read, Write, Uniform],
+            Self::Linear { format: WeightFormat::F32, .. } => &[Read, Read, Write, Uniform, Read],
+            Self::Linear { format: WeightFormat::Int4, .. } => &[Read, Read, Write, Uniform, Read, Read],
+            Self::AttentionSoftmax | Self::FirstRow | Self::Normalize => &[Read, Write, Uniform],
+        }
+    }
+}

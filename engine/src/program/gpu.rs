@@ -1,0 +1,131 @@
+//! A plan on a GPU: all dispatches recorded once, one submission per pass.
+
+use std::rc::Rc;
+
+use super::{input_bytes, output_tensor};
+use crate::{
+    device::{
+        Buffer, Category, Space,
+        gpu::{Gpu, Pipeline},
+    },
+    error::{Error, Result},
+    graph::{self, Plan, Step},
+    kernel::{
+        gpu::{Dispatch, Memory, Operand, dispatch},
+        shader::Access,
+    },
+    protocol::Tensors,
+    weights::Weight,
+};
+
+/// A plan, its buffers, and its dispatches with everything bound.
+pub struct GpuProgram {
+    plan: Plan,
+    gpu: Rc<Gpu>,
+    buffers: Vec<Buffer>,
+    // Bound by the dispatches.
+    _params: Buffer,
+    readback: Buffer,
+    dispatches: Vec<Bound>,
+}
+
+struct Bound {
+    pipeline: Rc<Pipeline>,
+    group: wgpu::BindGroup,
+    grid: [u32; 3],
+}
+
+impl GpuProgram {
+    /// Creates buffers, pipelines and bind groups.
+    pub async fn new(plan: Plan, weights: &[Weight], space: &Space, gpu: &Rc<Gpu>) -> Result<Self> {
+        let create = |&bytes: &u64| space.create(Category::Activations, bytes);
+        let buffers = plan.buffers.iter().map(create).collect::<Result<Vec<_>>>()?;
+        let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights));
+        let steps = steps.collect::<Result<Vec<Dispatch<'_>>>>()?;
+
+        let alignment = gpu.uniform_alignment();
+        let params = space.create(Category::Parameters, alignment * steps.len().max(1) as u64)?;
+        let mut dispatches = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            let offset = alignment * index as u64;
+            params.write(offset, bytemuck::cast_slice(&step.params))?;
+            dispatches.push(bind(gpu, &step, params.raw()?, offset)?);
+        }
+        let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
+        let readback = space.create(Category::Staging, readback.max(4))?;
+        gpu.finish().await?;
+        Ok(Self { plan, gpu: gpu.clone(), buffers, _params: params, readback, dispatches })
+    }
+
+    /// One pass.
+    pub async fn run(&self, inputs: &Tensors) -> Result<Tensors> {
+        for port in &self.plan.inputs {
+            self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
+        }
+        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for Bound { pipeline, group, grid: [x, y, z] } in &self.dispatches {
+                pass.set_pipeline(&pipeline.pipeline);
+                pass.set_bind_group(0, group, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+            }
+        }
+        let readback = self.readback.raw()?;
+        let mut offset = 0;
+        for port in &self.plan.outputs {
+            let length = bytes(&port.shape);
+            encoder.copy_buffer_to_buffer(self.buffers[port.buffer].raw()?, 0, readback, offset, length);
+            offset += length;
+        }
+        self.gpu.submit(encoder.finish());
+        let words = self.gpu.read(readback).await?;
+        let mut rest = words.as_slice();
+        let mut outputs = Tensors::new();
+        for port in &self.plan.outputs {
+            outputs.insert(port.name.clone(), output_tensor(port, rest)?);
+            rest = &rest[port.shape.iter().product()..];
+        }
+        Ok(outputs)
+    }
+}
+
+fn prepare<'a>(step: &'a Step, buffers: &'a [Buffer], weights: &'a [Weight]) -> Result<Dispatch<'a>> {
+    let operands: Vec<_> = step
+        .operands
+        .iter()
+        .map(|operand| Operand {
+            shape: operand.shape(),
+            memory: match operand {
+                graph::Operand::Buffer { index, .. } => Memory::Buffer(&buffers[*index]),
+                graph::Operand::Param(param) => Memory::Weight(&weights[param.id]),
+            },
+        })
+        .collect();
+    dispatch(step.op, &operands, &buffers[step.output]).map_err(|error| error.of(format!("{:?}", step.op)))
+}
+
+fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) -> Result<Bound> {
+    let pipeline = gpu.pipeline(step.kernel);
+    let size = std::num::NonZeroU64::new(4 * step.params.len().next_multiple_of(4) as u64);
+    let mut storage = step.buffers.iter();
+    let mut entries = Vec::with_capacity(step.kernel.bindings().len());
+    for (binding, access) in (0..).zip(step.kernel.bindings()) {
+        let resource = match access {
+            Access::Uniform => wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset, size }),
+            Access::Read | Access::Write => storage
+                .next()
+                .ok_or_else(|| Error::internal("too few buffers").of(format!("{:?}", step.kernel)))?
+                .raw()?
+                .as_entire_binding(),
+        };
+        entries.push(wgpu::BindGroupEntry { binding, resource });
+    }
+    let descriptor = wgpu::BindGroupDescriptor { label: None, layout: &pipeline.layout, entries: &entries };
+    let group = gpu.device().create_bind_group(&descriptor);
+    Ok(Bound { pipeline, group, grid: step.grid })
+}
+
+fn bytes(shape: &[usize]) -> u64 {
+    4 * shape.iter().map(|&d| d as u64).product::<u64>()
+}
