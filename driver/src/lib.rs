@@ -9,4 +9,5 @@ pub mod measure;
 pub mod plan;
 pub mod run;
 pub mod spec;
+pub mod store;
 pub mod weights;
