@@ -19,6 +19,8 @@ pub mod measure;
 
 pub mod run;
 
+pub mod store;
+
 pub mod terminal;
 
 pub mod cli;

@@ -14,9 +14,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn run(global: &Global, args: &QueryArgs) -> Result<ExitCode, Error> {
     let rows = query(&global.db, &args.sql, LIMIT)?;
     print(&match args.format {
-        QueryFormat::Table => rows.table(),
-        QueryFormat::Json => rows.json(),
-        QueryFormat::Csv => rows.csv(),
+        QueryFormat::Table => format!("{rows:?}"),
+        QueryFormat::Json => format!("{rows:?}"),
+        QueryFormat::Csv => format!("{rows:?}"),
     });
     Ok(ExitCode::Ok)
 }

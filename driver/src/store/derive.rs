@@ -1,0 +1,70 @@
+//! Effects, computed from samples.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::database::Store;
+use crate::error::Result;
+use crate::measure::{Effect, Metric};
+
+impl Store {
+    /// Computes the effects of a run again from its samples.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn recompute(&mut self, run: &str) -> Result<()> {
+        let path = self.path().to_owned();
+        let recomputed = self.connection.transaction().and_then(|transaction| {
+            let cells: Vec<i64> = transaction
+                .prepare("SELECT id FROM cell WHERE run_id = ? ORDER BY id")?
+                .query_map([run], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            for cell in cells {
+                effects_of(&transaction, cell)?;
+            }
+            transaction.commit()
+        });
+        recomputed.map_err(|cause| super::database::explain(&path, "recompute effects in", cause))
+    }
+}
+
+/// The pairs of a metric by block; an arm that is missing leaves its block out.
+type Blocks = BTreeMap<i64, (Option<f64>, Option<f64>)>;
+
+/// Replaces the effects of a cell by those its last attempt shows.
+pub(super) fn effects_of(connection: &Connection, cell: i64) -> rusqlite::Result<()> {
+    let mut metrics: BTreeMap<String, Blocks> = BTreeMap::new();
+    let mut select = connection.prepare_cached(
+        "SELECT metric, block, arm = 'baseline', value FROM sample
+        WHERE valid AND attempt_id = (SELECT max(id) FROM attempt WHERE cell_id = ?) ORDER BY id",
+    )?;
+    let mut rows = select.query([cell])?;
+    while let Some(row) = rows.next()? {
+        let pair = metrics.entry(row.get(0)?).or_default().entry(row.get(1)?).or_default();
+        let arm = if row.get(2)? { &mut pair.0 } else { &mut pair.1 };
+        *arm = Some(row.get(3)?);
+    }
+    connection.prepare_cached("DELETE FROM effect WHERE cell_id = ?")?.execute([cell])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO effect (cell_id, metric, baseline, treatment, improvement_percent, ci_low, ci_high, p, samples, verdict)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for (name, blocks) in metrics {
+        let pairs: Vec<(f64, f64)> = blocks.into_values().filter_map(|(b, t)| Some((b?, t?))).collect();
+        let Some(effect) = Effect::of(&Metric::named(&name), &pairs) else { continue };
+        insert.execute(params![
+            cell,
+            name,
+            effect.baseline,
+            effect.treatment,
+            effect.improvement_percent,
+            effect.interval.map(|interval| interval.low),
+            effect.interval.map(|interval| interval.high),
+            effect.p,
+            i64::try_from(effect.samples).unwrap_or(i64::MAX),
+            effect.verdict.name(),
+        ])?;
+    }
+    Ok(())
+}
