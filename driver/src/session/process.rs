@@ -1,5 +1,5 @@
-//! The processes of a session. Every one carries a mark in its environment, so that browsers which
-//! leave their driver's process group are found and ended too.
+//! The processes of a session. What it starts carries a mark in its environment, so that browsers
+//! which leave their driver's process group are found and ended too, with all their descendants.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,6 +15,9 @@ use super::SessionError;
 
 /// The environment variable that marks a session's processes.
 const MARK: &str = "MATRIX_SESSION";
+
+/// The type of a browser's main process.
+const BROWSER: &str = "browser";
 
 /// Everything one session started, and its folder of temporary files.
 pub(super) struct Processes {
@@ -76,10 +79,9 @@ impl Processes {
     pub(super) fn running(&self, browser: &Path) -> (BTreeMap<String, Vec<u32>>, Vec<String>) {
         let mut ids = BTreeMap::<String, Vec<u32>>::new();
         let mut command_line = Vec::new();
-        for (pid, words) in self.marked(snapshot().as_ref()) {
-            let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        for (pid, words) in self.ours(snapshot().as_ref()) {
             let kind = process_type(&words);
-            if kind == "browser" && command_line.is_empty() && is_program(&words, browser) {
+            if kind == BROWSER && command_line.is_empty() && is_program(&words, browser) {
                 command_line.clone_from(&words);
             }
             ids.entry(kind).or_default().push(pid.as_u32());
@@ -89,7 +91,7 @@ impl Processes {
 
     /// Bytes of memory that belong to the session, shared pages by their share. Linux only.
     pub(super) fn proportional_bytes(&self) -> Option<u64> {
-        let bytes: Vec<u64> = self.marked(snapshot().as_ref()).iter().filter_map(|(pid, _)| pss(*pid)).collect();
+        let bytes: Vec<u64> = self.ours(snapshot().as_ref()).keys().filter_map(|pid| pss(*pid)).collect();
         (!bytes.is_empty()).then(|| bytes.iter().sum())
     }
 
@@ -102,11 +104,11 @@ impl Processes {
         // A process may start another while it is being ended.
         for _ in 0..3 {
             let Some(system) = snapshot() else { break };
-            let left = self.marked(Some(&system));
+            let left = self.ours(Some(&system));
             if left.is_empty() {
                 break;
             }
-            for process in left.iter().filter_map(|(pid, _)| system.process(*pid)) {
+            for process in left.keys().filter_map(|pid| system.process(*pid)) {
                 process.kill();
             }
         }
@@ -124,12 +126,17 @@ impl Processes {
         self.folder.path().join(format!("{name}.log"))
     }
 
-    /// Every process that carries this session's mark, with its command line.
-    fn marked(&self, system: Option<&System>) -> Vec<(Pid, Vec<OsString>)> {
+    /// Every process that carries this session's mark or descends from one that does (some browsers
+    /// write over the environment of their children), with its command line.
+    fn ours(&self, system: Option<&System>) -> BTreeMap<Pid, Vec<String>> {
         let mark = OsString::from(format!("{MARK}={}", self.mark()));
-        let ours = system.into_iter().flat_map(System::processes);
-        let ours = ours.filter(|(_, process)| process.thread_kind().is_none() && process.environ().contains(&mark));
-        ours.map(|(pid, process)| (*pid, process.cmd().to_vec())).collect()
+        let Some(system) = system else { return BTreeMap::new() };
+        let all = system.processes().iter().filter(|(_, process)| process.thread_kind().is_none());
+        let ours = all.filter(|(_, process)| {
+            let mut line = std::iter::successors(Some(*process), |process| system.process(process.parent()?));
+            line.any(|process| process.environ().contains(&mark))
+        });
+        ours.map(|(pid, process)| (*pid, words(process.cmd()))).collect()
     }
 }
 
@@ -147,6 +154,14 @@ fn snapshot() -> Option<System> {
     Some(system)
 }
 
+/// A command line word by word. Some processes keep theirs in one piece.
+fn words(line: &[OsString]) -> Vec<String> {
+    match line {
+        [one] => one.to_string_lossy().split_whitespace().map(str::to_owned).collect(),
+        line => line.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+    }
+}
+
 /// `gpu-process`, `renderer`, …: Chromium says `--type=`, Firefox names the type last, the rest is known by name.
 fn process_type(words: &[String]) -> String {
     if let Some(kind) = words.iter().find_map(|word| word.strip_prefix("--type=")) {
@@ -157,7 +172,7 @@ fn process_type(words: &[String]) -> String {
     }
     let program = words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let is_helper = ["driver", "Xvfb", "dbus", "crashpad"].iter().any(|name| program.contains(name));
-    if is_helper || program.starts_with("WebKit") { program.into_owned() } else { "browser".into() }
+    if is_helper || program.starts_with("WebKit") { program.into_owned() } else { BROWSER.into() }
 }
 
 /// Launchers are scripts: the program they start has another path, but the browser's name in it.
@@ -190,15 +205,15 @@ mod tests {
         processes.start("sh", Path::new("/bin/sh"), &script, &[]).expect("starts");
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            if processes.marked(snapshot().as_ref()).len() >= 3 {
+            if processes.ours(snapshot().as_ref()).len() >= 3 {
                 break;
             }
         }
-        assert!(processes.marked(snapshot().as_ref()).len() >= 3, "the shell and two sleeps");
+        assert!(processes.ours(snapshot().as_ref()).len() >= 3, "the shell and two sleeps");
         assert_eq!(processes.log("sh"), "started\n");
         processes.kill();
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(processes.marked(snapshot().as_ref()), []);
+        assert_eq!(processes.ours(snapshot().as_ref()), BTreeMap::new());
     }
 
     #[test]
