@@ -84,12 +84,15 @@ impl Buffer {
                 Ok(())
             }
             #[cfg(not(target_arch = "wasm32"))]
-            _ => self.write(offset, chunk.part(from, length)),
+            _ => self.write(offset, &chunk.part(from, length)),
         }
     }
 
     fn check(&self, offset: u64, length: usize) -> Result<()> {
-        if offset.checked_add(length as u64).is_none_or(|end| end > self.bytes) || length % 4 != 0 || offset % 4 != 0 {
+        if offset.checked_add(length as u64).is_none_or(|end| end > self.bytes)
+            || !length.is_multiple_of(4)
+            || !offset.is_multiple_of(4)
+        {
             return Err(Error::internal("write outside a buffer")
                 .expected(format!("within {} bytes", self.bytes))
                 .found(format!("{length} bytes at {offset}")));

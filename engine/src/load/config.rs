@@ -91,7 +91,7 @@ impl Config {
     }
 
     /// An error about one key.
-    pub fn wrong(key: &str, expected: &str, found: impl ToString) -> Error {
+    pub fn wrong(key: &str, expected: &str, found: impl std::fmt::Display) -> Error {
         Error::model("unusable value").of(format!("{FILE}: '{key}'")).expected(expected).found(found.to_string())
     }
 }

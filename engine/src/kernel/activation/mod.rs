@@ -37,10 +37,11 @@ fn erf(x: f64) -> f64 {
 pub fn cpu(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::Gelu => {
-            values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * erf_f32(*x * std::f32::consts::FRAC_1_SQRT_2))
+            const SQRT_1_2: f32 = std::f32::consts::FRAC_1_SQRT_2;
+            values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * erf_f32(*x * SQRT_1_2));
         }
         Activation::GeluTanh => {
-            const SQRT_2_OVER_PI: f32 = 0.797_884_56;
+            const SQRT_2_OVER_PI: f32 = 0.797_884_6;
             values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * (SQRT_2_OVER_PI * (*x + 0.044_715 * *x * *x * *x)).tanh());
         }
         Activation::Relu => values.iter_mut().for_each(|x| *x = x.max(0.0)),

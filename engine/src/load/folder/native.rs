@@ -1,6 +1,7 @@
 //! A folder on disk.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{ErrorKind, Read, Seek, SeekFrom},
     path::PathBuf,
@@ -21,8 +22,8 @@ impl Chunk {
 
     /// A part of the bytes; `offset + length` lies inside the chunk.
     #[must_use]
-    pub fn part(&self, offset: usize, length: usize) -> &[u8] {
-        &self.0[offset..offset + length]
+    pub fn part(&self, offset: usize, length: usize) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.0[offset..offset + length])
     }
 }
 

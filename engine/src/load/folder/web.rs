@@ -1,5 +1,7 @@
 //! A folder over HTTP, read by range requests. The bytes stay in JavaScript memory until someone asks for them.
 
+use std::borrow::Cow;
+
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -20,8 +22,8 @@ impl Chunk {
 
     /// A part of the bytes, copied; `offset + length` lies inside the chunk.
     #[must_use]
-    pub fn part(&self, offset: usize, length: usize) -> Vec<u8> {
-        self.view(offset, length).to_vec()
+    pub fn part(&self, offset: usize, length: usize) -> Cow<'_, [u8]> {
+        Cow::Owned(self.view(offset, length).to_vec())
     }
 
     /// A part of the bytes, where they are.

@@ -1,0 +1,276 @@
+//! Every fast CPU form and every GPU kernel against the plain reference, over awkward shapes.
+
+use std::rc::Rc;
+
+use matrix_engine::{
+    device::{Category, Device, Space, gpu::Gpu},
+    graph::{Activation, Element, Graph, Operand, Plan, Value},
+    kernel::{self, shader::Kernel},
+    load::synthetic::{Distribution, Synthetic},
+    program::Program,
+    protocol::{Platform, Tensor, TensorData, Tensors},
+    weights::{Param, Weight, int4},
+};
+
+/// Shapes around the edges of tiles, and a few primes.
+const AWKWARD: [[usize; 3]; 9] = [
+    [1, 1, 1],
+    [1, 64, 64],
+    [2, 3, 5],
+    [7, 13, 17],
+    [8, 65, 63],
+    [9, 4, 130],
+    [63, 64, 65],
+    [65, 66, 31],
+    [130, 67, 96],
+];
+
+/// Numbers around zero, different for every name.
+fn bell(name: &str, count: usize) -> Vec<f32> {
+    let mut values = vec![0.0; count];
+    Synthetic::new(11).fill(name, Distribution::Bell(1.0), 0, &mut values);
+    values
+}
+
+/// A weight as the test knows it.
+enum Known {
+    F32(Vec<f32>),
+    Int4 { layout: int4::Layout, nibbles: Vec<u32>, scales: Vec<u32> },
+}
+
+impl Known {
+    fn int4(rows: usize, columns: usize, group: usize) -> Self {
+        let layout = int4::Layout { rows, columns, group };
+        let (mut nibbles, mut halves) = (Vec::new(), Vec::new());
+        int4::quantize(layout, &bell("weight", rows * columns), &mut nibbles, &mut halves).expect("finite");
+        halves.resize(layout.scale_words() * 2, 0);
+        Self::Int4 { layout, nibbles, scales: bytemuck::pod_collect_to_vec(&halves) }
+    }
+
+    fn on(&self, space: &Space) -> Weight {
+        let put = |bytes: &[u8]| {
+            let buffer = space.create(Category::Weights, bytes.len() as u64).expect("fits");
+            buffer.write(0, bytes).expect("fits");
+            buffer
+        };
+        match self {
+            Self::F32(values) => Weight::F32(put(bytemuck::cast_slice(values))),
+            Self::Int4 { layout, nibbles, scales } => Weight::Int4 {
+                layout: *layout,
+                nibbles: put(bytemuck::cast_slice(nibbles)),
+                scales: put(bytemuck::cast_slice(scales)),
+            },
+        }
+    }
+}
+
+/// One computation on all forms.
+struct Check {
+    gpu: Option<Device>,
+    failures: Vec<String>,
+}
+
+impl Check {
+    /// Without a GPU the test fails, unless the machine says that it has none.
+    fn new() -> Self {
+        let gpu = std::env::var_os("MATRIX_NO_NATIVE_GPU")
+            .is_none()
+            .then(|| pollster::block_on(Device::open(Platform::NativeGpu)).expect("a GPU adapter"));
+        Self { gpu, failures: Vec::new() }
+    }
+
+    fn run(&mut self, name: &str, mut graph: Graph, result: Value, weights: &[Known], inputs: &Tensors) {
+        graph.output("result", result);
+        let plan = || Plan::new(&graph, &["result".to_owned()]).expect("plans");
+        let want = reference(&plan(), weights, inputs);
+        let scale = want.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+        for device in std::iter::once(Device::Cpu).chain(self.gpu.clone()) {
+            let form = device.info().kind;
+            let space = Space::new(device);
+            let stored: Vec<Weight> = weights.iter().map(|weight| weight.on(&space)).collect();
+            let got = pollster::block_on(async {
+                let program = Program::new(plan(), &stored, &space).await?;
+                program.run(&stored, inputs).await
+            });
+            let got = got.unwrap_or_else(|error| panic!("{name} on {form}: {error}"));
+            let got = got["result"].as_f32().expect("floats");
+            assert_eq!(got.len(), want.len(), "{name}");
+            let worst = got.iter().zip(&want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
+            // NaN fails too.
+            if !matches!(worst.partial_cmp(&(2e-5 * scale)), Some(std::cmp::Ordering::Less))
+                || got.iter().any(|v| v.is_nan())
+            {
+                self.failures.push(format!("{name} on {form}: {worst:.2e} of {scale:.2e}"));
+            }
+            drop(stored);
+        }
+    }
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.failures.is_empty(), "{:#?}", self.failures);
+        }
+    }
+}
+
+/// Runs a plan on the plain forms.
+fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
+    let mut buffers: Vec<Vec<u32>> = plan.buffers.iter().map(|&bytes| vec![0; (bytes / 4) as usize]).collect();
+    for port in &plan.inputs {
+        let words: Vec<u32> = match &inputs[&port.name].data {
+            TensorData::F32(values) => bytemuck::cast_slice(values).to_vec(),
+            TensorData::I32(values) => bytemuck::cast_slice(values).to_vec(),
+        };
+        buffers[port.buffer][..words.len()].copy_from_slice(&words);
+    }
+    for step in &plan.steps {
+        let mut out = buffers[step.output].clone();
+        let views: Vec<kernel::Operand<'_>> = step.operands[usize::from(step.op.in_place())..]
+            .iter()
+            .map(|operand| match operand {
+                Operand::Buffer { index, shape } => kernel::Operand::words(shape, &buffers[*index]),
+                Operand::Param(param) => match &weights[param.id] {
+                    Known::F32(values) => kernel::Operand::words(&param.shape, bytemuck::cast_slice(values)),
+                    Known::Int4 { layout, nibbles, scales } => {
+                        kernel::Operand::int4(&param.shape, (*layout, nibbles, scales))
+                    }
+                },
+            })
+            .collect();
+        let length = step.shape.iter().product();
+        kernel::reference::run(step.op, &views, bytemuck::cast_slice_mut(&mut out[..length])).expect("computes");
+        buffers[step.output] = out;
+    }
+    let port = &plan.outputs[0];
+    bytemuck::cast_slice(&buffers[port.buffer][..port.shape.iter().product()]).to_vec()
+}
+
+fn param(id: usize, shape: &[usize]) -> Param {
+    Param { id, shape: shape.to_vec() }
+}
+
+fn floats(name: &str, shape: &[usize]) -> (String, Tensor) {
+    (name.to_owned(), Tensor::f32(shape, bell(name, shape.iter().product())))
+}
+
+/// A mask with zeros at the end of every sequence but the first, and one sequence of zeros only.
+fn mask(batch: usize, length: usize) -> (String, Tensor) {
+    let value = |i: usize| match i / length {
+        0 => 1,
+        1 if batch > 2 => 0,
+        _ => i32::from(i % length < length.div_ceil(2)),
+    };
+    ("mask".to_owned(), Tensor::i32(&[batch, length], (0..batch * length).map(value).collect()))
+}
+
+#[test]
+fn linear_layers() {
+    let mut check = Check::new();
+    for [rows, outputs, inputs] in AWKWARD {
+        let groups = [None, Some(32), Some(128)];
+        let activations = std::iter::once(None).chain(Activation::ALL.map(Some)).cycle();
+        for (group, activation) in groups.into_iter().zip(activations.skip(rows % 6)) {
+            let weight = group.map_or_else(
+                || Known::F32(bell("weight", outputs * inputs)),
+                |group| Known::int4(outputs, inputs, group),
+            );
+            let weights = [weight, Known::F32(bell("bias", outputs))];
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[1, rows, inputs], Element::F32);
+            let y = graph.linear(x, &param(0, &[outputs, inputs]), &param(1, &[outputs]), activation).expect("fits");
+            let name = format!("linear {rows} {outputs} {inputs} group {group:?} {activation:?}");
+            check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
+        }
+    }
+}
+
+#[test]
+fn activations_far_from_zero() {
+    let mut check = Check::new();
+    let values = [0.0, -0.0, 1e-6, -3.0, 3.0, -5.9, 6.1, -20.0, 20.0, 90.0, -90.0, 1e4, -1e4];
+    for activation in Activation::ALL {
+        let weights = [Known::F32(vec![1.0]), Known::F32(vec![0.0])];
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[values.len(), 1], Element::F32);
+        let y = graph.linear(x, &param(0, &[1, 1]), &param(1, &[1]), Some(activation)).expect("fits");
+        let inputs = Tensors::from([("x".to_owned(), Tensor::f32(&[values.len(), 1], values.to_vec()))]);
+        check.run(&format!("{activation:?}"), graph, y, &weights, &inputs);
+    }
+}
+
+#[test]
+fn attention() {
+    let mut check = Check::new();
+    for [batch, length, heads, width] in
+        [[1, 1, 1, 1], [3, 5, 2, 3], [2, 17, 4, 12], [1, 65, 3, 20], [2, 64, 2, 64], [3, 130, 1, 7]]
+    {
+        let shape = [batch, length, heads * width];
+        let mut graph = Graph::new();
+        let [q, k, v] = ["q", "k", "v"].map(|name| graph.input(name, &shape, Element::F32));
+        let m = graph.input("mask", &[batch, length], Element::I32);
+        let y = graph.attention(q, k, v, m, heads).expect("fits");
+        let inputs = [floats("q", &shape), floats("k", &shape), floats("v", &shape), mask(batch, length)];
+        check.run(&format!("attention {batch} {length} {heads} {width}"), graph, y, &[], &inputs.into());
+    }
+}
+
+#[test]
+fn norms_and_sums() {
+    let mut check = Check::new();
+    for [rows, width, _] in AWKWARD.into_iter().chain([[70_001, 1, 0], [3, 1000, 0]]) {
+        let weights = [Known::F32(bell("scale", width)), Known::F32(bell("shift", width))];
+        for residual in [false, true] {
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[rows, width], Element::F32);
+            let other = graph.input("other", &[rows, width], Element::F32);
+            let y = graph
+                .layer_norm(x, residual.then_some(other), &param(0, &[width]), &param(1, &[width]), 1e-5)
+                .expect("fits");
+            let inputs = [floats("x", &[rows, width]), floats("other", &[rows, width])].into();
+            check.run(&format!("layer norm {rows} {width} {residual}"), graph, y, &weights, &inputs);
+        }
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[rows, width], Element::F32);
+        let other = graph.input("other", &[rows, width], Element::F32);
+        let y = graph.add(x, other).expect("fits");
+        let y = graph.normalize(y).expect("fits");
+        let inputs = [floats("x", &[rows, width]), floats("other", &[rows, width])].into();
+        check.run(&format!("add, normalize {rows} {width}"), graph, y, &[], &inputs);
+    }
+}
+
+#[test]
+fn gathering_and_pooling() {
+    let mut check = Check::new();
+    for [batch, length, width] in AWKWARD {
+        let ids = (0..batch * length).map(|i| (i * 7 % 11) as i32).collect();
+        let inputs = [("ids".to_owned(), Tensor::i32(&[batch, length], ids)), mask(batch, length)].into();
+        for pool in ["mean", "first"] {
+            let mut graph = Graph::new();
+            let ids = graph.input("ids", &[batch, length], Element::I32);
+            let mask = graph.input("mask", &[batch, length], Element::I32);
+            let x = graph.gather(ids, &param(0, &[11, width])).expect("fits");
+            let y = if pool == "mean" { graph.mean_rows(x, mask) } else { graph.first_row(x) }.expect("fits");
+            let weights = [Known::F32(bell("table", 11 * width))];
+            check.run(&format!("gather, {pool} {batch} {length} {width}"), graph, y, &weights, &inputs);
+        }
+    }
+}
+
+#[test]
+fn every_kernel_compiles_within_the_limits_of_every_device() {
+    for kernel in Kernel::all() {
+        let storage = kernel.bindings().iter().filter(|access| **access != kernel::shader::Access::Uniform).count();
+        assert!(storage <= 8, "{kernel:?}");
+    }
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
+        return;
+    }
+    let gpu: Rc<Gpu> = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+    for kernel in Kernel::all() {
+        let _ = gpu.pipeline(kernel);
+        pollster::block_on(gpu.finish()).unwrap_or_else(|error| panic!("{kernel:?}: {error}"));
+    }
+}
