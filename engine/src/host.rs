@@ -59,6 +59,12 @@ impl Host {
         outcome.unwrap_or_else(|error| Outcome::Failed { kind: error.kind(), message: error.to_string() })
     }
 
+    /// Whether a model's files are what its configuration says. Opens them, loads nothing.
+    pub async fn check(&self, model: ModelSource) -> Result<()> {
+        let (config, origin) = self.open(model).await?;
+        model::build(&config, &origin).map(|_| ())
+    }
+
     async fn device(&mut self, platform: Platform) -> Result<Device> {
         if let Some(device) = self.devices.get(&platform) {
             return Ok(device.clone());

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use matrix_engine::host::Host;
+use matrix_engine::protocol::ModelSource;
 use tokio::sync::watch;
 
 use super::{print, report, setup};
@@ -9,7 +11,7 @@ use crate::browser::{self, BrowserId};
 use crate::cli::{Global, Quantization, RunArgs};
 use crate::error::{Error, ExitCode};
 use crate::page::{Server, engine_hash};
-use crate::plan::{Cell, Filter, Plan, Shard, Weights};
+use crate::plan::{Cell, Filter, Model, Plan, Shard, Weights};
 use crate::run::Runner;
 use crate::run::event::{RunInfo, RunStatus, Status};
 use crate::run::listener::Listeners;
@@ -36,6 +38,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<ExitCode, Erro
     if args.mock.is_none() {
         check_browsers(&plan).await?;
     }
+    check_models(&plan).await?;
     let (info, planned, open) = match &args.resume {
         Some(wanted) => resumed(global, wanted, &plan)?,
         None => (started(&plan), plan.cells.clone(), plan.cells.clone()),
@@ -144,6 +147,23 @@ async fn check_browsers(plan: &Plan) -> Result<(), Error> {
     let error = Error::environment("no browser of this matrix is on this machine");
     let error = missing.iter().fold(error, |error, missing| error.note(missing.reason.clone()));
     Err(error.hint("run: matrix setup, or add --install"))
+}
+
+/// Folders that can't be loaded are told before any browser starts.
+async fn check_models(plan: &Plan) -> Result<(), Error> {
+    let mut checked: Vec<&Model> = Vec::new();
+    for model in plan.cells.iter().map(|cell| &cell.model) {
+        if checked.contains(&model) {
+            continue;
+        }
+        checked.push(model);
+        if let Weights::Folder { path } = &model.weights {
+            let source = ModelSource::Folder { at: path.to_string_lossy().into_owned() };
+            let usable = Host::new("").check(source).await;
+            usable.map_err(|error| Error::usage(format!("the model `{}` can't be used: {error}", model.name)))?;
+        }
+    }
+    Ok(())
 }
 
 fn started(plan: &Plan) -> RunInfo {
