@@ -1,0 +1,128 @@
+//! What a user is told when something is wrong, and the code the program ends with. Texts are held
+//! by snapshots; mistakes inside a matrix file have their own (`tests/spec.rs`).
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs the program in this place, without the caller's configuration; gives code and error text.
+    fn matrix(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_matrix"));
+        command.current_dir(self.0.path()).args(arguments).env("MATRIX_CACHE", self.path("cache")).env("PATH", "");
+        for id in ["CHROME", "EDGE", "FIREFOX", "SAFARI"] {
+            command.env(format!("MATRIX_{id}_DRIVER"), self.path("no-driver"));
+        }
+        let output = command.output().expect("runs");
+        let text = String::from_utf8_lossy(&output.stderr).replace(&*self.0.path().to_string_lossy(), "[place]");
+        format!("exit {}\n{}{}", output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout), text)
+    }
+
+    /// A copy of a reference model that a test may damage.
+    fn model(&self, name: &str) -> PathBuf {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/reference/bert");
+        let to = self.path(name);
+        fs::create_dir(&to).expect("a folder");
+        for file in ["config.json", "model.safetensors"] {
+            fs::copy(from.join(file), to.join(file)).expect("copied");
+        }
+        to
+    }
+
+    fn run_model(&self, name: &str) -> String {
+        let model = format!("./{name}");
+        let native = ["--browser", "native", "--platform", "native-cpu"];
+        self.matrix(&[&["run", "--quantization", "4bit", "--model", &model][..], &native].concat())
+    }
+}
+
+#[test]
+fn models_that_cannot_be_loaded() {
+    let place = Place::new();
+    fs::create_dir(place.path("empty")).expect("a folder");
+    let truncated = place.model("truncated").join("model.safetensors");
+    let bytes = fs::read(&truncated).expect("read");
+    fs::write(&truncated, &bytes[..100_000]).expect("written");
+    fs::remove_file(place.model("weightless").join("model.safetensors")).expect("removed");
+    let config = place.model("misshapen").join("config.json");
+    let text = fs::read_to_string(&config).expect("read");
+    fs::write(&config, text.replace("\"intermediate_size\": 96", "\"intermediate_size\": 100")).expect("written");
+    fs::write(place.model("no-json").join("config.json"), "{\"hidden_size\": ").expect("written");
+    let all = ["missing", "empty", "truncated", "weightless", "misshapen", "no-json"];
+    let texts: String = all.iter().map(|name| format!("# {name}\n{}\n", place.run_model(name))).collect();
+    insta::assert_snapshot!(texts);
+}
+
+#[test]
+fn machines_that_lack_something() {
+    let place = Place::new();
+    let busy = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = busy.local_addr().expect("an address").port().to_string();
+    let bert = ["run", "--model", "bert", "--quantization", "4bit"];
+    let native = ["--browser", "native", "--platform", "native-cpu"];
+    let taken = place.matrix(&[&bert[..], &native, &["--port", &port]].concat()).replace(&port, "[port]");
+    let unknown_weights = place.matrix(&["weights", "add", "minilmm"]);
+    let no_pip = place.matrix(&["weights", "add", "minilm"]);
+    fs::write(place.path("file"), "this is no database, but long enough to look like one").expect("written");
+    let no_store = place.matrix(&["query", "--db", "file", "--sql", "SELECT 1"]);
+    let no_run = place.matrix(&["report", "--db", "nothing.db"]);
+    insta::assert_snapshot!(format!(
+        "# port in use\n{taken}\n# unknown weights\n{unknown_weights}\n# no pip\n{no_pip}\n# no store\n{no_store}\n# no run\n{no_run}"
+    ));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_browsers() {
+    let place = Place::new();
+    // Edge is in no distribution's repository, so it is missing on every test machine.
+    let text = place.matrix(&["run", "--model", "bert", "--quantization", "4bit", "--browser", "edge"]);
+    if !Path::new("/opt/microsoft/msedge/msedge").exists() {
+        insta::assert_snapshot!(text);
+    }
+}
+
+#[test]
+fn command_lines_that_say_nothing_or_too_much() {
+    let place = Place::new();
+    let cases: [&[&str]; 8] = [
+        &["run"],
+        &["run", "--model", "bert"],
+        &["run", "--model", "bart", "--quantization", "4bit"],
+        &["run", "--model", "bert", "--quantization", "4bit", "--browser", "crome"],
+        &["run", "--model", "bert", "--quantization", "4bit", "--group-size", "100"],
+        &["run", "--model", "bert", "--quantization", "4bit", "--only", "colour=red"],
+        &["run", "--model", "bert", "--quantization", "4bit", "--shard", "5/4"],
+        &["run", "missing.yaml"],
+    ];
+    let texts: String = cases.iter().map(|case| format!("$ matrix {}\n{}\n", case.join(" "), place.matrix(case))).collect();
+    insta::assert_snapshot!(texts);
+}
+
+#[test]
+fn failures_decide_the_exit_code_and_leave_a_report() {
+    let place = Place::new();
+    let run = |mock: &str, browsers: &str| {
+        let flags = ["--min-samples", "2", "--max-samples", "2", "--mock", mock, "--browser", browsers, "--platform", "wasm"];
+        let text = place.matrix(&[&["run", "--model", "bert", "--quantization", "4bit"][..], &flags].concat());
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(run("chrome=works", "chrome"), "exit 0");
+    assert_eq!(run("chrome=works,firefox=wrong", "chrome,firefox"), "exit 1");
+    assert_eq!(run("chrome=works,safari=missing", "chrome,safari"), "exit 0", "a missing browser is not a failed cell");
+    assert_eq!(run("safari=missing", "safari"), "exit 3");
+    let reports = fs::read_dir(place.path("results")).expect("the results").filter_map(Result::ok);
+    let pages = reports.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "html"));
+    assert_eq!(pages.count(), 4, "every run has its report");
+}
