@@ -7,6 +7,7 @@ pub mod error;
 pub mod browser;
 pub mod measure;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod spec;
 pub mod store;
