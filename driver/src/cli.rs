@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command;
 use crate::error::{Error, ExitCode};
+use crate::report::{Format, Kind, Look, RowsFormat};
 
 /// Which in-browser inference optimization works for which model in which browser: measured, with evidence.
 #[derive(Debug, Parser)]
@@ -38,6 +39,11 @@ pub(crate) struct Global {
 }
 
 impl Global {
+    /// How standard output shows tables.
+    pub(crate) fn look(&self) -> Look {
+        Look { width: None, colour: self.colour(std::io::stdout().is_terminal()) }
+    }
+
     /// Whether colours are wanted on a stream.
     pub(crate) fn colour(&self, is_terminal: bool) -> bool {
         is_terminal && !self.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -147,11 +153,11 @@ pub(crate) enum Quantization {
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
     /// Which report
-    #[arg(value_enum, default_value_t = ReportKind::WebOptimizations)]
-    pub(crate) kind: ReportKind,
+    #[arg(value_enum, default_value_t = Kind::WebOptimizations)]
+    pub(crate) kind: Kind,
     /// In which form
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
-    pub(crate) format: ReportFormat,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
     /// Where to; standard output without it
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -163,30 +169,6 @@ pub(crate) struct ReportArgs {
     pub(crate) templates: Option<PathBuf>,
 }
 
-/// Reports by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportKind {
-    /// Table, effects and evidence
-    #[value(name = "web_optimizations")]
-    WebOptimizations,
-    /// Only the compatibility table
-    #[value(name = "compat")]
-    Compat,
-}
-
-/// Forms of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// For a terminal
-    Table,
-    /// A page that stands alone
-    Html,
-    /// Markdown
-    Md,
-    /// Everything, for programs
-    Json,
-}
-
 /// `matrix query`
 #[derive(Args, Debug)]
 pub(crate) struct QueryArgs {
@@ -194,19 +176,8 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "SQL")]
     pub(crate) sql: String,
     /// In which form
-    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
-    pub(crate) format: QueryFormat,
-}
-
-/// Forms of a query's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum QueryFormat {
-    /// For a terminal
-    Table,
-    /// An array of objects
-    Json,
-    /// Comma-separated
-    Csv,
+    #[arg(long, value_enum, default_value_t = RowsFormat::Table)]
+    pub(crate) format: RowsFormat,
 }
 
 /// `matrix doctor`

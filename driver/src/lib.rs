@@ -21,6 +21,8 @@ pub mod run;
 
 pub mod store;
 
+pub mod report;
+
 pub mod terminal;
 
 pub mod cli;

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Error;
 use crate::plan::{Cell, CellId};
+use crate::report::printable;
 use crate::run::event::{Arm, Event, RunStatus, Status};
 use crate::run::listener::Listener;
 
@@ -142,19 +143,9 @@ fn seconds(duration: Duration) -> String {
     if seconds < 60 { format!("{:.1} s", duration.as_secs_f64()) } else { format!("{} min {} s", seconds / 60, seconds % 60) }
 }
 
-/// Text of a browser may hold control characters, which a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_of_a_browser_cannot_move_the_cursor() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a [2Jb c");
-    }
 
     #[test]
     fn durations_read_as_people_say_them() {

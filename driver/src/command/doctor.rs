@@ -10,6 +10,7 @@ use crate::browser::{self, BrowserId, has_pip};
 use crate::cli::DoctorArgs;
 use crate::error::{Error, ExitCode};
 use crate::page::Server;
+use crate::report::printable;
 use crate::run::machine::Machine;
 use crate::session::{Address, Launcher, Session, Sessions as _};
 use crate::weights::{NAMED, folder_of};
@@ -100,8 +101,7 @@ fn describe(device: &DeviceInfo) -> String {
     let named: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     let name = if named.is_empty() { "an adapter without a name".into() } else { named.join(" ") };
     let kind = if device.software { "software" } else { "hardware" };
-    let text = format!("{name} ({kind})");
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    printable(&format!("{name} ({kind})")).into_owned()
 }
 
 fn table(findings: &[Finding]) -> String {
@@ -135,7 +135,7 @@ mod tests {
         let device = DeviceInfo { vendor: "google".into(), architecture: "swiftshader".into(), software: true, ..DeviceInfo::default() };
         assert_eq!(describe(&device), "google swiftshader (software)");
         let hostile = DeviceInfo { description: "a\u{1b}[2Jb".into(), ..DeviceInfo::default() };
-        assert_eq!(describe(&hostile), "a [2Jb (hardware)");
+        assert_eq!(describe(&hostile), "a[2Jb (hardware)");
         assert_eq!(describe(&DeviceInfo::default()), "an adapter without a name (hardware)");
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::{Global, Quantization, RunArgs};
 use crate::error::{Error, ExitCode};
 use crate::page::{Server, engine_hash};
 use crate::plan::{Cell, Filter, Model, Plan, Shard, Weights};
+use crate::report::{Format, Kind, View, render};
 use crate::run::Runner;
 use crate::run::event::{RunInfo, RunStatus, Status};
 use crate::run::listener::Listeners;
@@ -233,8 +234,11 @@ fn conclude(global: &Global, args: &RunArgs, id: &str, status: RunStatus) -> Res
     let store = Store::open(&global.db, Access::Read)?;
     let run = store.run(Some(id))?;
     let file: PathBuf = args.output_dir.join(format!("{id}.html"));
-    print(&report::table(&store, &run)?);
-    report::write_html(&store, &run, args.templates.as_deref(), &file)?;
+    let view = View::read(&store, &run)?;
+    for kind in [Kind::Compat, Kind::WebOptimizations] {
+        print(&render(&view, kind, Format::Table, global.look(), None)?);
+    }
+    report::write(&file, &render(&view, Kind::WebOptimizations, Format::Html, global.look(), args.templates.as_deref())?)?;
     print(&format!("report: {}", file.display()));
     if status == RunStatus::Interrupted {
         eprintln!("go on with: matrix run … --resume {id}");

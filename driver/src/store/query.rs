@@ -43,6 +43,9 @@ const STEPS: std::os::raw::c_int = 10_000;
 /// # Errors
 /// When the store cannot be opened, the statement is wrong, would write, or takes too long.
 pub fn query(path: &Path, sql: &str, limit: Duration) -> Result<Rows> {
+    if sql.trim().is_empty() {
+        return Err(Error::usage("the query is empty").hint("SELECT * FROM webgpu_optimizations LIMIT 10"));
+    }
     let store = Store::open(path, Access::Read)?;
     let end = Instant::now() + limit;
     let handler = Some(move || Instant::now() >= end);

@@ -1,0 +1,256 @@
+//! The rules of the compatibility table: how cells become one entry.
+
+use serde::{Serialize, Serializer};
+
+use crate::measure::Effect;
+use crate::plan::Cell;
+use crate::run::event::Status;
+use crate::spec::{Bytes, Goal, Limit, Percent};
+
+/// An entry of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Support {
+    /// Every cell that ran passed, with the effect that was expected.
+    Full,
+    /// It works, but not everywhere, not at once, or with less effect than expected.
+    Limited,
+    /// No cell that ran passed.
+    None,
+    /// No cell ran.
+    NotRun,
+}
+
+impl Support {
+    /// The word people read.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Full => "Full",
+            Self::Limited => "Limited",
+            Self::None => "None",
+            Self::NotRun => "Not run",
+        }
+    }
+
+    /// The word in JSON and in style sheets.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Limited => "limited",
+            Self::None => "none",
+            Self::NotRun => "not_run",
+        }
+    }
+}
+
+impl Serialize for Support {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Whether an expectation was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Met {
+    /// It was.
+    Yes,
+    /// It was not.
+    No,
+    /// The metric was not measured.
+    Unknown,
+}
+
+/// A cell as the table sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Judged<'a> {
+    /// The planned cell.
+    pub(super) cell: &'a Cell,
+    /// How it ended, if it did.
+    pub(super) status: Option<Status>,
+    /// Why.
+    pub(super) reason: &'a str,
+    /// What was measured.
+    pub(super) effects: &'a [(String, Effect)],
+}
+
+/// How one cell counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grade {
+    Good,
+    /// Works, with a reservation.
+    Short,
+    Bad,
+    NotRun,
+}
+
+/// The entry that cells make, and what its footnotes say.
+pub(super) fn entry(cells: &[Judged<'_>]) -> (Support, Vec<String>) {
+    let graded: Vec<(Grade, Vec<String>)> = cells.iter().map(grade).collect();
+    let any = |wanted: Grade| graded.iter().any(|(grade, _)| *grade == wanted);
+    let works = any(Grade::Good) || any(Grade::Short);
+    let support = match (works, any(Grade::Short) || any(Grade::Bad)) {
+        (true, false) => Support::Full,
+        (true, true) => Support::Limited,
+        (false, true) => Support::None,
+        (false, false) => Support::NotRun,
+    };
+    (support, graded.into_iter().flat_map(|(_, notes)| notes).collect())
+}
+
+fn grade(judged: &Judged<'_>) -> (Grade, Vec<String>) {
+    let name = &judged.cell.model.name;
+    let because = if judged.reason.is_empty() { String::new() } else { format!(": {}", judged.reason) };
+    let (grade, mut notes) = match judged.status {
+        None => (Grade::NotRun, vec![format!("{name} was not reached")]),
+        Some(status @ (Status::Unavailable | Status::Skipped)) => {
+            (Grade::NotRun, vec![format!("{name} was not run, {}{because}", status.name())])
+        }
+        Some(Status::Unsupported) => (Grade::Bad, vec![format!("{name} is unsupported{because}")]),
+        Some(Status::Fail) => (Grade::Bad, vec![format!("{name} failed{because}")]),
+        Some(Status::Timeout) => (Grade::Bad, vec![format!("{name} timed out{because}")]),
+        Some(Status::Crash) => (Grade::Bad, vec![format!("{name} crashed{because}")]),
+        Some(Status::Flaky) => (Grade::Short, vec![format!("{name} passed only on a retry{because}")]),
+        Some(Status::Pass) => (Grade::Good, Vec::new()),
+    };
+    if judged.status.is_some_and(Status::is_success) {
+        notes.extend(judged.cell.goals.iter().filter_map(|goal| {
+            let (met, measured) = check(goal, judged.effects);
+            match met {
+                Met::Yes => None,
+                Met::No => Some(format!("{name}: expected {goal}, measured {measured}")),
+                Met::Unknown => Some(format!("{name}: expected {goal}, which was not measured")),
+            }
+        }));
+    }
+    let grade = if grade == Grade::Good && !notes.is_empty() { Grade::Short } else { grade };
+    notes.extend(expectation(judged, grade));
+    (grade, notes)
+}
+
+/// What is to be said of an outcome the user foresaw, or foresaw wrongly.
+fn expectation(judged: &Judged<'_>, grade: Grade) -> Option<String> {
+    let expected = judged.cell.expect.as_ref()?;
+    let status = judged.status?;
+    let name = &judged.cell.model.name;
+    let as_entry = match grade {
+        Grade::Good => "full",
+        Grade::Short => "limited",
+        Grade::Bad => "none",
+        Grade::NotRun => return None,
+    };
+    if expected.status == status.name() || expected.status == as_entry {
+        Some(format!("{name}: as expected, {}", expected.why))
+    } else {
+        Some(format!("{name}: expected {} ({}), but it is {}", expected.status, expected.why, status.name()))
+    }
+}
+
+/// Whether effects meet a goal, and what was measured.
+pub(super) fn check(goal: &Goal, effects: &[(String, Effect)]) -> (Met, String) {
+    let Some((_, effect)) = effects.iter().find(|(metric, _)| *metric == goal.metric) else {
+        return (Met::Unknown, String::new());
+    };
+    let (value, limit, shown) = match goal.limit {
+        Limit::Change(limit) => {
+            let Some(improvement) = effect.improvement_percent else { return (Met::Unknown, String::new()) };
+            let change = -improvement / 100.0;
+            (change, limit, percent(change, true))
+        }
+        Limit::Loss(limit) => (1.0 - effect.treatment, limit, percent(1.0 - effect.treatment, false)),
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bytes"
+        )]
+        Limit::Bytes(limit) => (effect.treatment, limit as f64, Bytes(effect.treatment as u64).to_string()),
+    };
+    (if value <= limit { Met::Yes } else { Met::No }, shown)
+}
+
+fn percent(share: f64, signed: bool) -> String {
+    let share = Percent((share * 1000.0).round() / 1000.0);
+    if signed && share.0 > 0.0 { format!("+{share}") } else { share.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Metric;
+    use crate::plan::{Expectation, Plan};
+    use crate::spec::{Flags, Spec};
+
+    fn cell(goals: Vec<Goal>) -> Cell {
+        let flags = Flags { models: vec!["minilm".into()], optimizations: vec!["int4".into()], ..Flags::default() };
+        let spec = Spec::from_flags(&flags, |_| None).expect("a spec");
+        Cell { goals, ..Plan::new(&spec, None, None).expect("a plan").cells.remove(0) }
+    }
+
+    fn judged<'a>(cell: &'a Cell, status: Option<Status>, effects: &'a [(String, Effect)]) -> Judged<'a> {
+        Judged { cell, status, reason: "a reason", effects }
+    }
+
+    fn effect(metric: &str, baseline: f64, treatment: f64) -> (String, Effect) {
+        (metric.into(), Effect::of(&Metric::named(metric), &[(baseline, treatment)]).expect("a pair"))
+    }
+
+    fn support(statuses: &[Option<Status>]) -> Support {
+        let cell = cell(Vec::new());
+        entry(&statuses.iter().map(|status| judged(&cell, *status, &[])).collect::<Vec<_>>()).0
+    }
+
+    #[test]
+    fn entries_follow_from_statuses() {
+        use Status::{Crash, Fail, Flaky, Pass, Skipped, Timeout, Unavailable, Unsupported};
+        assert_eq!(support(&[Some(Pass), Some(Pass)]), Support::Full);
+        assert_eq!(support(&[Some(Pass), Some(Unavailable)]), Support::Full);
+        assert_eq!(support(&[Some(Pass), Some(Fail)]), Support::Limited);
+        assert_eq!(support(&[Some(Flaky)]), Support::Limited);
+        assert_eq!(support(&[Some(Fail), Some(Timeout), Some(Crash)]), Support::None);
+        assert_eq!(support(&[Some(Unsupported)]), Support::None);
+        assert_eq!(support(&[Some(Unsupported), Some(Skipped)]), Support::None);
+        assert_eq!(support(&[Some(Unavailable), Some(Skipped), None]), Support::NotRun);
+        assert_eq!(support(&[]), Support::NotRun);
+    }
+
+    #[test]
+    fn a_smaller_effect_than_expected_is_limited_and_says_so() {
+        let goal = Goal { word: "memory".into(), metric: "memory_peak".into(), limit: Limit::Change(-0.7) };
+        let cell = cell(vec![goal]);
+        let enough = [effect("memory_peak", 100.0, 25.0)];
+        assert_eq!(entry(&[judged(&cell, Some(Status::Pass), &enough)]), (Support::Full, Vec::new()));
+        let little = [effect("memory_peak", 100.0, 48.0)];
+        let (support, notes) = entry(&[judged(&cell, Some(Status::Pass), &little)]);
+        assert_eq!(
+            (support, notes),
+            (Support::Limited, vec!["minilm: expected memory -70%, measured -52%".to_owned()])
+        );
+        let (support, notes) = entry(&[judged(&cell, Some(Status::Pass), &[])]);
+        assert_eq!(
+            (support, notes),
+            (Support::Limited, vec!["minilm: expected memory -70%, which was not measured".to_owned()])
+        );
+    }
+
+    #[test]
+    fn losses_and_sizes_are_checked_on_the_treatment() {
+        let loss = Goal { word: "accuracy_loss".into(), metric: "accuracy.cosine".into(), limit: Limit::Loss(0.05) };
+        assert_eq!(check(&loss, &[effect("accuracy.cosine", 1.0, 0.97)]), (Met::Yes, "3%".into()));
+        assert_eq!(check(&loss, &[effect("accuracy.cosine", 1.0, 0.90)]).0, Met::No);
+        let size = Goal { word: "memory".into(), metric: "memory_peak".into(), limit: Limit::Bytes(50) };
+        assert_eq!(check(&size, &[effect("memory_peak", 100.0, 51.0)]), (Met::No, "51B".into()));
+    }
+
+    #[test]
+    fn what_was_foreseen_is_said_and_what_was_not_too() {
+        let mut cell = cell(Vec::new());
+        cell.expect = Some(Expectation { status: "unsupported".into(), why: "no WebGPU there".into() });
+        let (_, notes) = entry(&[judged(&cell, Some(Status::Unsupported), &[])]);
+        assert_eq!(notes[1], "minilm: as expected, no WebGPU there");
+        let (support, notes) = entry(&[judged(&cell, Some(Status::Pass), &[])]);
+        assert_eq!(support, Support::Full);
+        assert_eq!(notes, ["minilm: expected unsupported (no WebGPU there), but it is pass"]);
+    }
+}

@@ -1,0 +1,23 @@
+//! What was recorded, for people: tables on a terminal, HTML, Markdown, JSON and CSV.
+//!
+//! Everything is read from the store; nothing in a report is typed by hand, and templates do no arithmetic.
+
+mod cell;
+mod compat;
+mod format;
+mod machine;
+mod plot;
+mod printable;
+mod rows;
+mod template;
+mod terminal;
+mod view;
+
+pub use cell::{AttemptView, CellView, EffectView, GoalView, SeriesView, Shown};
+pub use compat::{Met, Support};
+pub use format::{Format, Kind, render};
+pub use machine::EnvironmentView;
+pub use printable::printable;
+pub use rows::{RowsFormat, render_rows};
+pub use terminal::Look;
+pub use view::{Column, Entry, Headline, Note, Row, RunView, Summary, View};

@@ -1,0 +1,50 @@
+//! Text from a browser, made harmless to look at.
+
+use std::borrow::Cow;
+
+/// Most characters of one text in a report.
+const LONGEST: usize = 2000;
+
+/// The text without what moves a cursor, hides or reorders characters, and cut where it is very long.
+///
+/// Line breaks become spaces. What is left may still mean something in HTML or Markdown; templates escape that.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_plain) && text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let mut clean: String = text
+        .chars()
+        .filter_map(|c| match c {
+            '\n' | '\r' | '\t' => Some(' '),
+            c => is_plain(c).then_some(c),
+        })
+        .take(LONGEST)
+        .collect();
+    if text.chars().count() > LONGEST {
+        clean.push('…');
+    }
+    Cow::Owned(clean)
+}
+
+fn is_plain(c: char) -> bool {
+    let reorders =
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !c.is_control() && !reorders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_sequences_and_reordering_are_removed() {
+        assert_eq!(printable("a\u{1b}[31mb\u{7}\nc\u{202e}d\u{9b}e"), "a[31mb cde");
+        assert!(matches!(printable("plain – ünï"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn endless_text_is_cut() {
+        assert_eq!(printable(&"x".repeat(5000)).chars().count(), LONGEST + 1);
+    }
+}

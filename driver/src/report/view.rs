@@ -1,0 +1,330 @@
+//! A whole run, ready to be shown. Its JSON is an interface: fields are added, never changed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cell::{CellView, signed};
+use super::compat::{self, Judged, Support};
+use super::machine::EnvironmentView;
+use super::printable;
+use crate::browser::BrowserId;
+use crate::error::Result;
+use crate::measure::{Effect, Metric};
+use crate::run::event::Status;
+use crate::spec::OPTIMIZATIONS;
+use crate::store::{CellRow, RunRow, Store};
+use matrix_engine::protocol::Platform;
+
+/// A run, for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct View {
+    /// The run.
+    pub run: RunView,
+    /// How it went, counted.
+    pub summary: Summary,
+    /// What each optimization did, over all cells that passed.
+    pub headlines: Vec<Headline>,
+    /// The columns of the compatibility table.
+    pub columns: Vec<Column>,
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// Its footnotes.
+    pub notes: Vec<Note>,
+    /// Every cell, in the order of the plan.
+    pub cells: Vec<CellView>,
+    /// Where they ran, by fingerprint.
+    pub environments: BTreeMap<String, EnvironmentView>,
+}
+
+/// Identity of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunView {
+    /// Its id.
+    pub id: String,
+    /// Name of the matrix.
+    pub name: String,
+    /// When it began.
+    pub started_at: String,
+    /// When it ended.
+    pub finished_at: Option<String>,
+    /// `running`, `finished` or `interrupted`.
+    pub status: String,
+    /// Hash of the matrix.
+    pub matrix_hash: String,
+    /// Hash of the engine.
+    pub engine_hash: String,
+}
+
+/// Cells, counted by how they ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// All.
+    pub cells: usize,
+    /// Passed, flaky ones included.
+    pub passed: usize,
+    /// Passed on a retry.
+    pub flaky: usize,
+    /// Failed, timed out or crashed.
+    pub failed: usize,
+    /// Not supported by the browser.
+    pub unsupported: usize,
+    /// Not run.
+    pub not_run: usize,
+    /// All this in one sentence.
+    pub sentence: String,
+    /// Whether any number comes from made-up weights.
+    pub any_synthetic: bool,
+    /// Whether any GPU was imitated by the CPU.
+    pub any_software: bool,
+}
+
+/// What an optimization did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Headline {
+    /// Its name for people.
+    pub title: String,
+    /// Name of a metric and the range of improvements.
+    pub effects: Vec<(String, String)>,
+    /// Cells this is about.
+    pub cells: usize,
+}
+
+/// A column of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// The words of the optimizations.
+    pub optimization: String,
+    /// Their names for people.
+    pub title: String,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Word of the browser.
+    pub browser: String,
+    /// Its name for people.
+    pub title: String,
+    /// Word of the platform.
+    pub platform: String,
+    /// What ran, on what; empty when nothing did.
+    pub ran: String,
+    /// Footnotes of the row.
+    pub notes: Vec<usize>,
+    /// One entry for each column.
+    pub entries: Vec<Entry>,
+}
+
+/// An entry of the table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// What it says.
+    pub support: Support,
+    /// The same for people.
+    pub title: String,
+    /// Its footnotes.
+    pub notes: Vec<usize>,
+    /// The cells behind it.
+    pub cells: Vec<String>,
+}
+
+/// A footnote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its text.
+    pub text: String,
+}
+
+/// Footnotes in the order they are first needed, each text once.
+#[derive(Debug, Default)]
+struct Notes(Vec<String>);
+
+impl Notes {
+    fn number(&mut self, text: &str) -> usize {
+        let text = printable(text);
+        let known = self.0.iter().position(|known| *known == text);
+        known.unwrap_or_else(|| {
+            self.0.push(text.into_owned());
+            self.0.len() - 1
+        }) + 1
+    }
+}
+
+/// A cell with its effects.
+struct Measured {
+    row: CellRow,
+    effects: Vec<(String, Effect)>,
+}
+
+impl View {
+    /// Reads a run.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn read(store: &Store, run: &RunRow) -> Result<Self> {
+        let id = &run.info.id;
+        let mut cells = Vec::new();
+        for row in store.cells(id)? {
+            let effects = store.effects(row.id)?;
+            cells.push(Measured { row, effects });
+        }
+        let environments: BTreeMap<String, EnvironmentView> = store
+            .environments(id)?
+            .iter()
+            .map(|(id, environment)| (id.clone(), EnvironmentView::of(environment)))
+            .collect();
+        let columns = columns(&cells);
+        let mut notes = Notes::default();
+        let rows = rows(&cells, &columns, &environments, &mut notes);
+        let views = cells.iter().map(|cell| CellView::read(store, id, &cell.row, &cell.effects));
+        let views = views.collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            run: RunView {
+                id: id.clone(),
+                name: printable(&run.info.name).into_owned(),
+                started_at: run.info.started_at.clone(),
+                finished_at: run.finished_at.clone(),
+                status: run.status.name().into(),
+                matrix_hash: run.info.matrix_hash.clone(),
+                engine_hash: run.info.engine_hash.clone(),
+            },
+            summary: summary(&cells, &environments),
+            headlines: columns.iter().filter_map(|column| headline(column, &cells)).collect(),
+            notes: notes.0.into_iter().enumerate().map(|(i, text)| Note { number: i + 1, text }).collect(),
+            columns,
+            rows,
+            cells: views,
+            environments,
+        })
+    }
+
+    /// The environment a cell ran in.
+    #[must_use]
+    pub fn environment_of(&self, cell: &CellView) -> Option<&EnvironmentView> {
+        self.environments.get(cell.environment.as_deref()?)
+    }
+}
+
+/// The optimizations of a run, in the order of the catalogue; sets of several after single ones.
+fn columns(cells: &[Measured]) -> Vec<Column> {
+    let position = |word: &str| OPTIMIZATIONS.iter().position(|row| row.word == word);
+    let mut sets: Vec<&Vec<String>> = Vec::new();
+    for cell in cells {
+        if !sets.contains(&&cell.row.cell.optimizations) {
+            sets.push(&cell.row.cell.optimizations);
+        }
+    }
+    sets.sort_by_key(|set| (set.len(), set.iter().map(|word| position(word)).collect::<Vec<_>>()));
+    let title = |word: &String| position(word).map_or(word.clone(), |at| OPTIMIZATIONS[at].title.to_owned());
+    sets.iter()
+        .map(|set| Column { optimization: set.join("+"), title: set.iter().map(title).collect::<Vec<_>>().join(" + ") })
+        .collect()
+}
+
+fn rows(
+    cells: &[Measured],
+    columns: &[Column],
+    environments: &BTreeMap<String, EnvironmentView>,
+    notes: &mut Notes,
+) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for browser in BrowserId::ALL {
+        for platform in Platform::ALL {
+            let here = |cell: &&Measured| cell.row.cell.browser == browser && cell.row.cell.platform == platform;
+            let here: Vec<&Measured> = cells.iter().filter(here).collect();
+            if here.is_empty() {
+                continue;
+            }
+            let mut seen: Vec<&EnvironmentView> = Vec::new();
+            for environment in here.iter().filter_map(|cell| environments.get(cell.row.environment.as_deref()?)) {
+                if !seen.iter().any(|other| other.id == environment.id) {
+                    seen.push(environment);
+                }
+            }
+            let row_notes = seen.iter().flat_map(|environment| {
+                let stand_in = environment.stand_in.clone();
+                let software = environment
+                    .software
+                    .then(|| format!("{}: no GPU, its times are those of a CPU", environment.device));
+                stand_in.into_iter().chain(software)
+            });
+            let mut row_notes: Vec<usize> = row_notes.map(|text| notes.number(&text)).collect();
+            row_notes.dedup();
+            let ran: Vec<String> = seen.iter().map(|seen| format!("{}, {}", seen.product, seen.device)).collect();
+            rows.push(Row {
+                browser: browser.name().into(),
+                title: browser.title().into(),
+                platform: platform.name().into(),
+                ran: ran.join("; "),
+                notes: row_notes,
+                entries: columns.iter().map(|column| entry(column, &here, notes)).collect(),
+            });
+        }
+    }
+    rows
+}
+
+fn entry(column: &Column, here: &[&Measured], notes: &mut Notes) -> Entry {
+    let judged: Vec<Judged<'_>> = here
+        .iter()
+        .filter(|cell| cell.row.cell.optimization() == column.optimization)
+        .map(|cell| Judged {
+            cell: &cell.row.cell,
+            status: cell.row.status,
+            reason: &cell.row.reason,
+            effects: &cell.effects,
+        })
+        .collect();
+    let (support, texts) = compat::entry(&judged);
+    Entry {
+        support,
+        title: support.title().into(),
+        notes: texts.iter().map(|text| notes.number(text)).collect(),
+        cells: judged.iter().map(|judged| judged.cell.id.clone()).collect(),
+    }
+}
+
+fn summary(cells: &[Measured], environments: &BTreeMap<String, EnvironmentView>) -> Summary {
+    let count = |is: fn(Status) -> bool| cells.iter().filter(|cell| cell.row.status.is_some_and(is)).count();
+    let (passed, failed) = (count(Status::is_success), count(Status::is_failure));
+    let (flaky, unsupported) = (count(|status| status == Status::Flaky), count(|status| status == Status::Unsupported));
+    let not_run = cells.len() - passed - failed - unsupported;
+    let mut sentence = format!("{passed} of {} cells passed", cells.len());
+    let counted = [(flaky, "only on a retry"), (failed, "failed"), (unsupported, "unsupported"), (not_run, "not run")];
+    for (number, what) in counted.into_iter().filter(|(number, _)| *number > 0) {
+        sentence.push_str(&format!(", {number} {what}"));
+    }
+    Summary {
+        cells: cells.len(),
+        passed,
+        flaky,
+        failed,
+        unsupported,
+        not_run,
+        sentence,
+        any_synthetic: cells.iter().any(|cell| cell.row.cell.model.is_synthetic() && !cell.effects.is_empty()),
+        any_software: environments.values().any(|environment| environment.software),
+    }
+}
+
+fn headline(column: &Column, cells: &[Measured]) -> Option<Headline> {
+    let passed: Vec<&Measured> = cells
+        .iter()
+        .filter(|cell| {
+            cell.row.cell.optimization() == column.optimization && cell.row.status.is_some_and(Status::is_success)
+        })
+        .collect();
+    let effects = ["infer_time", "load_time", "memory_peak", "weight_bytes"].into_iter().filter_map(|metric| {
+        let values = passed.iter().flat_map(|cell| &cell.effects).filter(|(name, _)| name == metric);
+        let values: Vec<f64> = values.filter_map(|(_, effect)| effect.improvement_percent).collect();
+        let low = values.iter().copied().min_by(f64::total_cmp)?;
+        let high = values.iter().copied().max_by(f64::total_cmp)?;
+        let (low, high) = (signed(low, false), signed(high, false));
+        Some((Metric::title_of(metric), if low == high { low } else { format!("{low} … {high}") }))
+    });
+    let effects: Vec<(String, String)> = effects.collect();
+    (!effects.is_empty()).then(|| Headline { title: column.title.clone(), effects, cells: passed.len() })
+}
