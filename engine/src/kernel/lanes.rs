@@ -83,6 +83,55 @@ mod native {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use std::arch::x86_64::{
+        __m256, _mm_add_ps, _mm_storeu_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps,
+        _mm256_loadu_ps, _mm256_setzero_ps,
+    };
+
+    /// Eight floats of AVX2 with fused multiply-add. To be used where [`available`] says so only.
+    #[derive(Clone, Copy)]
+    pub struct Eight(__m256);
+
+    /// Whether this processor has the instructions.
+    pub fn available() -> bool {
+        std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+    }
+
+    impl super::Lanes for Eight {
+        const COUNT: usize = 8;
+        #[inline(always)]
+        fn zero() -> Self {
+            // SAFETY: the type is used where its instructions are available.
+            Self(unsafe { _mm256_setzero_ps() })
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller vouches for eight floats; the instruction needs no alignment.
+            Self(unsafe { _mm256_loadu_ps(from) })
+        }
+        #[inline(always)]
+        fn add_product(self, a: Self, b: Self) -> Self {
+            // SAFETY: the type is used where its instructions are available.
+            Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
+        }
+        #[inline(always)]
+        fn sum(self) -> f32 {
+            let mut lanes = [0.0_f32; 4];
+            // SAFETY: the type is used where its instructions are available; the array has four floats.
+            unsafe {
+                let halves = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+                _mm_storeu_ps(lanes.as_mut_ptr(), halves);
+            }
+            (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use wide::{Eight, available};
+
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod native {
     /// Four floats, left to the compiler to vectorise.

@@ -77,12 +77,20 @@ pub fn dequantize_row(layout: Layout, row: usize, nibbles: &[u32], scales: &[u32
         let position = row * layout.groups() + index;
         #[expect(clippy::cast_possible_truncation, reason = "the half that is wanted")]
         let scale = f16::from_bits((scales[position / 2] >> (16 * (position % 2))) as u16).to_f32();
-        for (out, &word) in out.chunks_mut(8).zip(words) {
-            for (position, value) in out.iter_mut().enumerate() {
-                *value = (((word >> (4 * position)) & 15).cast_signed() - 8) as f32 * scale;
-            }
+        let (whole, rest) = out.as_chunks_mut::<8>();
+        for (out, &word) in whole.iter_mut().zip(words) {
+            *out = unpack(word, scale);
+        }
+        if let Some(&word) = words.get(whole.len()) {
+            rest.copy_from_slice(&unpack(word, scale)[..rest.len()]);
         }
     }
+}
+
+/// The eight weights of a word.
+#[inline(always)]
+fn unpack(word: u32, scale: f32) -> [f32; 8] {
+    std::array::from_fn(|position| (((word >> (4 * position)) & 15).cast_signed() - 8) as f32 * scale)
 }
 
 #[cfg(test)]

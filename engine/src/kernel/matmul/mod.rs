@@ -1,7 +1,7 @@
 //! Products of a matrix with a transposed matrix: `out[m, n] = Σ a[m, k] · b[n, k]`, the core of linear
 //! layers and of attention.
 
-use super::lanes::{Four, Lanes, dots};
+use super::lanes::{self, Four, Lanes, dots};
 
 /// Rows of a matrix inside a larger array: row `i` starts at `start + i · stride`.
 #[derive(Clone, Copy)]
@@ -25,9 +25,19 @@ impl<'a> Rows<'a> {
 
 /// Calls `write(m, n, value)` for every product. Tiles of 2 × 4 keep eight sums in registers, and the
 /// four rows of `b` stay in the nearest cache while all rows of `a` pass by.
-#[inline(always)]
 pub fn transposed(a: Rows<'_>, b: Rows<'_>, length: usize, write: impl FnMut(usize, usize, f32)) {
+    #[cfg(target_arch = "x86_64")]
+    if lanes::available() {
+        // SAFETY: the processor has the instructions.
+        return unsafe { transposed_wide(a, b, length, write) };
+    }
     transposed_with::<Four>(a, b, length, write);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn transposed_wide(a: Rows<'_>, b: Rows<'_>, length: usize, write: impl FnMut(usize, usize, f32)) {
+    transposed_with::<lanes::Eight>(a, b, length, write);
 }
 
 #[inline(always)]
