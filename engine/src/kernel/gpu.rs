@@ -1,6 +1,6 @@
 //! The table of GPU forms: operation and shapes → kernel, buffers, parameters and grid.
 
-use super::shader::{Kernel, Tiling, WeightFormat};
+use super::shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat};
 use crate::{
     device::{Buffer, gpu::Capability},
     error::{Error, Result},
@@ -63,6 +63,7 @@ impl<'a> Operand<'a> {
 /// The dispatch that computes `op` into `out`.
 pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capability: Capability) -> Result<Dispatch<'a>> {
     let tiling = tiling(capability);
+    let threads = if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS };
     let dispatch = match (op, operands) {
         (Op::Gather, [ids, table]) => {
             let rows: usize = ids.shape.iter().product();
@@ -83,7 +84,7 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
             let mut params = words(&[x.rows(), x.width()])?;
             params.push(epsilon.to_bits());
             Dispatch {
-                kernel: Kernel::LayerNorm { residual },
+                kernel: Kernel::LayerNorm { residual, threads },
                 buffers: vec![x.plain()?, scale.plain()?, shift.plain()?, third, out],
                 params,
                 grid: groups(x.rows())?,
@@ -105,7 +106,7 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
         (Op::AttentionSoftmax, [scores, mask]) => {
             let rows_per_batch = scores.rows() / mask.shape[0];
             Dispatch {
-                kernel: Kernel::AttentionSoftmax,
+                kernel: Kernel::AttentionSoftmax { threads },
                 buffers: vec![mask.plain()?, out],
                 params: words(&[scores.rows(), scores.width(), rows_per_batch])?,
                 grid: groups(scores.rows())?,
@@ -140,7 +141,7 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
             }
         }
         (Op::Normalize, [x]) => Dispatch {
-            kernel: Kernel::Normalize,
+            kernel: Kernel::Normalize { threads },
             buffers: vec![x.plain()?, out],
             params: words(&[x.rows(), x.width()])?,
             grid: groups(x.rows())?,

@@ -14,6 +14,8 @@ pub enum Kernel {
     LayerNorm {
         /// Of `x + residual` instead of `x`.
         residual: bool,
+        /// Threads that share a row.
+        threads: u32,
     },
     /// A linear layer.
     Linear {
@@ -32,7 +34,10 @@ pub enum Kernel {
         tiling: Tiling,
     },
     /// Masked softmax, in place.
-    AttentionSoftmax,
+    AttentionSoftmax {
+        /// Threads that share a row.
+        threads: u32,
+    },
     /// Weighed values of attention.
     AttentionContext {
         /// How the product is cut up.
@@ -43,8 +48,16 @@ pub enum Kernel {
     /// Mean of every sequence.
     MeanRows,
     /// Rows of length 1.
-    Normalize,
+    Normalize {
+        /// Threads that share a row.
+        threads: u32,
+    },
 }
+
+/// Threads that share a row where they run at once.
+pub const ROW_THREADS: u32 = 128;
+/// Threads that share a row on a CPU: as many as it has lanes, so that barriers cost nothing.
+pub const ROW_THREADS_SOFTWARE: u32 = 4;
 
 /// How a product is cut up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,16 +96,11 @@ impl Kernel {
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = vec![
-            Self::Gather,
-            Self::Add,
-            Self::LayerNorm { residual: false },
-            Self::LayerNorm { residual: true },
-            Self::AttentionSoftmax,
-            Self::FirstRow,
-            Self::MeanRows,
-            Self::Normalize,
-        ];
+        let mut all = vec![Self::Gather, Self::Add, Self::FirstRow, Self::MeanRows];
+        for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
+            all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
+            all.extend([Self::AttentionSoftmax { threads }, Self::Normalize { threads }]);
+        }
         for tiling in [Tiling::Tile, Tiling::Direct] {
             all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
         }
@@ -135,11 +143,11 @@ impl Kernel {
                 product(tiling),
             ],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
-            Self::AttentionSoftmax => &[include_str!("attention/softmax.wgsl")],
+            Self::AttentionSoftmax { .. } => &[include_str!("attention/softmax.wgsl")],
             Self::AttentionContext { tiling } => &[include_str!("attention/context.wgsl"), product(tiling)],
             Self::FirstRow => &[include_str!("pool/first_row.wgsl")],
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
-            Self::Normalize => &[include_str!("pool/normalize.wgsl")],
+            Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
         };
         // A kernel that needs `enable f16;` or `enable subgroups;` gets it here, as the first part.
         parts.join("\n")
@@ -149,7 +157,10 @@ impl Kernel {
     #[must_use]
     pub fn constants(self) -> Vec<(&'static str, f64)> {
         match self {
-            Self::LayerNorm { residual } => vec![("RESIDUAL", f64::from(u8::from(residual)))],
+            Self::LayerNorm { residual, threads } => {
+                vec![("RESIDUAL", f64::from(u8::from(residual))), ("THREADS", f64::from(threads))]
+            }
+            Self::AttentionSoftmax { threads } | Self::Normalize { threads } => vec![("THREADS", f64::from(threads))],
             Self::Linear { activation, .. } => {
                 let number = match activation {
                     None => 0.0,
@@ -177,7 +188,7 @@ impl Kernel {
             Self::LayerNorm { .. } => &[Read, Read, Read, Read, Write, Uniform],
             Self::Linear { format: WeightFormat::F32, .. } => &[Read, Read, Write, Uniform, Read],
             Self::Linear { format: WeightFormat::Int4, .. } => &[Read, Read, Write, Uniform, Read, Read],
-            Self::AttentionSoftmax | Self::FirstRow | Self::Normalize => &[Read, Write, Uniform],
+            Self::AttentionSoftmax { .. } | Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
         }
     }
 }
