@@ -11,10 +11,16 @@ const LENGTH: usize = 128;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let asked = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    // A word of one kind leaves the other kind free.
+    let asked = |name: &str, kind: &[&str]| {
+        !words.iter().any(|word| kind.contains(&word.as_str())) || words.iter().any(|word| word == name)
+    };
+    let (size_names, platform_names) = (["tiny", "small", "full"], ["native-cpu", "native-gpu"]);
     let sizes = [(Size::Tiny, 256.0, 4.0), (Size::Small, 768.0, 2.0), (Size::Full, 768.0, 12.0)];
-    for (size, hidden, layers) in sizes.into_iter().filter(|(size, ..)| asked(size.name())) {
-        for platform in [Platform::NativeCpu, Platform::NativeGpu].into_iter().filter(|p| asked(p.name())) {
+    for (size, hidden, layers) in sizes.into_iter().filter(|(size, ..)| asked(size.name(), &size_names)) {
+        for platform in
+            [Platform::NativeCpu, Platform::NativeGpu].into_iter().filter(|p| asked(p.name(), &platform_names))
+        {
             for int4 in [None, Some(Int4::default())] {
                 let format = if int4.is_some() { "int4" } else { "f32" };
                 let flop = 2.0 * 12.0 * hidden * hidden * layers * LENGTH as f64;

@@ -3,12 +3,15 @@
 use std::rc::Rc;
 
 use matrix_engine::{
-    device::{Category, Device, Space, gpu::Gpu},
+    device::{
+        Category, Device, Space,
+        gpu::{Capability, Gpu},
+    },
     graph::{Activation, Element, Graph, Operand, Plan, Value},
     kernel::{self, shader::Kernel},
     load::synthetic::{Distribution, Synthetic},
     program::Program,
-    protocol::{Platform, Tensor, TensorData, Tensors},
+    protocol::{Tensor, TensorData, Tensors},
     weights::{Param, Weight, int4},
 };
 
@@ -66,17 +69,22 @@ impl Known {
 
 /// One computation on all forms.
 struct Check {
-    gpu: Option<Device>,
+    gpus: Vec<Device>,
     failures: Vec<String>,
 }
 
 impl Check {
     /// Without a GPU the test fails, unless the machine says that it has none.
     fn new() -> Self {
-        let gpu = std::env::var_os("MATRIX_NO_NATIVE_GPU")
-            .is_none()
-            .then(|| pollster::block_on(Device::open(Platform::NativeGpu)).expect("a GPU adapter"));
-        Self { gpu, failures: Vec::new() }
+        let mut gpus = Vec::new();
+        if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
+            // Whatever adapter there is, the kernels for the other kind run on it too.
+            for software in [false, true] {
+                let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+                gpus.push(Device::Gpu(Rc::new(gpu.pretending(Capability { software }))));
+            }
+        }
+        Self { gpus, failures: Vec::new() }
     }
 
     fn run(&mut self, name: &str, mut graph: Graph, result: Value, weights: &[Known], inputs: &Tensors) {
@@ -84,7 +92,7 @@ impl Check {
         let plan = || Plan::new(&graph, &["result".to_owned()]).expect("plans");
         let want = reference(&plan(), weights, inputs);
         let scale = want.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
-        for device in std::iter::once(Device::Cpu).chain(self.gpu.clone()) {
+        for device in std::iter::once(Device::Cpu).chain(self.gpus.clone()) {
             let form = device.info().kind;
             let space = Space::new(device);
             let stored: Vec<Weight> = weights.iter().map(|weight| weight.on(&space)).collect();
@@ -268,7 +276,7 @@ fn every_kernel_compiles_within_the_limits_of_every_device() {
     if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
         return;
     }
-    let gpu: Rc<Gpu> = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+    let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
     for kernel in Kernel::all() {
         let _ = gpu.pipeline(kernel);
         pollster::block_on(gpu.finish()).unwrap_or_else(|error| panic!("{kernel:?}: {error}"));

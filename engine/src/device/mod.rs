@@ -46,7 +46,7 @@ impl Device {
             return Ok(Self::Cpu);
         }
         #[cfg(feature = "gpu")]
-        return Ok(Self::Gpu(gpu::Gpu::open().await?));
+        return Ok(Self::Gpu(Rc::new(gpu::Gpu::open().await?)));
         #[cfg(not(feature = "gpu"))]
         Err(Error::unsupported("the engine was built without its feature 'gpu'"))
     }

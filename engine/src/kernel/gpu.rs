@@ -1,8 +1,8 @@
 //! The table of GPU forms: operation and shapes → kernel, buffers, parameters and grid.
 
-use super::shader::{Kernel, Tiling, WeightFormat};
+use super::shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat};
 use crate::{
-    device::Buffer,
+    device::{Buffer, gpu::Capability},
     error::{Error, Result},
     graph::Op,
     weights::Weight,
@@ -61,7 +61,9 @@ impl<'a> Operand<'a> {
 }
 
 /// The dispatch that computes `op` into `out`.
-pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer) -> Result<Dispatch<'a>> {
+pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capability: Capability) -> Result<Dispatch<'a>> {
+    let tiling = tiling(capability);
+    let threads = if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS };
     let dispatch = match (op, operands) {
         (Op::Gather, [ids, table]) => {
             let rows: usize = ids.shape.iter().product();
@@ -82,29 +84,29 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer) -> Result
             let mut params = words(&[x.rows(), x.width()])?;
             params.push(epsilon.to_bits());
             Dispatch {
-                kernel: Kernel::LayerNorm { residual },
+                kernel: Kernel::LayerNorm { residual, threads },
                 buffers: vec![x.plain()?, scale.plain()?, shift.plain()?, third, out],
                 params,
                 grid: groups(x.rows())?,
             }
         }
-        (Op::Linear { activation }, [x, weight, bias]) => linear(activation, x, weight, bias, out)?,
+        (Op::Linear { activation }, [x, weight, bias]) => linear(activation, x, weight, bias, out, tiling)?,
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             let [batch, length, hidden] = axes(q)?;
             let keys = k.shape[1];
             let mut params = words(&[length, keys, heads, hidden / heads])?;
             params.push(scale.to_bits());
             Dispatch {
-                kernel: Kernel::AttentionScores,
+                kernel: Kernel::AttentionScores { tiling },
                 buffers: vec![q.plain()?, k.plain()?, out],
                 params,
-                grid: tiles(length, keys, batch * heads)?,
+                grid: tiles(tiling, length, keys, batch * heads)?,
             }
         }
         (Op::AttentionSoftmax, [scores, mask]) => {
             let rows_per_batch = scores.rows() / mask.shape[0];
             Dispatch {
-                kernel: Kernel::AttentionSoftmax,
+                kernel: Kernel::AttentionSoftmax { threads },
                 buffers: vec![mask.plain()?, out],
                 params: words(&[scores.rows(), scores.width(), rows_per_batch])?,
                 grid: groups(scores.rows())?,
@@ -114,10 +116,10 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer) -> Result
             let [batch, keys, hidden] = axes(v)?;
             let [heads, length] = [shares.shape[1], shares.shape[2]];
             Dispatch {
-                kernel: Kernel::AttentionContext,
+                kernel: Kernel::AttentionContext { tiling },
                 buffers: vec![shares.plain()?, v.plain()?, out],
                 params: words(&[length, keys, heads, hidden / heads])?,
-                grid: tiles(length, hidden / heads, batch * heads)?,
+                grid: tiles(tiling, length, hidden / heads, batch * heads)?,
             }
         }
         (Op::FirstRow, [x]) => {
@@ -139,7 +141,7 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer) -> Result
             }
         }
         (Op::Normalize, [x]) => Dispatch {
-            kernel: Kernel::Normalize,
+            kernel: Kernel::Normalize { threads },
             buffers: vec![x.plain()?, out],
             params: words(&[x.rows(), x.width()])?,
             grid: groups(x.rows())?,
@@ -155,6 +157,7 @@ fn linear<'a>(
     weight: &Operand<'a>,
     bias: &Operand<'a>,
     out: &'a Buffer,
+    tiling: Tiling,
 ) -> Result<Dispatch<'a>> {
     let (rows, outputs) = (x.rows(), weight.shape[0]);
     let mut buffers = vec![x.plain()?, bias.plain()?, out];
@@ -173,9 +176,10 @@ fn linear<'a>(
         let [columns, lines, _] = groups(outputs.div_ceil(4))?;
         (Tiling::Rows, [columns, lines, number(rows.div_ceil(4))?])
     } else {
-        (Tiling::Tile, tiles(rows, outputs, 1)?)
+        (tiling, tiles(tiling, rows, outputs, 1)?)
     };
-    Ok(Dispatch { kernel: Kernel::Linear { tiling, format, activation }, buffers, params, grid })
+    let vectors = x.width().is_multiple_of(4);
+    Ok(Dispatch { kernel: Kernel::Linear { tiling, format, vectors, activation }, buffers, params, grid })
 }
 
 fn axes(operand: &Operand<'_>) -> Result<[usize; 3]> {
@@ -202,9 +206,16 @@ fn invocations(count: usize) -> Result<[u32; 3]> {
     groups(count.div_ceil(256))
 }
 
-/// A grid of 64 × 64 tiles.
-fn tiles(rows: usize, columns: usize, batch: usize) -> Result<[u32; 3]> {
-    let grid = [number(columns.div_ceil(64))?, number(rows.div_ceil(64))?, number(batch)?];
+/// How products of many rows are cut up: a workgroup shares what it reads, unless it only pretends to
+/// run at once.
+fn tiling(capability: Capability) -> Tiling {
+    if capability.software { Tiling::Direct } else { Tiling::Tile }
+}
+
+/// A grid for a product.
+fn tiles(tiling: Tiling, rows: usize, columns: usize, batch: usize) -> Result<[u32; 3]> {
+    let side = if tiling == Tiling::Tile { 64 } else { 32 };
+    let grid = [number(columns.div_ceil(side))?, number(rows.div_ceil(side))?, number(batch)?];
     if grid.iter().any(|&count| count > GRID_LIMIT) {
         return Err(Error::unsupported("too many tiles for one dispatch")
             .expected(format!("at most {GRID_LIMIT} in each dimension"))

@@ -14,6 +14,8 @@ pub enum Kernel {
     LayerNorm {
         /// Of `x + residual` instead of `x`.
         residual: bool,
+        /// Threads that share a row.
+        threads: u32,
     },
     /// A linear layer.
     Linear {
@@ -21,28 +23,49 @@ pub enum Kernel {
         tiling: Tiling,
         /// How the weights are stored.
         format: WeightFormat,
+        /// Four values a load: the inner length is a multiple of four.
+        vectors: bool,
         /// Applied to the result.
         activation: Option<Activation>,
     },
     /// Scaled dot products of attention.
-    AttentionScores,
+    AttentionScores {
+        /// How the product is cut up.
+        tiling: Tiling,
+    },
     /// Masked softmax, in place.
-    AttentionSoftmax,
+    AttentionSoftmax {
+        /// Threads that share a row.
+        threads: u32,
+    },
     /// Weighed values of attention.
-    AttentionContext,
+    AttentionContext {
+        /// How the product is cut up.
+        tiling: Tiling,
+    },
     /// First row of every sequence.
     FirstRow,
     /// Mean of every sequence.
     MeanRows,
     /// Rows of length 1.
-    Normalize,
+    Normalize {
+        /// Threads that share a row.
+        threads: u32,
+    },
 }
+
+/// Threads that share a row where they run at once.
+pub const ROW_THREADS: u32 = 128;
+/// Threads that share a row on a CPU: as many as it has lanes, so that barriers cost nothing.
+pub const ROW_THREADS_SOFTWARE: u32 = 4;
 
 /// How a product is cut up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tiling {
-    /// 64 × 64 results per workgroup.
+    /// 64 × 64 results per workgroup, operands shared in its memory.
     Tile,
+    /// Every thread for itself.
+    Direct,
     /// Four columns and four rows per workgroup.
     Rows,
 }
@@ -73,22 +96,19 @@ impl Kernel {
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = vec![
-            Self::Gather,
-            Self::Add,
-            Self::LayerNorm { residual: false },
-            Self::LayerNorm { residual: true },
-            Self::AttentionScores,
-            Self::AttentionSoftmax,
-            Self::AttentionContext,
-            Self::FirstRow,
-            Self::MeanRows,
-            Self::Normalize,
-        ];
-        for tiling in [Tiling::Tile, Tiling::Rows] {
+        let mut all = vec![Self::Gather, Self::Add, Self::FirstRow, Self::MeanRows];
+        for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
+            all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
+            all.extend([Self::AttentionSoftmax { threads }, Self::Normalize { threads }]);
+        }
+        for tiling in [Tiling::Tile, Tiling::Direct] {
+            all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
+        }
+        for tiling in [Tiling::Tile, Tiling::Direct, Tiling::Rows] {
             for format in [WeightFormat::F32, WeightFormat::Int4] {
                 for activation in std::iter::once(None).chain(Activation::ALL.map(Some)) {
-                    all.push(Self::Linear { tiling, format, activation });
+                    let linear = |vectors| Self::Linear { tiling, format, vectors, activation };
+                    all.extend([linear(false), linear(true)]);
                 }
             }
         }
@@ -98,29 +118,36 @@ impl Kernel {
     /// The whole shader.
     #[must_use]
     pub fn source(self) -> String {
-        const TILE: &str = include_str!("matmul/tile.wgsl");
+        let product = |tiling| match tiling {
+            Tiling::Tile => include_str!("matmul/tile.wgsl"),
+            Tiling::Direct => include_str!("matmul/direct.wgsl"),
+            Tiling::Rows => include_str!("linear/rows.wgsl"),
+        };
         let parts: &[&str] = match self {
             Self::Gather => &[include_str!("gather/gather.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
             Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
-            Self::Linear { tiling, format, .. } => &[
+            Self::Linear { tiling, format, vectors, .. } => &[
                 include_str!("activation/activation.wgsl"),
                 include_str!("linear/operands.wgsl"),
-                match format {
-                    WeightFormat::F32 => include_str!("linear/weight_f32.wgsl"),
-                    WeightFormat::Int4 => include_str!("linear/weight_int4.wgsl"),
+                if vectors {
+                    include_str!("linear/input_vector.wgsl")
+                } else {
+                    include_str!("linear/input_scalar.wgsl")
                 },
-                match tiling {
-                    Tiling::Tile => TILE,
-                    Tiling::Rows => include_str!("linear/rows.wgsl"),
+                match (format, vectors) {
+                    (WeightFormat::F32, true) => include_str!("linear/weight_vector.wgsl"),
+                    (WeightFormat::F32, false) => include_str!("linear/weight_scalar.wgsl"),
+                    (WeightFormat::Int4, _) => include_str!("linear/weight_int4.wgsl"),
                 },
+                product(tiling),
             ],
-            Self::AttentionScores => &[include_str!("attention/scores.wgsl"), TILE],
-            Self::AttentionSoftmax => &[include_str!("attention/softmax.wgsl")],
-            Self::AttentionContext => &[include_str!("attention/context.wgsl"), TILE],
+            Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
+            Self::AttentionSoftmax { .. } => &[include_str!("attention/softmax.wgsl")],
+            Self::AttentionContext { tiling } => &[include_str!("attention/context.wgsl"), product(tiling)],
             Self::FirstRow => &[include_str!("pool/first_row.wgsl")],
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
-            Self::Normalize => &[include_str!("pool/normalize.wgsl")],
+            Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
         };
         // A kernel that needs `enable f16;` or `enable subgroups;` gets it here, as the first part.
         parts.join("\n")
@@ -130,7 +157,10 @@ impl Kernel {
     #[must_use]
     pub fn constants(self) -> Vec<(&'static str, f64)> {
         match self {
-            Self::LayerNorm { residual } => vec![("RESIDUAL", f64::from(u8::from(residual)))],
+            Self::LayerNorm { residual, threads } => {
+                vec![("RESIDUAL", f64::from(u8::from(residual))), ("THREADS", f64::from(threads))]
+            }
+            Self::AttentionSoftmax { threads } | Self::Normalize { threads } => vec![("THREADS", f64::from(threads))],
             Self::Linear { activation, .. } => {
                 let number = match activation {
                     None => 0.0,
@@ -150,13 +180,15 @@ impl Kernel {
     #[must_use]
     pub fn bindings(self) -> &'static [Access] {
         match self {
-            Self::Gather | Self::Add | Self::AttentionScores | Self::AttentionContext | Self::MeanRows => {
-                &[Read, Read, Write, Uniform]
-            }
+            Self::Gather
+            | Self::Add
+            | Self::AttentionScores { .. }
+            | Self::AttentionContext { .. }
+            | Self::MeanRows => &[Read, Read, Write, Uniform],
             Self::LayerNorm { .. } => &[Read, Read, Read, Read, Write, Uniform],
             Self::Linear { format: WeightFormat::F32, .. } => &[Read, Read, Write, Uniform, Read],
             Self::Linear { format: WeightFormat::Int4, .. } => &[Read, Read, Write, Uniform, Read, Read],
-            Self::AttentionSoftmax | Self::FirstRow | Self::Normalize => &[Read, Write, Uniform],
+            Self::AttentionSoftmax { .. } | Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
         }
     }
 }

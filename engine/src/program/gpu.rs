@@ -6,7 +6,7 @@ use super::{input_bytes, output_tensor};
 use crate::{
     device::{
         Buffer, Category, Space,
-        gpu::{Gpu, Pipeline},
+        gpu::{Capability, Gpu, Pipeline},
     },
     error::{Error, Result},
     graph::{self, Plan, Step},
@@ -40,7 +40,7 @@ impl GpuProgram {
     pub async fn new(plan: Plan, weights: &[Weight], space: &Space, gpu: &Rc<Gpu>) -> Result<Self> {
         let create = |&bytes: &u64| space.create(Category::Activations, bytes);
         let buffers = plan.buffers.iter().map(create).collect::<Result<Vec<_>>>()?;
-        let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights));
+        let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights, gpu.capability()));
         let steps = steps.collect::<Result<Vec<Dispatch<'_>>>>()?;
 
         let alignment = gpu.uniform_alignment();
@@ -90,7 +90,12 @@ impl GpuProgram {
     }
 }
 
-fn prepare<'a>(step: &'a Step, buffers: &'a [Buffer], weights: &'a [Weight]) -> Result<Dispatch<'a>> {
+fn prepare<'a>(
+    step: &'a Step,
+    buffers: &'a [Buffer],
+    weights: &'a [Weight],
+    capability: Capability,
+) -> Result<Dispatch<'a>> {
     let operands: Vec<_> = step
         .operands
         .iter()
@@ -102,7 +107,7 @@ fn prepare<'a>(step: &'a Step, buffers: &'a [Buffer], weights: &'a [Weight]) -> 
             },
         })
         .collect();
-    dispatch(step.op, &operands, &buffers[step.output]).map_err(|error| error.of(format!("{:?}", step.op)))
+    dispatch(step.op, &operands, &buffers[step.output], capability).map_err(|error| error.of(format!("{:?}", step.op)))
 }
 
 fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) -> Result<Bound> {

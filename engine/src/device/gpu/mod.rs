@@ -3,6 +3,7 @@
 //! Nothing here blocks in a browser, and nothing panics: errors that wgpu reports on the side are kept and
 //! come out at the next wait.
 
+mod capability;
 mod faults;
 mod info;
 mod pipeline;
@@ -10,6 +11,7 @@ mod wait;
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
+pub use capability::Capability;
 use faults::Faults;
 pub use pipeline::Pipeline;
 
@@ -26,13 +28,14 @@ pub struct Gpu {
     queue: wgpu::Queue,
     info: DeviceInfo,
     limits: wgpu::Limits,
+    capability: Capability,
     faults: Faults,
     pipelines: RefCell<HashMap<Kernel, Rc<Pipeline>>>,
 }
 
 impl Gpu {
     /// Opens the fastest GPU with all its limits.
-    pub async fn open() -> Result<Rc<Self>> {
+    pub async fn open() -> Result<Self> {
         let raw = info::probe().await?;
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
@@ -50,7 +53,20 @@ impl Gpu {
         let (device, queue) = opened.map_err(|error| Error::device(format!("the GPU cannot be opened: {error}")))?;
         let faults = Faults::of(&device);
         let info = info::describe(&adapter, &limits, raw);
-        Ok(Rc::new(Self { device, queue, info, limits, faults, pipelines: RefCell::default() }))
+        let capability = Capability::of(&info);
+        Ok(Self { device, queue, info, limits, capability, faults, pipelines: RefCell::default() })
+    }
+
+    /// The same GPU, but kernels are chosen as if it could do something else.
+    #[must_use]
+    pub fn pretending(self, capability: Capability) -> Self {
+        Self { capability, ..self }
+    }
+
+    /// What kernels are chosen by.
+    #[must_use]
+    pub fn capability(&self) -> Capability {
+        self.capability
     }
 
     /// How the GPU describes itself.

@@ -19,17 +19,25 @@ fn place(batch: u32, row: u32, rows: u32) -> u32 {
 
 fn left(batch: u32, m: u32, k: u32) -> vec4<f32> {
     let i = (batch * params.length + m) * params.keys + k;
+    if k + 4u <= params.keys {
+        return vec4<f32>(shares[i], shares[i + 1u], shares[i + 2u], shares[i + 3u]);
+    }
     var r = vec4<f32>();
-    for (var j = 0u; j < 4u && k + j < params.keys; j++) {
+    for (var j = 0u; k + j < params.keys; j++) {
         r[j] = shares[i + j];
     }
     return r;
 }
 
 fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
+    let i = place(batch, k, params.keys) + n;
+    let step = params.heads * params.width;
+    if k + 4u <= params.keys {
+        return vec4<f32>(v[i], v[i + step], v[i + 2u * step], v[i + 3u * step]);
+    }
     var r = vec4<f32>();
-    for (var j = 0u; j < 4u && k + j < params.keys; j++) {
-        r[j] = v[place(batch, k + j, params.keys) + n];
+    for (var j = 0u; k + j < params.keys; j++) {
+        r[j] = v[i + j * step];
     }
     return r;
 }

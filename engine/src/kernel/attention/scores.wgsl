@@ -19,8 +19,11 @@ fn place(batch: u32, row: u32, rows: u32) -> u32 {
 
 fn left(batch: u32, m: u32, k: u32) -> vec4<f32> {
     let i = place(batch, m, params.length) + k;
+    if k + 4u <= params.width {
+        return vec4<f32>(q[i], q[i + 1u], q[i + 2u], q[i + 3u]);
+    }
     var v = vec4<f32>();
-    for (var j = 0u; j < 4u && k + j < params.width; j++) {
+    for (var j = 0u; k + j < params.width; j++) {
         v[j] = q[i + j];
     }
     return v;
@@ -28,8 +31,11 @@ fn left(batch: u32, m: u32, k: u32) -> vec4<f32> {
 
 fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
     let i = place(batch, n, params.keys) + k;
+    if k + 4u <= params.width {
+        return vec4<f32>(keys[i], keys[i + 1u], keys[i + 2u], keys[i + 3u]);
+    }
     var v = vec4<f32>();
-    for (var j = 0u; j < 4u && k + j < params.width; j++) {
+    for (var j = 0u; k + j < params.width; j++) {
         v[j] = keys[i + j];
     }
     return v;

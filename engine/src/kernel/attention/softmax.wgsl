@@ -6,11 +6,12 @@ struct Params { rows: u32, columns: u32, rows_per_batch: u32 }
 @group(0) @binding(1) var<storage, read_write> scores: array<f32>;  // [rows, columns]
 @group(0) @binding(2) var<uniform> params: Params;
 
-const THREADS = 64u;
+// A power of two.
+override THREADS: u32 = 64u;
 const MASKED = -3.4e38;
-var<workgroup> scratch: array<f32, 64>;
+var<workgroup> scratch: array<f32, THREADS>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,

@@ -12,8 +12,9 @@ struct Params { rows: u32, width: u32, epsilon: f32 }
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;  // [rows, width]
 @group(0) @binding(5) var<uniform> params: Params;
 
-const THREADS = 128u;
-var<workgroup> scratch: array<f32, 128>;
+// A power of two.
+override THREADS: u32 = 128u;
+var<workgroup> scratch: array<f32, THREADS>;
 
 fn input_at(i: u32) -> f32 {
     if RESIDUAL != 0u {
@@ -37,7 +38,7 @@ fn sum(value: f32, thread: u32) -> f32 {
     return total;
 }
 
-@compute @workgroup_size(128)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,

@@ -1,5 +1,5 @@
 // A linear layer as a product: x[rows, inputs] · weight[outputs, inputs]ᵀ + bias, then the activation.
-// A snippet behind this one reads the weights in their format.
+// One snippet behind this one reads x, another the weights in their format.
 
 struct Params {
     rows: u32,
@@ -11,25 +11,12 @@ struct Params {
     group_shift: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;          // [rows, inputs]
 @group(0) @binding(1) var<storage, read> bias: array<f32>;       // [outputs]
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [rows, outputs]
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn extent() -> vec3<u32> {
     return vec3<u32>(params.rows, params.outputs, params.inputs);
-}
-
-fn left(batch: u32, m: u32, k: u32) -> vec4<f32> {
-    let i = m * params.inputs + k;
-    if k + 4u <= params.inputs {
-        return vec4<f32>(x[i], x[i + 1u], x[i + 2u], x[i + 3u]);
-    }
-    var v = vec4<f32>();
-    for (var j = 0u; k + j < params.inputs; j++) {
-        v[j] = x[i + j];
-    }
-    return v;
 }
 
 fn store(batch: u32, m: u32, n: u32, sum: f32) {

@@ -7,9 +7,10 @@ fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
     if k >= params.row_words * 8u {
         return vec4<f32>();
     }
-    let word = nibbles[n * params.row_words + k / 8u] >> (16u * ((k / 4u) % 2u));
+    let word = nibbles[n * params.row_words + k / 8u] >> ((k & 4u) << 2u);
     let codes = (vec4<u32>(word) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u);
     let group = n * params.row_groups + (k >> params.group_shift);
-    let scale = unpack2x16float(scales[group / 2u])[group % 2u];
+    let pair = unpack2x16float(scales[group / 2u]);
+    let scale = select(pair.x, pair.y, group % 2u == 1u);
     return (vec4<f32>(codes) - 8.0) * scale;
 }

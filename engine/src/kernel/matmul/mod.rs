@@ -1,7 +1,9 @@
 //! Products of a matrix with a transposed matrix: `out[m, n] = Σ a[m, k] · b[n, k]`, the core of linear
 //! layers and of attention.
 
-use super::lanes::{self, Four, Lanes, dots};
+#[cfg(target_arch = "x86_64")]
+use super::lanes;
+use super::lanes::{Four, Lanes, dots};
 
 /// Rows of a matrix inside a larger array: row `i` starts at `start + i · stride`.
 #[derive(Clone, Copy)]

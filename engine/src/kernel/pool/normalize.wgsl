@@ -6,10 +6,11 @@ struct Params { rows: u32, width: u32 }
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;  // [rows, width]
 @group(0) @binding(2) var<uniform> params: Params;
 
-const THREADS = 64u;
-var<workgroup> scratch: array<f32, 64>;
+// A power of two.
+override THREADS: u32 = 64u;
+var<workgroup> scratch: array<f32, THREADS>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,

@@ -1,4 +1,4 @@
-// Weights as 32-bit floats.
+// Weights as 32-bit floats, for any inner length.
 
 @group(0) @binding(4) var<storage, read> weight: array<f32>;  // [outputs, inputs]
 
