@@ -39,9 +39,10 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// How standard output shows tables.
+    /// How standard output shows tables. What is no terminal has no width; then lines may be long, but not endless.
     pub(crate) fn look(&self) -> Look {
-        Look { width: None, colour: self.colour(std::io::stdout().is_terminal()) }
+        let is_terminal = std::io::stdout().is_terminal();
+        Look { width: if is_terminal { None } else { Some(160) }, colour: self.colour(is_terminal) }
     }
 
     /// Whether colours are wanted on a stream.

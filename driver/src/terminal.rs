@@ -64,11 +64,11 @@ impl Terminal {
         self.finished += 1;
         let why = if reason.is_empty() { String::new() } else { format!(": {}", printable(reason)) };
         let progress = if self.bars.is_some() { String::new() } else { format!("[{}/{}] ", self.finished, self.planned) };
-        self.line(&format!("{progress}{} {} {}{why}", mark(status), self.name(cell), status.name()));
         if let Some(bars) = &self.bars {
             bars.total.inc(1);
             bars.current.set_message("");
         }
+        self.line(&format!("{progress}{} {} {}{why}", mark(status), self.name(cell), status.name()));
     }
 }
 

@@ -128,7 +128,7 @@ fn an_interrupted_run_leaves_no_process_and_can_go_on() {
     let db = folder.path().join("matrix.db").display().to_string();
     let out = folder.path().display().to_string();
     let mut arguments = vec![
-        "run", "--model", "bert", "--browser", "chrome", "--platform", "webgpu,wasm", "--quantization", "4bit",
+        "run", "--model", "bert,roberta", "--browser", "chrome", "--platform", "wasm", "--quantization", "4bit",
         "--min-samples", "400", "--max-samples", "400", "--budget", "60", "--db", &db, "--output-dir", &out,
     ];
     let started = Instant::now();

@@ -18,8 +18,9 @@ fn help(command: &[&str]) -> String {
 fn commands() -> BTreeSet<String> {
     let help = help(&[]);
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names = listed.filter_map(|line| line.split_whitespace().next()).map(str::to_owned);
-    names.filter(|name| name != "help").collect()
+    // Deeper lines go on with a description.
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).map(str::to_owned);
+    names.filter(|name| !name.is_empty() && name != "help").collect()
 }
 
 #[test]

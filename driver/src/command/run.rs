@@ -146,8 +146,10 @@ async fn check_browsers(plan: &Plan) -> Result<(), Error> {
         }
     }
     let error = Error::environment("no browser of this matrix is on this machine");
-    let error = missing.iter().fold(error, |error, missing| error.note(missing.reason.clone()));
-    Err(error.hint("run: matrix setup, or add --install"))
+    Err(missing.iter().fold(error, |error, missing| match missing.remedy.as_str() {
+        "" => error.note(missing.reason.clone()),
+        remedy => error.note(format!("{}; {remedy}", missing.reason)),
+    }))
 }
 
 /// Folders that can't be loaded are told before any browser starts.
@@ -193,9 +195,9 @@ fn resumed(global: &Global, wanted: &str, plan: &Plan) -> Result<(RunInfo, Vec<C
         return Err(Error::inconclusive(format!("run {} measured another engine", run.info.id))
             .hint("numbers of two engines can't be one run; start a new one"));
     }
-    let ids: Vec<&str> = plan.cells.iter().map(|cell| cell.id.as_str()).collect();
-    let open: Vec<Cell> =
-        store.outstanding(&run.info.id)?.into_iter().filter(|cell| ids.contains(&cell.id.as_str())).collect();
+    // Sampling and patience are those of now; what is computed is the same, as the ids say.
+    let left: Vec<String> = store.outstanding(&run.info.id)?.into_iter().map(|cell| cell.id).collect();
+    let open: Vec<Cell> = plan.cells.iter().filter(|cell| left.contains(&cell.id)).cloned().collect();
     if open.is_empty() {
         return Err(Error::nothing_to_run(format!("run {} has no cell left to do", run.info.id)));
     }
