@@ -57,7 +57,9 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     }
     let built = cargo.output()?;
     if !built.status.success() {
-        return Err(format!("the engine does not compile for the page:\n{}", String::from_utf8_lossy(&built.stderr)).into());
+        return Err(
+            format!("the engine does not compile for the page:\n{}", String::from_utf8_lossy(&built.stderr)).into()
+        );
     }
     Ok(target.join(TARGET).join(PROFILE).join("matrix_engine.wasm"))
 }

@@ -54,7 +54,7 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a matrix, record every sample, print the compatibility table, write the report
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Render a report from the store
     Report(ReportArgs),
     /// Ask the store in SQL (read-only)
@@ -277,7 +277,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     let runtime = runtime.map_err(|error| Error::environment(format!("no runtime: {error}")))?;
     let done = runtime.block_on(async {
         match command {
-            Command::Run(args) => command::run::run(&global, args).await,
+            Command::Run(args) => command::run::run(&global, &args).await,
             Command::Report(args) => command::report::run(&global, &args),
             Command::Query(args) => command::query::run(&global, &args),
             Command::Doctor(args) => command::doctor::run(&args).await,

@@ -63,7 +63,8 @@ impl Terminal {
     fn finished(&mut self, cell: &CellId, status: Status, reason: &str) {
         self.finished += 1;
         let why = if reason.is_empty() { String::new() } else { format!(": {}", printable(reason)) };
-        let progress = if self.bars.is_some() { String::new() } else { format!("[{}/{}] ", self.finished, self.planned) };
+        let progress =
+            if self.bars.is_some() { String::new() } else { format!("[{}/{}] ", self.finished, self.planned) };
         if let Some(bars) = &self.bars {
             bars.total.inc(1);
             bars.current.set_message("");
@@ -140,7 +141,11 @@ fn mark(status: Status) -> char {
 
 fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    if seconds < 60 { format!("{:.1} s", duration.as_secs_f64()) } else { format!("{} min {} s", seconds / 60, seconds % 60) }
+    if seconds < 60 {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    }
 }
 
 #[cfg(test)]

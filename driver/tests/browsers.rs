@@ -83,8 +83,23 @@ fn real_sentences_have_the_same_embedding_in_every_browser() {
     let db = folder.path().join("matrix.db").display().to_string();
     let out = folder.path().display().to_string();
     let output = matrix(&[
-        "run", "--model", "minilm", "--browser", "chrome,firefox,safari", "--platform", "webgpu,wasm",
-        "--quantization", "4bit", "--min-samples", "2", "--max-samples", "2", "--db", &db, "--output-dir", &out,
+        "run",
+        "--model",
+        "minilm",
+        "--browser",
+        "chrome,firefox,safari",
+        "--platform",
+        "webgpu,wasm",
+        "--quantization",
+        "4bit",
+        "--min-samples",
+        "2",
+        "--max-samples",
+        "2",
+        "--db",
+        &db,
+        "--output-dir",
+        &out,
     ]);
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
 
@@ -128,11 +143,29 @@ fn an_interrupted_run_leaves_no_process_and_can_go_on() {
     let db = folder.path().join("matrix.db").display().to_string();
     let out = folder.path().display().to_string();
     let mut arguments = vec![
-        "run", "--model", "bert,roberta", "--browser", "chrome", "--platform", "wasm", "--quantization", "4bit",
-        "--min-samples", "400", "--max-samples", "400", "--budget", "60", "--db", &db, "--output-dir", &out,
+        "run",
+        "--model",
+        "bert,roberta",
+        "--browser",
+        "chrome",
+        "--platform",
+        "wasm",
+        "--quantization",
+        "4bit",
+        "--min-samples",
+        "400",
+        "--max-samples",
+        "400",
+        "--budget",
+        "60",
+        "--db",
+        &db,
+        "--output-dir",
+        &out,
     ];
     let started = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_matrix")).current_dir(root()).args(&arguments).spawn().expect("runs");
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_matrix")).current_dir(root()).args(&arguments).spawn().expect("runs");
     let sampled = || {
         let sql = "SELECT count(*) AS n FROM sample WHERE metric = 'infer_time'";
         let output = matrix(&["query", "--db", &db, "--format", "json", "--sql", sql]);
@@ -168,7 +201,8 @@ fn an_interrupted_run_leaves_no_process_and_can_go_on() {
 fn sessions_of(parent: u32) -> Vec<String> {
     let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
     let threads = std::fs::read_dir(format!("/proc/{parent}/task")).expect("the run's threads");
-    let of_threads = threads.filter_map(Result::ok).map(|thread| std::fs::read_to_string(thread.path().join("children")));
+    let of_threads =
+        threads.filter_map(Result::ok).map(|thread| std::fs::read_to_string(thread.path().join("children")));
     let all = of_threads.filter_map(Result::ok).chain([children]).collect::<Vec<_>>().join(" ");
     let mut marks: Vec<String> = all.split_whitespace().filter_map(|pid| mark(pid.parse().ok()?)).collect();
     marks.dedup();
@@ -184,6 +218,8 @@ fn mark(pid: u32) -> Option<String> {
 
 #[cfg(target_os = "linux")]
 fn processes_with(marks: &[String]) -> Vec<u32> {
-    let all = std::fs::read_dir("/proc").expect("processes").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let all = std::fs::read_dir("/proc")
+        .expect("processes")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     all.filter(|pid: &u32| mark(*pid).is_some_and(|mark| marks.contains(&mark))).collect()
 }

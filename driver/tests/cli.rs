@@ -106,7 +106,8 @@ fn command_lines_that_say_nothing_or_too_much() {
         &["run", "--model", "bert", "--quantization", "4bit", "--shard", "5/4"],
         &["run", "missing.yaml"],
     ];
-    let texts: String = cases.iter().map(|case| format!("$ matrix {}\n{}\n", case.join(" "), place.matrix(case))).collect();
+    let texts: String =
+        cases.iter().map(|case| format!("$ matrix {}\n{}\n", case.join(" "), place.matrix(case))).collect();
     insta::assert_snapshot!(texts);
 }
 
@@ -114,7 +115,8 @@ fn command_lines_that_say_nothing_or_too_much() {
 fn failures_decide_the_exit_code_and_leave_a_report() {
     let place = Place::new();
     let run = |mock: &str, browsers: &str| {
-        let flags = ["--min-samples", "2", "--max-samples", "2", "--mock", mock, "--browser", browsers, "--platform", "wasm"];
+        let flags =
+            ["--min-samples", "2", "--max-samples", "2", "--mock", mock, "--browser", browsers, "--platform", "wasm"];
         let text = place.matrix(&[&["run", "--model", "bert", "--quantization", "4bit"][..], &flags].concat());
         text.lines().next().unwrap_or_default().to_owned()
     };

@@ -28,7 +28,9 @@ fn every_command_line_in_the_readme_is_understood() {
     let commands = commands();
     let mut checked = 0;
     for line in readme().lines() {
-        let Some(words) = ["cargo matrix ", "matrix "].iter().find_map(|start| line.trim().strip_prefix(start)) else { continue };
+        let Some(words) = ["cargo matrix ", "matrix "].iter().find_map(|start| line.trim().strip_prefix(start)) else {
+            continue;
+        };
         let mut words = words.split_whitespace().take_while(|word| !["&&", "#", "|"].contains(word));
         let command = words.next().expect("a command");
         if command.starts_with('-') {

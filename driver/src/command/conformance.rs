@@ -44,7 +44,8 @@ pub(crate) async fn run(global: &Global, args: &ConformanceArgs) -> Result<ExitC
     }
     let mut lines = Vec::new();
     for browser in browsers {
-        let wanted: Vec<Platform> = platforms_of(browser).filter(|p| platforms.is_empty() || platforms.contains(p)).collect();
+        let wanted: Vec<Platform> =
+            platforms_of(browser).filter(|p| platforms.is_empty() || platforms.contains(p)).collect();
         lines.extend(in_browser(browser, &wanted, &cases, LaunchSettings { headed: args.headed }).await?);
     }
     if lines.is_empty() {
@@ -68,7 +69,9 @@ pub(crate) async fn run(global: &Global, args: &ConformanceArgs) -> Result<ExitC
 
 fn platforms_of(browser: BrowserId) -> impl Iterator<Item = Platform> {
     let native = browser == BrowserId::Native;
-    Platform::ALL.into_iter().filter(move |platform| matches!(platform, Platform::NativeCpu | Platform::NativeGpu) == native)
+    Platform::ALL
+        .into_iter()
+        .filter(move |platform| matches!(platform, Platform::NativeCpu | Platform::NativeGpu) == native)
 }
 
 /// Runs cases in one browser: a session for all, a fresh page for each.
@@ -84,7 +87,9 @@ pub(crate) async fn in_browser(
     let mut session = match launcher.start(browser).await {
         Ok(session) => session,
         Err(error) => {
-            let line = |(folder, _): &(&Path, Case), platform| Line::without(folder, browser, platform, "unavailable", error.to_string());
+            let line = |(folder, _): &(&Path, Case), platform| {
+                Line::without(folder, browser, platform, "unavailable", error.to_string())
+            };
             return Ok(platforms.iter().flat_map(|p| cases.iter().map(|case| line(case, *p))).collect());
         }
     };
@@ -117,7 +122,8 @@ async fn one(
         Platform::Webgpu | Platform::Wasm => server.serve_folder(folder),
         Platform::NativeGpu | Platform::NativeCpu => folder.to_string_lossy().into_owned(),
     };
-    let load = Step::Load { slot: SLOT.into(), platform, model: ModelSource::Folder { at }, options: Options::default() };
+    let load =
+        Step::Load { slot: SLOT.into(), platform, model: ModelSource::Folder { at }, options: Options::default() };
     match link.perform(load, PATIENCE).await {
         Ok(Outcome::Loaded { .. }) => {}
         Ok(Outcome::Failed { kind: FailureKind::Unsupported, message }) => {
@@ -176,7 +182,16 @@ fn nearest(row: &Row) -> String {
 }
 
 fn table(lines: &[Line]) -> String {
-    let mut table = super::table(["case", "browser", "platform", "outputs", "max abs", "max rel", "status", "nearest to its bound"]);
+    let mut table = super::table([
+        "case",
+        "browser",
+        "platform",
+        "outputs",
+        "max abs",
+        "max rel",
+        "status",
+        "nearest to its bound",
+    ]);
     for line in lines {
         let number = |value: f64| if value.is_nan() { "–".to_owned() } else { format!("{value:.2e}") };
         table.add_row([

@@ -107,7 +107,8 @@ fn describe(device: &DeviceInfo) -> String {
 fn table(findings: &[Finding]) -> String {
     let mut table = super::table(["browser", "found", "version", "driver", "WebGPU adapter", "to do"]);
     for finding in findings {
-        let product = if finding.stand_in { format!("{} (stands in)", finding.product) } else { finding.product.clone() };
+        let product =
+            if finding.stand_in { format!("{} (stands in)", finding.product) } else { finding.product.clone() };
         let found = if finding.found { product } else { format!("no: {product}") };
         table.add_row([&finding.browser, &found, &finding.version, &finding.driver, &finding.webgpu, &finding.remedy]);
     }
@@ -117,13 +118,7 @@ fn table(findings: &[Finding]) -> String {
         None => format!("weights {}: not here; run: matrix weights add {}\n", named.name, named.name),
     });
     let pip = if has_pip() { "" } else { "pip: not here, so published weights can't be fetched; run: matrix setup\n" };
-    format!(
-        "{table}\n{}; {} × {}\n{}{pip}",
-        machine.os,
-        machine.cores,
-        machine.cpu,
-        weights.collect::<String>()
-    )
+    format!("{table}\n{}; {} × {}\n{}{pip}", machine.os, machine.cores, machine.cpu, weights.collect::<String>())
 }
 
 #[cfg(test)]
@@ -132,7 +127,12 @@ mod tests {
 
     #[test]
     fn adapters_are_described_by_what_they_say() {
-        let device = DeviceInfo { vendor: "google".into(), architecture: "swiftshader".into(), software: true, ..DeviceInfo::default() };
+        let device = DeviceInfo {
+            vendor: "google".into(),
+            architecture: "swiftshader".into(),
+            software: true,
+            ..DeviceInfo::default()
+        };
         assert_eq!(describe(&device), "google swiftshader (software)");
         let hostile = DeviceInfo { description: "a\u{1b}[2Jb".into(), ..DeviceInfo::default() };
         assert_eq!(describe(&hostile), "a[2Jb (hardware)");

@@ -23,8 +23,8 @@ use crate::terminal::Terminal;
 use crate::weights;
 
 /// Runs a matrix.
-pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<ExitCode, Error> {
-    let spec = spec(&args)?;
+pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Error> {
+    let spec = spec(args)?;
     let only = args.only.as_deref().map(str::parse::<Filter>).transpose()?;
     let shard = args.shard.as_deref().map(str::parse::<Shard>).transpose()?;
     let plan = Plan::new(&spec, only.as_ref(), shard)?;
@@ -32,7 +32,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<ExitCode, Erro
         print(&dry_run(&spec, &plan));
         return Ok(ExitCode::Ok);
     }
-    let sessions = sessions(&args)?;
+    let sessions = sessions(args)?;
     if args.install {
         install(&plan).await?;
     }
@@ -56,7 +56,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<ExitCode, Erro
     };
     let id = info.id.clone();
     let status = runner.run(info, &planned, &open.iter().collect::<Vec<_>>()).await?;
-    conclude(global, &args, &id, status)
+    conclude(global, args, &id, status)
 }
 
 /// What the user wants: the file, with the flags over it and the environment under it.
@@ -97,8 +97,13 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
 fn dry_run(spec: &Spec, plan: &Plan) -> String {
     let mut cells = super::table(["cell", "browser", "platform", "model", "optimization"]);
     for cell in &plan.cells {
-        let model = if cell.model.is_synthetic() { format!("{} (synthetic)", cell.model.name) } else { cell.model.name.clone() };
-        let words = [&cell.id, cell.browser.name(), cell.platform.name(), &model, &cell.optimization()].map(str::to_owned);
+        let model = if cell.model.is_synthetic() {
+            format!("{} (synthetic)", cell.model.name)
+        } else {
+            cell.model.name.clone()
+        };
+        let words =
+            [&cell.id, cell.browser.name(), cell.platform.name(), &model, &cell.optimization()].map(str::to_owned);
         cells.add_row(words);
     }
     let mut values = super::table(["value", "is", "from"]);
@@ -172,7 +177,7 @@ async fn check_models(plan: &Plan) -> Result<(), Error> {
 fn started(plan: &Plan) -> RunInfo {
     let now = jiff::Timestamp::now();
     // Sorts by time; the last part tells runs of one second apart.
-    let id = format!("{}-{:04x}", now.strftime("%Y%m%d-%H%M%S"), now.subsec_nanosecond().unsigned_abs() / 16 & 0xffff);
+    let id = format!("{}-{:03}", now.strftime("%Y%m%d-%H%M%S"), now.subsec_millisecond());
     RunInfo {
         id,
         name: plan.name.clone(),
@@ -240,7 +245,10 @@ fn conclude(global: &Global, args: &RunArgs, id: &str, status: RunStatus) -> Res
     for kind in [Kind::Compat, Kind::WebOptimizations] {
         print(&render(&view, kind, Format::Table, global.look(), None)?);
     }
-    report::write(&file, &render(&view, Kind::WebOptimizations, Format::Html, global.look(), args.templates.as_deref())?)?;
+    report::write(
+        &file,
+        &render(&view, Kind::WebOptimizations, Format::Html, global.look(), args.templates.as_deref())?,
+    )?;
     print(&format!("report: {}", file.display()));
     if status == RunStatus::Interrupted {
         eprintln!("go on with: matrix run … --resume {id}");

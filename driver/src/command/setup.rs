@@ -58,7 +58,8 @@ async fn missing_commands(browsers: &[BrowserId]) -> Result<Vec<Command>, Error>
     let mut missing = Vec::new();
     for &id in browsers {
         let is_offered = PRODUCTS.iter().any(|product| product.id == id && product.system == System::current());
-        let needs_display = id == BrowserId::Safari && System::current() == System::Linux && which::which("Xvfb").is_err();
+        let needs_display =
+            id == BrowserId::Safari && System::current() == System::Linux && which::which("Xvfb").is_err();
         if is_offered && (needs_display || !(has_browser(id).await)) {
             missing.push(id);
         }
@@ -69,8 +70,10 @@ async fn missing_commands(browsers: &[BrowserId]) -> Result<Vec<Command>, Error>
         None if missing.is_empty() && !pip => Vec::new(),
         None => {
             let names: Vec<&str> = missing.iter().map(|id| id.title()).collect();
-            return Err(Error::environment("this system's package manager is not known")
-                .hint(format!("install {} and their WebDriver servers by hand; see: matrix doctor", names.join(", "))));
+            return Err(Error::environment("this system's package manager is not known").hint(format!(
+                "install {} and their WebDriver servers by hand; see: matrix doctor",
+                names.join(", ")
+            )));
         }
     };
     if browsers.contains(&BrowserId::Firefox) && !missing.contains(&BrowserId::Firefox) && needs_geckodriver().await {

@@ -13,7 +13,9 @@ pub(crate) async fn run(args: &WeightsArgs) -> Result<ExitCode, Error> {
         WeightsAction::Add { name } => {
             let named = find(name).ok_or_else(|| {
                 let unknown = UnknownWord::new("weights", name, NAMED.iter().map(|named| named.name));
-                Error::usage(format!("unknown weights `{name}`")).note(unknown.allowed()).maybe_hint(unknown.suggestion())
+                Error::usage(format!("unknown weights `{name}`"))
+                    .note(unknown.allowed())
+                    .maybe_hint(unknown.suggestion())
             })?;
             if folder_of(named).is_none() {
                 eprintln!("fetching {} ({} MB, {})", named.title, named.megabytes, named.license);

@@ -35,7 +35,8 @@ fn is_ours(address: SocketAddr, method: &Method, headers: &HeaderMap) -> bool {
     let names = [address.to_string(), format!("localhost:{}", address.port())];
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = text(HOST).is_some_and(|host| names.iter().any(|name| name == host));
-    let origin = text(ORIGIN).map(|origin| origin.strip_prefix("http://").is_some_and(|o| names.iter().any(|n| n == o)));
+    let origin =
+        text(ORIGIN).map(|origin| origin.strip_prefix("http://").is_some_and(|o| names.iter().any(|n| n == o)));
     // A browser sends Origin with every POST; the native host sends none.
     host && origin.unwrap_or(method == Method::GET || text(HeaderName::from_static("x-matrix-host")).is_some())
 }

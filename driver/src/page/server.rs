@@ -189,11 +189,7 @@ async fn step(host: Known, Query(After { after }): Query<After>) -> Response {
     }
 }
 
-async fn outcome(
-    host: Known,
-    UrlPath((_, seq)): UrlPath<(String, u64)>,
-    Json(outcome): Json<Outcome>,
-) {
+async fn outcome(host: Known, UrlPath((_, seq)): UrlPath<(String, u64)>, Json(outcome): Json<Outcome>) {
     host.0.outcome(seq, outcome);
 }
 
@@ -213,7 +209,8 @@ impl axum::extract::FromRequestParts<Shared> for Known {
 /// 128 random bits from the system. Without them nothing of ours may be served.
 fn random_token() -> Result<String, Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::environment(format!("the system has no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::environment(format!("the system has no random numbers: {error}")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

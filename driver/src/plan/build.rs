@@ -53,7 +53,7 @@ impl Plan {
                     (false, _) => dropped
                         .count(format!("not in --only \"{}\"", only.map(ToString::to_string).unwrap_or_default())),
                     (true, false) => {
-                        dropped.count(format!("not in --shard {}", shard.map(|s| s.to_string()).unwrap_or_default()))
+                        dropped.count(format!("not in --shard {}", shard.map(|s| s.to_string()).unwrap_or_default()));
                     }
                     (true, true) => return true,
                 }

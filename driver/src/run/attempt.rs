@@ -175,7 +175,8 @@ impl Attempt<'_> {
             outputs: vec![self.reference.output.clone()],
             reply,
         };
-        let Outcome::Inferred { measures, memory, outputs } = self.perform(step, self.cell.timeouts.cell_s).await? else {
+        let Outcome::Inferred { measures, memory, outputs } = self.perform(step, self.cell.timeouts.cell_s).await?
+        else {
             return Err(unexpected("infer"));
         };
         let time = measures.iter().find(|measure| measure.metric == INFER_TIME).map(|measure| measure.value);

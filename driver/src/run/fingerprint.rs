@@ -13,7 +13,13 @@ use crate::session::Facts;
 
 /// The truth about one platform of one session.
 #[must_use]
-pub fn fingerprint(browser: BrowserId, platform: Platform, facts: &Facts, hello: &Hello, device: DeviceInfo) -> Environment {
+pub fn fingerprint(
+    browser: BrowserId,
+    platform: Platform,
+    facts: &Facts,
+    hello: &Hello,
+    device: DeviceInfo,
+) -> Environment {
     let machine = Machine::here();
     let mut notes = facts.notes.clone();
     if facts.stand_in {

@@ -43,7 +43,8 @@ impl References {
         let (model, scenario) = key.clone();
         let runtime = tokio::runtime::Handle::current();
         let computed = tokio::task::spawn_blocking(move || runtime.block_on(compute(&model, &scenario))).await;
-        let computed = computed.unwrap_or_else(|panic| Err(Error::internal(format!("the CPU reference failed: {panic}"))));
+        let computed =
+            computed.unwrap_or_else(|panic| Err(Error::internal(format!("the CPU reference failed: {panic}"))));
         let computed = computed.map(Arc::new).map_err(Arc::new);
         self.known.insert(key, computed.clone());
         computed

@@ -91,7 +91,12 @@ impl Runner<'_> {
                 }
             };
             let (status, reason) = last.clone();
-            self.listeners.tell(&Event::AttemptEnded { cell: cell.id.clone(), attempt: number, outcome: status, reason })?;
+            self.listeners.tell(&Event::AttemptEnded {
+                cell: cell.id.clone(),
+                attempt: number,
+                outcome: status,
+                reason,
+            })?;
             if !last.0.is_failure() {
                 let flaky = number > 1 && last.0 == Status::Pass;
                 let status = if flaky { Status::Flaky } else { last.0 };
@@ -160,7 +165,11 @@ impl Runner<'_> {
         let reference = match references.get(&cell.model, &cell.scenario).await {
             Ok(reference) => Arc::clone(&reference),
             Err(error) => {
-                let status = if error.exit_code() == crate::error::ExitCode::Environment { Status::Unavailable } else { Status::Fail };
+                let status = if error.exit_code() == crate::error::ExitCode::Environment {
+                    Status::Unavailable
+                } else {
+                    Status::Fail
+                };
                 return Ok((status, error.one_line()));
             }
         };

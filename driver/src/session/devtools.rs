@@ -45,7 +45,8 @@ impl DevTools {
     pub(super) async fn browser(&self) -> Result<(Vec<String>, BTreeMap<String, Vec<u32>>), String> {
         let transport = Arc::clone(&self.transport);
         blocking(move || {
-            let line = transport.call_method_on_browser(Browser::GetBrowserCommandLine(None)).map_err(|e| e.to_string())?;
+            let line =
+                transport.call_method_on_browser(Browser::GetBrowserCommandLine(None)).map_err(|e| e.to_string())?;
             let list = transport.call_method_on_browser(SystemInfo::GetProcessInfo(None)).map_err(|e| e.to_string())?;
             let mut ids = BTreeMap::<String, Vec<u32>>::new();
             for process in list.process_info {

@@ -21,7 +21,8 @@ pub(super) struct Native {
 
 impl Native {
     pub(super) fn new() -> Result<Self, SessionError> {
-        let program = std::env::current_exe().map_err(|error| broken(format!("this program can't be found: {error}")))?;
+        let program =
+            std::env::current_exe().map_err(|error| broken(format!("this program can't be found: {error}")))?;
         let facts = Facts {
             product: "matrix engine".into(),
             browser_version: env!("CARGO_PKG_VERSION").into(),

@@ -67,7 +67,9 @@ impl Processes {
 
     /// The name of a started program that has ended, if one has.
     pub(super) fn ended(&mut self) -> Option<&'static str> {
-        self.started.iter_mut().find_map(|started| (!matches!(started.child.try_wait(), Ok(None))).then_some(started.name))
+        self.started
+            .iter_mut()
+            .find_map(|started| (!matches!(started.child.try_wait(), Ok(None))).then_some(started.name))
     }
 
     /// What a program has printed so far.

@@ -18,11 +18,11 @@ const OFF: [&str; 5] = ["0", "false", "no", "off", ""];
 pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Vec<(&'static str, Written)>> {
     let mut layers = Vec::new();
     for optimization in OPTIMIZATIONS {
-        if let Some((variable, text)) = optimization.variable.and_then(|name| Some((name, lookup(name)?))) {
-            if is_on(variable, &text)? {
-                let chosen = Chosen { optimization, settings: Vec::new(), goals: Vec::new() };
-                layers.push((variable, Written { optimizations: Some(vec![chosen]), ..Written::default() }));
-            }
+        if let Some((variable, text)) = optimization.variable.and_then(|name| Some((name, lookup(name)?)))
+            && is_on(variable, &text)?
+        {
+            let chosen = Chosen { optimization, settings: Vec::new(), goals: Vec::new() };
+            layers.push((variable, Written { optimizations: Some(vec![chosen]), ..Written::default() }));
         }
         for setting in optimization.settings {
             let Some((variable, text)) = setting.variable.and_then(|name| Some((name, lookup(name)?))) else {

