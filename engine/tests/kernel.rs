@@ -176,7 +176,8 @@ fn mask(batch: usize, length: usize) -> (String, Tensor) {
 #[test]
 fn linear_layers() {
     let mut check = Check::new();
-    for [rows, outputs, inputs] in AWKWARD {
+    // The last one is enough for large tiles on a GPU.
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[1025, 961, 36]]) {
         let groups = [None, Some(32), Some(128)];
         let activations = std::iter::once(None).chain(Activation::ALL.map(Some)).cycle();
         for (group, activation) in groups.into_iter().zip(activations.skip(rows % 6)) {

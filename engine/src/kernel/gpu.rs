@@ -10,6 +10,8 @@ use crate::{
 
 /// Up to this many rows a linear layer reads its weights once instead of tiling.
 const FEW_ROWS: usize = 8;
+/// With fewer tiles of 64 × 64 than this, smaller ones spread better over the GPU.
+const FEW_TILES: u64 = 256;
 /// Workgroups in one dimension of a grid, on every device.
 const GRID_LIMIT: u32 = 65535;
 
@@ -62,7 +64,6 @@ impl<'a> Operand<'a> {
 
 /// The dispatch that computes `op` into `out`.
 pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capability: Capability) -> Result<Dispatch<'a>> {
-    let tiling = tiling(capability);
     let threads = if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS };
     let dispatch = match (op, operands) {
         (Op::Gather, [ids, table]) => {
@@ -90,17 +91,18 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
                 grid: groups(x.rows())?,
             }
         }
-        (Op::Linear { activation }, [x, weight, bias]) => linear(activation, x, weight, bias, out, tiling)?,
+        (Op::Linear { activation }, [x, weight, bias]) => linear(activation, x, weight, bias, out, capability)?,
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             let [batch, length, hidden] = axes(q)?;
             let keys = k.shape[1];
+            let (tiling, grid) = product(length, keys, batch * heads, capability)?;
             let mut params = words(&[length, keys, heads, hidden / heads])?;
             params.push(scale.to_bits());
             Dispatch {
                 kernel: Kernel::AttentionScores { tiling },
                 buffers: vec![q.plain()?, k.plain()?, out],
                 params,
-                grid: tiles(tiling, length, keys, batch * heads)?,
+                grid,
             }
         }
         (Op::AttentionSoftmax, [scores, mask]) => {
@@ -115,11 +117,12 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
         (Op::AttentionContext, [shares, v]) => {
             let [batch, keys, hidden] = axes(v)?;
             let [heads, length] = [shares.shape[1], shares.shape[2]];
+            let (tiling, grid) = product(length, hidden / heads, batch * heads, capability)?;
             Dispatch {
                 kernel: Kernel::AttentionContext { tiling },
                 buffers: vec![shares.plain()?, v.plain()?, out],
                 params: words(&[length, keys, heads, hidden / heads])?,
-                grid: tiles(tiling, length, hidden / heads, batch * heads)?,
+                grid,
             }
         }
         (Op::FirstRow, [x]) => {
@@ -157,7 +160,7 @@ fn linear<'a>(
     weight: &Operand<'a>,
     bias: &Operand<'a>,
     out: &'a Buffer,
-    tiling: Tiling,
+    capability: Capability,
 ) -> Result<Dispatch<'a>> {
     let (rows, outputs) = (x.rows(), weight.shape[0]);
     let mut buffers = vec![x.plain()?, bias.plain()?, out];
@@ -176,7 +179,7 @@ fn linear<'a>(
         let [columns, lines, _] = groups(outputs.div_ceil(4))?;
         (Tiling::Rows, [columns, lines, number(rows.div_ceil(4))?])
     } else {
-        (tiling, tiles(tiling, rows, outputs, 1)?)
+        product(rows, outputs, 1, capability)?
     };
     let vectors = x.width().is_multiple_of(4);
     Ok(Dispatch { kernel: Kernel::Linear { tiling, format, vectors, activation }, buffers, params, grid })
@@ -206,21 +209,23 @@ fn invocations(count: usize) -> Result<[u32; 3]> {
     groups(count.div_ceil(256))
 }
 
-/// How products of many rows are cut up: a workgroup shares what it reads, unless it only pretends to
-/// run at once.
-fn tiling(capability: Capability) -> Tiling {
-    if capability.software { Tiling::Direct } else { Tiling::Tile }
-}
-
-/// A grid for a product.
-fn tiles(tiling: Tiling, rows: usize, columns: usize, batch: usize) -> Result<[u32; 3]> {
-    let side = if tiling == Tiling::Tile { 64 } else { 32 };
-    let grid = [number(columns.div_ceil(side))?, number(rows.div_ceil(side))?, number(batch)?];
+/// How a product is cut up, and its grid. A workgroup shares what it reads, unless it only pretends to
+/// run at once; it is small when large ones would leave most of the GPU idle.
+fn product(rows: usize, columns: usize, batch: usize, capability: Capability) -> Result<(Tiling, [u32; 3])> {
+    let grid = |side: usize| Ok([number(columns.div_ceil(side))?, number(rows.div_ceil(side))?, number(batch)?]);
+    let large: [u32; 3] = grid(64)?;
+    let (tiling, grid) = if capability.software {
+        (Tiling::Direct, grid(32)?)
+    } else if large.into_iter().map(u64::from).product::<u64>() < FEW_TILES {
+        (Tiling::Tile { side: 8 }, grid(32)?)
+    } else {
+        (Tiling::Tile { side: 16 }, large)
+    };
     if grid.iter().any(|&count| count > GRID_LIMIT) {
         return Err(Error::unsupported("too many tiles for one dispatch")
             .expected(format!("at most {GRID_LIMIT} in each dimension"))
             .found(format!("{grid:?}"))
             .hint("use a smaller batch or a shorter sequence"));
     }
-    Ok(grid)
+    Ok((tiling, grid))
 }
