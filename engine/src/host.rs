@@ -60,7 +60,7 @@ impl Host {
     }
 
     async fn device(&mut self, platform: Platform) -> Result<Device> {
-        if let Some(device) = self.devices.get(&platform) {
+        if let Some(device) = self.devices.get(&platform).filter(|device| !device.lost()) {
             return Ok(device.clone());
         }
         let device = Device::open(platform).await?;

@@ -63,6 +63,12 @@ impl Gpu {
         Self { capability, ..self }
     }
 
+    /// Whether the GPU was lost: nothing on it will work again, but it may be opened anew.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        self.faults.lost()
+    }
+
     /// What kernels are chosen by.
     #[must_use]
     pub fn capability(&self) -> Capability {
