@@ -66,7 +66,7 @@ impl Host {
     }
 
     async fn device(&mut self, platform: Platform) -> Result<Device> {
-        if let Some(device) = self.devices.get(&platform) {
+        if let Some(device) = self.devices.get(&platform).filter(|device| !device.lost()) {
             return Ok(device.clone());
         }
         let device = Device::open(platform).await?;
@@ -128,11 +128,9 @@ impl Host {
     }
 
     async fn infer(&mut self, name: &str, inputs: &Tensors, outputs: Vec<String>, reply: bool) -> Result<Outcome> {
-        let known = || self.slots.keys().cloned().collect::<Vec<_>>().join(", ");
-        if !self.slots.contains_key(name) {
-            return Err(Error::internal("no such slot").expected(known()).found(format!("'{name}'")));
-        }
-        let Some(slot) = self.slots.get_mut(name) else { return Err(Error::internal("no such slot")) };
+        let Some(slot) = self.slots.get_mut(name) else {
+            return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
+        };
         slot.space.reset_peak();
         let started = clock::now();
         let results = slot.infer(inputs, outputs).await?;

@@ -19,7 +19,7 @@
 //!
 //! Invariants:
 //! - `model` and `block` import neither `device` nor `kernel`, and know no dtype and no optimization.
-//! - A reference kernel imports nothing but shapes; every other form is tested against it.
+//! - A reference kernel knows shapes and storage formats only; every other form is tested against it.
 //! - A [`device::Space`] is the only way to make a buffer, so its ledger is exact.
 //! - Nothing a file, a page or a device says can make the engine panic; it becomes an [`error::Error`].
 //! - Only `page` exports to JavaScript.

@@ -81,7 +81,8 @@ impl Check {
             // Whatever adapter there is, the kernels for the other kind run on it too.
             for software in [false, true] {
                 let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
-                gpus.push(Device::Gpu(Rc::new(gpu.pretending(Capability { software }))));
+                let capability = Capability { software, ..gpu.capability() };
+                gpus.push(Device::Gpu(Rc::new(gpu.pretending(capability))));
             }
         }
         Self { gpus, failures: Vec::new() }
@@ -176,7 +177,8 @@ fn mask(batch: usize, length: usize) -> (String, Tensor) {
 #[test]
 fn linear_layers() {
     let mut check = Check::new();
-    for [rows, outputs, inputs] in AWKWARD {
+    // The last one is enough for large tiles on a GPU.
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[1025, 961, 36]]) {
         let groups = [None, Some(32), Some(128)];
         let activations = std::iter::once(None).chain(Activation::ALL.map(Some)).cycle();
         for (group, activation) in groups.into_iter().zip(activations.skip(rows % 6)) {
@@ -191,6 +193,32 @@ fn linear_layers() {
             let name = format!("linear {rows} {outputs} {inputs} group {group:?} {activation:?}");
             check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
         }
+    }
+}
+
+#[test]
+fn weights_larger_than_a_binding() {
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
+        return;
+    }
+    let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+    let capability = Capability { binding_limit: 50_000, ..gpu.capability() };
+    let mut check = Check { gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))], failures: Vec::new() };
+    let (entries, width) = (1001, 36);
+    for (rows, group) in [(3, None), (9, None), (3, Some(32))] {
+        let weight = group.map_or_else(
+            || Known::F32(bell("weight", entries * width)),
+            |group| Known::int4(entries * 3, width, group),
+        );
+        let outputs = if group.is_some() { entries * 3 } else { entries };
+        let weights = [weight, Known::F32(bell("bias", outputs)), Known::F32(bell("table", entries * width))];
+        let mut graph = Graph::new();
+        let ids = graph.input("ids", &[1, rows], Element::I32);
+        let x = graph.gather(ids, &param(2, &[entries, width])).expect("fits");
+        let y = graph.linear(x, &param(0, &[outputs, width]), &param(1, &[outputs]), None).expect("fits");
+        let ids = (0..rows).map(|i| (i * 347 % entries) as i32).collect();
+        let inputs = Tensors::from([("ids".to_owned(), Tensor::i32(&[1, rows], ids))]);
+        check.run(&format!("parts {rows} {group:?}"), graph, y, &weights, &inputs);
     }
 }
 

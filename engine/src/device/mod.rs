@@ -51,6 +51,16 @@ impl Device {
         Err(Error::unsupported("the engine was built without its feature 'gpu'"))
     }
 
+    /// Whether the device was lost and has to be opened anew.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        match self {
+            Self::Cpu => false,
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.lost(),
+        }
+    }
+
     /// How the device describes itself.
     #[must_use]
     pub fn info(&self) -> DeviceInfo {

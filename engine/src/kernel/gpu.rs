@@ -1,5 +1,7 @@
 //! The table of GPU forms: operation and shapes → kernel, buffers, parameters and grid.
 
+use std::ops::Range;
+
 use super::shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat};
 use crate::{
     device::{Buffer, gpu::Capability},
@@ -10,6 +12,8 @@ use crate::{
 
 /// Up to this many rows a linear layer reads its weights once instead of tiling.
 const FEW_ROWS: usize = 8;
+/// With fewer tiles of 64 × 64 than this, smaller ones spread better over the GPU.
+const FEW_TILES: u64 = 256;
 /// Workgroups in one dimension of a grid, on every device.
 const GRID_LIMIT: u32 = 65535;
 
@@ -29,12 +33,40 @@ pub enum Memory<'a> {
     Weight(&'a Weight),
 }
 
+/// A buffer, or a range of its bytes.
+#[derive(Clone)]
+pub struct Part<'a> {
+    /// The buffer.
+    pub buffer: &'a Buffer,
+    /// The range, if it is not all of it.
+    pub range: Option<Range<u64>>,
+}
+
+impl<'a> From<&'a Buffer> for Part<'a> {
+    fn from(buffer: &'a Buffer) -> Self {
+        Self { buffer, range: None }
+    }
+}
+
+/// Buffers that are bound as they are.
+fn whole<'a, const N: usize>(buffers: [&'a Buffer; N]) -> Vec<Part<'a>> {
+    buffers.map(Part::from).to_vec()
+}
+
+impl<'a> Part<'a> {
+    /// Rows of a matrix whose rows have `bytes` bytes.
+    fn rows(buffer: &'a Buffer, rows: &Range<usize>, bytes: u64) -> Self {
+        let range = rows.start as u64 * bytes..(rows.end as u64 * bytes).next_multiple_of(4).min(buffer.bytes());
+        Self { buffer, range: Some(range) }
+    }
+}
+
 /// One dispatch.
 pub struct Dispatch<'a> {
     /// Which pipeline.
     pub kernel: Kernel,
-    /// Storage buffers in the order of the kernel's bindings, without the parameters.
-    pub buffers: Vec<&'a Buffer>,
+    /// Storage in the order of the kernel's bindings, without the parameters.
+    pub buffers: Vec<Part<'a>>,
     /// The `Params` of the shader, word by word.
     pub params: Vec<u32>,
     /// Workgroups.
@@ -60,23 +92,19 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// The dispatch that computes `op` into `out`.
-pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capability: Capability) -> Result<Dispatch<'a>> {
-    let tiling = tiling(capability);
+/// The dispatches that compute `op` into `out`: one, unless a weight has to be bound in parts.
+pub fn dispatch<'a>(
+    op: Op,
+    operands: &[Operand<'a>],
+    out: &'a Buffer,
+    capability: Capability,
+) -> Result<Vec<Dispatch<'a>>> {
     let threads = if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS };
     let dispatch = match (op, operands) {
-        (Op::Gather, [ids, table]) => {
-            let rows: usize = ids.shape.iter().product();
-            Dispatch {
-                kernel: Kernel::Gather,
-                buffers: vec![ids.plain()?, table.plain()?, out],
-                params: words(&[rows, table.width()])?,
-                grid: invocations(rows * table.width())?,
-            }
-        }
+        (Op::Gather, [ids, table]) => return gather(ids, table, out, capability),
         (Op::Add, [a, b]) => {
             let length: usize = a.shape.iter().product();
-            let buffers = vec![a.plain()?, b.plain()?, out];
+            let buffers = whole([a.plain()?, b.plain()?, out]);
             Dispatch { kernel: Kernel::Add, buffers, params: words(&[length])?, grid: invocations(length)? }
         }
         (Op::LayerNorm { epsilon, residual }, [x, scale, shift, rest @ ..]) => {
@@ -85,29 +113,32 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
             params.push(epsilon.to_bits());
             Dispatch {
                 kernel: Kernel::LayerNorm { residual, threads },
-                buffers: vec![x.plain()?, scale.plain()?, shift.plain()?, third, out],
+                buffers: whole([x.plain()?, scale.plain()?, shift.plain()?, third, out]),
                 params,
                 grid: groups(x.rows())?,
             }
         }
-        (Op::Linear { activation }, [x, weight, bias]) => linear(activation, x, weight, bias, out, tiling)?,
+        (Op::Linear { activation }, [x, weight, bias]) => {
+            return linear(activation, x, weight, bias, out, capability);
+        }
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             let [batch, length, hidden] = axes(q)?;
             let keys = k.shape[1];
+            let (tiling, grid) = product(length, keys, batch * heads, capability)?;
             let mut params = words(&[length, keys, heads, hidden / heads])?;
             params.push(scale.to_bits());
             Dispatch {
                 kernel: Kernel::AttentionScores { tiling },
-                buffers: vec![q.plain()?, k.plain()?, out],
+                buffers: whole([q.plain()?, k.plain()?, out]),
                 params,
-                grid: tiles(tiling, length, keys, batch * heads)?,
+                grid,
             }
         }
         (Op::AttentionSoftmax, [scores, mask]) => {
             let rows_per_batch = scores.rows() / mask.shape[0];
             Dispatch {
                 kernel: Kernel::AttentionSoftmax { threads },
-                buffers: vec![mask.plain()?, out],
+                buffers: whole([mask.plain()?, out]),
                 params: words(&[scores.rows(), scores.width(), rows_per_batch])?,
                 grid: groups(scores.rows())?,
             }
@@ -115,18 +146,19 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
         (Op::AttentionContext, [shares, v]) => {
             let [batch, keys, hidden] = axes(v)?;
             let [heads, length] = [shares.shape[1], shares.shape[2]];
+            let (tiling, grid) = product(length, hidden / heads, batch * heads, capability)?;
             Dispatch {
                 kernel: Kernel::AttentionContext { tiling },
-                buffers: vec![shares.plain()?, v.plain()?, out],
+                buffers: whole([shares.plain()?, v.plain()?, out]),
                 params: words(&[length, keys, heads, hidden / heads])?,
-                grid: tiles(tiling, length, hidden / heads, batch * heads)?,
+                grid,
             }
         }
         (Op::FirstRow, [x]) => {
             let [batch, length, width] = axes(x)?;
             Dispatch {
                 kernel: Kernel::FirstRow,
-                buffers: vec![x.plain()?, out],
+                buffers: whole([x.plain()?, out]),
                 params: words(&[batch, length, width])?,
                 grid: invocations(batch * width)?,
             }
@@ -135,20 +167,38 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
             let [batch, length, width] = axes(x)?;
             Dispatch {
                 kernel: Kernel::MeanRows,
-                buffers: vec![x.plain()?, mask.plain()?, out],
+                buffers: whole([x.plain()?, mask.plain()?, out]),
                 params: words(&[batch, length, width])?,
                 grid: invocations(batch * width)?,
             }
         }
         (Op::Normalize, [x]) => Dispatch {
             kernel: Kernel::Normalize { threads },
-            buffers: vec![x.plain()?, out],
+            buffers: whole([x.plain()?, out]),
             params: words(&[x.rows(), x.width()])?,
             grid: groups(x.rows())?,
         },
         _ => return Err(Error::internal(format!("{op:?} with {} operands", operands.len()))),
     };
-    Ok(dispatch)
+    Ok(vec![dispatch])
+}
+
+fn gather<'a>(
+    ids: &Operand<'a>,
+    table: &Operand<'a>,
+    out: &'a Buffer,
+    capability: Capability,
+) -> Result<Vec<Dispatch<'a>>> {
+    let (rows, width) = (ids.shape.iter().product::<usize>(), table.width());
+    let part = |entries: Range<usize>| {
+        Ok(Dispatch {
+            kernel: Kernel::Gather,
+            buffers: vec![ids.plain()?.into(), Part::rows(table.plain()?, &entries, width as u64 * 4), out.into()],
+            params: words(&[rows, width, entries.start, entries.len()])?,
+            grid: invocations(rows * width)?,
+        })
+    };
+    parts(table.shape[0], width as u64 * 4, capability)?.into_iter().map(part).collect()
 }
 
 fn linear<'a>(
@@ -157,29 +207,54 @@ fn linear<'a>(
     weight: &Operand<'a>,
     bias: &Operand<'a>,
     out: &'a Buffer,
-    tiling: Tiling,
-) -> Result<Dispatch<'a>> {
-    let (rows, outputs) = (x.rows(), weight.shape[0]);
-    let mut buffers = vec![x.plain()?, bias.plain()?, out];
-    let mut params = words(&[rows, x.width(), outputs])?;
-    let format = if let Memory::Weight(Weight::Int4 { layout, nibbles, scales }) = weight.memory {
-        buffers.extend([nibbles, scales]);
-        params.extend(words(&[layout.row_words(), layout.groups()])?);
-        params.push(layout.group.trailing_zeros());
-        WeightFormat::Int4
-    } else {
-        buffers.push(weight.plain()?);
-        params.extend([0; 3]);
-        WeightFormat::F32
+    capability: Capability,
+) -> Result<Vec<Dispatch<'a>>> {
+    let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
+    let vectors = inputs.is_multiple_of(4);
+    let row_bytes = match weight.memory {
+        Memory::Weight(Weight::Int4 { layout, .. }) => layout.row_words() as u64 * 4,
+        _ => inputs as u64 * 4,
     };
-    let (tiling, grid) = if rows <= FEW_ROWS {
-        let [columns, lines, _] = groups(outputs.div_ceil(4))?;
-        (Tiling::Rows, [columns, lines, number(rows.div_ceil(4))?])
-    } else {
-        (tiling, tiles(tiling, rows, outputs, 1)?)
+    let part = |columns: Range<usize>| {
+        let mut buffers = whole([x.plain()?, bias.plain()?, out]);
+        let mut params = words(&[rows, inputs, columns.len()])?;
+        let format = if let Memory::Weight(Weight::Int4 { layout, nibbles, scales }) = weight.memory {
+            buffers.push(Part::rows(nibbles, &columns, row_bytes));
+            buffers.push(Part::rows(scales, &columns, layout.groups() as u64 * 2));
+            params.extend(words(&[layout.row_words(), layout.groups()])?);
+            params.push(layout.group.trailing_zeros());
+            WeightFormat::Int4
+        } else {
+            buffers.push(Part::rows(weight.plain()?, &columns, row_bytes));
+            params.extend([0; 3]);
+            WeightFormat::F32
+        };
+        params.extend(words(&[columns.start, outputs])?);
+        let (tiling, grid) = if rows <= FEW_ROWS {
+            let [across, down, _] = groups(columns.len().div_ceil(4))?;
+            (Tiling::Rows, [across, down, number(rows.div_ceil(4))?])
+        } else {
+            product(rows, columns.len(), 1, capability)?
+        };
+        Ok(Dispatch { kernel: Kernel::Linear { tiling, format, vectors, activation }, buffers, params, grid })
     };
-    let vectors = x.width().is_multiple_of(4);
-    Ok(Dispatch { kernel: Kernel::Linear { tiling, format, vectors, activation }, buffers, params, grid })
+    parts(outputs, row_bytes, capability)?.into_iter().map(part).collect()
+}
+
+/// Ranges of rows of `bytes` bytes that can be bound one at a time.
+fn parts(rows: usize, bytes: u64, capability: Capability) -> Result<Vec<Range<usize>>> {
+    /// A binding starts at a multiple of 256 bytes: 128 rows of one f16 scale, and of anything larger.
+    const STEP: u64 = 128;
+    if rows as u64 * bytes <= capability.binding_limit {
+        return Ok(std::iter::once(0..rows).collect());
+    }
+    let step = usize::try_from(capability.binding_limit / bytes / STEP * STEP).unwrap_or(usize::MAX);
+    if step == 0 {
+        return Err(Error::unsupported("rows too long for one binding on this GPU")
+            .expected(format!("at most {} bytes for {STEP} rows", capability.binding_limit))
+            .found(format!("{bytes} bytes a row")));
+    }
+    Ok((0..rows).step_by(step).map(|first| first..rows.min(first + step)).collect())
 }
 
 fn axes(operand: &Operand<'_>) -> Result<[usize; 3]> {
@@ -206,21 +281,23 @@ fn invocations(count: usize) -> Result<[u32; 3]> {
     groups(count.div_ceil(256))
 }
 
-/// How products of many rows are cut up: a workgroup shares what it reads, unless it only pretends to
-/// run at once.
-fn tiling(capability: Capability) -> Tiling {
-    if capability.software { Tiling::Direct } else { Tiling::Tile }
-}
-
-/// A grid for a product.
-fn tiles(tiling: Tiling, rows: usize, columns: usize, batch: usize) -> Result<[u32; 3]> {
-    let side = if tiling == Tiling::Tile { 64 } else { 32 };
-    let grid = [number(columns.div_ceil(side))?, number(rows.div_ceil(side))?, number(batch)?];
+/// How a product is cut up, and its grid. A workgroup shares what it reads, unless it only pretends to
+/// run at once; it is small when large ones would leave most of the GPU idle.
+fn product(rows: usize, columns: usize, batch: usize, capability: Capability) -> Result<(Tiling, [u32; 3])> {
+    let grid = |side: usize| Ok([number(columns.div_ceil(side))?, number(rows.div_ceil(side))?, number(batch)?]);
+    let large: [u32; 3] = grid(64)?;
+    let (tiling, grid) = if capability.software {
+        (Tiling::Direct, grid(32)?)
+    } else if large.into_iter().map(u64::from).product::<u64>() < FEW_TILES {
+        (Tiling::Tile { side: 8 }, grid(32)?)
+    } else {
+        (Tiling::Tile { side: 16 }, large)
+    };
     if grid.iter().any(|&count| count > GRID_LIMIT) {
         return Err(Error::unsupported("too many tiles for one dispatch")
             .expected(format!("at most {GRID_LIMIT} in each dimension"))
             .found(format!("{grid:?}"))
             .hint("use a smaller batch or a shorter sequence"));
     }
-    Ok(grid)
+    Ok((tiling, grid))
 }

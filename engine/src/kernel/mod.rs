@@ -1,8 +1,8 @@
 //! The operations of [`crate::graph::Op`] as code: a plain reference, a fast CPU form and WGSL.
 //!
-//! Each folder is one operation, or a part several share. References import nothing but shapes and are
-//! the truth that every other form is tested against. [`reference`], [`cpu`] and [`gpu`] are the three
-//! tables from operation to form.
+//! Each folder is one operation, or a part several share. References know shapes and storage formats only
+//! and are the truth that every other form is tested against. [`mod@reference`], [`cpu`] and [`gpu`] are
+//! the three tables from operation to form.
 
 pub mod activation;
 pub mod add;

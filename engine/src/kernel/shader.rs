@@ -62,12 +62,24 @@ pub const ROW_THREADS_SOFTWARE: u32 = 4;
 /// How a product is cut up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tiling {
-    /// 64 × 64 results per workgroup, operands shared in its memory.
-    Tile,
+    /// A workgroup shares operands in its memory.
+    Tile {
+        /// Threads on each side of the workgroup; each computes 4 × 4 results.
+        side: u32,
+    },
     /// Every thread for itself.
     Direct,
     /// Four columns and four rows per workgroup.
     Rows,
+}
+
+impl Tiling {
+    fn constants(self) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::Tile { side } => vec![("SIDE", f64::from(side))],
+            Self::Direct | Self::Rows => Vec::new(),
+        }
+    }
 }
 
 /// How a kernel reads weights. The group of 4-bit weights is a parameter, not part of the key.
@@ -101,10 +113,11 @@ impl Kernel {
             all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
             all.extend([Self::AttentionSoftmax { threads }, Self::Normalize { threads }]);
         }
-        for tiling in [Tiling::Tile, Tiling::Direct] {
+        let tiles = [16, 8].map(|side| Tiling::Tile { side });
+        for tiling in tiles.into_iter().chain([Tiling::Direct]) {
             all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
         }
-        for tiling in [Tiling::Tile, Tiling::Direct, Tiling::Rows] {
+        for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Rows]) {
             for format in [WeightFormat::F32, WeightFormat::Int4] {
                 for activation in std::iter::once(None).chain(Activation::ALL.map(Some)) {
                     let linear = |vectors| Self::Linear { tiling, format, vectors, activation };
@@ -119,7 +132,7 @@ impl Kernel {
     #[must_use]
     pub fn source(self) -> String {
         let product = |tiling| match tiling {
-            Tiling::Tile => include_str!("matmul/tile.wgsl"),
+            Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
             Tiling::Direct => include_str!("matmul/direct.wgsl"),
             Tiling::Rows => include_str!("linear/rows.wgsl"),
         };
@@ -161,7 +174,8 @@ impl Kernel {
                 vec![("RESIDUAL", f64::from(u8::from(residual))), ("THREADS", f64::from(threads))]
             }
             Self::AttentionSoftmax { threads } | Self::Normalize { threads } => vec![("THREADS", f64::from(threads))],
-            Self::Linear { activation, .. } => {
+            Self::AttentionScores { tiling } | Self::AttentionContext { tiling } => tiling.constants(),
+            Self::Linear { tiling, activation, .. } => {
                 let number = match activation {
                     None => 0.0,
                     Some(Activation::Gelu) => 1.0,
@@ -170,7 +184,7 @@ impl Kernel {
                     Some(Activation::Silu) => 4.0,
                     Some(Activation::Tanh) => 5.0,
                 };
-                vec![("ACTIVATION", number)]
+                [tiling.constants(), vec![("ACTIVATION", number)]].concat()
             }
             _ => Vec::new(),
         }

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     graph::{self, Plan, Step},
     kernel::{
-        gpu::{Dispatch, Memory, Operand, dispatch},
+        gpu::{Dispatch, Memory, Operand, Part, dispatch},
         shader::Access,
     },
     protocol::Tensors,
@@ -41,7 +41,7 @@ impl GpuProgram {
         let create = |&bytes: &u64| space.create(Category::Activations, bytes);
         let buffers = plan.buffers.iter().map(create).collect::<Result<Vec<_>>>()?;
         let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights, gpu.capability()));
-        let steps = steps.collect::<Result<Vec<Dispatch<'_>>>>()?;
+        let steps: Vec<Dispatch<'_>> = steps.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
 
         let alignment = gpu.uniform_alignment();
         let params = space.create(Category::Parameters, alignment * steps.len().max(1) as u64)?;
@@ -95,7 +95,7 @@ fn prepare<'a>(
     buffers: &'a [Buffer],
     weights: &'a [Weight],
     capability: Capability,
-) -> Result<Dispatch<'a>> {
+) -> Result<Vec<Dispatch<'a>>> {
     let operands: Vec<_> = step
         .operands
         .iter()
@@ -118,17 +118,23 @@ fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) 
     for (binding, access) in (0..).zip(step.kernel.bindings()) {
         let resource = match access {
             Access::Uniform => wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset, size }),
-            Access::Read | Access::Write => storage
-                .next()
-                .ok_or_else(|| Error::internal("too few buffers").of(format!("{:?}", step.kernel)))?
-                .raw()?
-                .as_entire_binding(),
+            Access::Read | Access::Write => {
+                let part = storage.next();
+                resource(part.ok_or_else(|| Error::internal("too few buffers").of(format!("{:?}", step.kernel)))?)?
+            }
         };
         entries.push(wgpu::BindGroupEntry { binding, resource });
     }
     let descriptor = wgpu::BindGroupDescriptor { label: None, layout: &pipeline.layout, entries: &entries };
     let group = gpu.device().create_bind_group(&descriptor);
     Ok(Bound { pipeline, group, grid: step.grid })
+}
+
+fn resource<'a>(part: &Part<'a>) -> Result<wgpu::BindingResource<'a>> {
+    let buffer = part.buffer.raw()?;
+    let Some(range) = &part.range else { return Ok(buffer.as_entire_binding()) };
+    let size = std::num::NonZeroU64::new(range.end - range.start);
+    Ok(wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: range.start, size }))
 }
 
 fn bytes(shape: &[usize]) -> u64 {

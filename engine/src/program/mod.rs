@@ -23,6 +23,7 @@ pub enum Program {
 
 impl Program {
     /// Creates the buffers of `plan`, and on a GPU everything else that does not depend on the inputs.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds weights ahead of a pass"))]
     pub async fn new(plan: Plan, weights: &[Weight], space: &Space) -> Result<Self> {
         match space.device() {
             Device::Cpu => cpu::CpuProgram::new(plan, space).map(Self::Cpu),

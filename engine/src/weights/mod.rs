@@ -1,4 +1,4 @@
-//! The weights of a model: which ones it needs ([`declare`]), how each is stored ([`format`]), and the
+//! The weights of a model: which ones it needs ([`declare`]), how each is stored ([`mod@format`]), and the
 //! stored bytes on a device ([`store`]).
 //!
 //! A model only declares. Precision is a property of a stored weight, chosen when it is loaded.

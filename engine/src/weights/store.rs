@@ -17,6 +17,8 @@ use crate::{
 
 /// Bytes of one read, and of the floats made in one go.
 const PIECE: usize = 8 << 20;
+/// Bytes that may be on their way to the device: a queue that is only fed holds a copy of everything.
+const IN_FLIGHT: usize = 64 << 20;
 
 /// One weight on the device.
 pub enum Weight {
@@ -86,8 +88,8 @@ impl Store {
         // The scales of a matrix are written when its last row is there: two rows may share a word.
         let mut scales: Vec<Vec<u16>> = vec![Vec::new(); declared.len()];
         match origin {
-            Origin::Files(checkpoint) => store.fetch(checkpoint, declared, &mut scales).await?,
-            Origin::Synthetic(synthetic) => store.make(synthetic, declared, &mut scales)?,
+            Origin::Files(checkpoint) => store.fetch(checkpoint, declared, &mut scales, space).await?,
+            Origin::Synthetic(synthetic) => store.make(synthetic, declared, &mut scales, space).await?,
         }
         space.finish().await?;
         Ok(store)
@@ -105,7 +107,14 @@ impl Store {
         }
     }
 
-    async fn fetch(&mut self, checkpoint: &Checkpoint, declared: &[Declared], scales: &mut [Vec<u16>]) -> Result<()> {
+    async fn fetch(
+        &mut self,
+        checkpoint: &Checkpoint,
+        declared: &[Declared],
+        scales: &mut [Vec<u16>],
+        space: &Space,
+    ) -> Result<()> {
+        let mut in_flight = 0;
         self.fetched_bytes = checkpoint.header_bytes();
         let mut wanted = Vec::with_capacity(declared.len());
         for (tensor, weight) in declared.iter().enumerate() {
@@ -129,6 +138,11 @@ impl Store {
                     .map_err(|error| error.of(subject(weight)))?;
             }
             self.convert_ms += clock::now() - fetched;
+            in_flight += PIECE;
+            if in_flight >= IN_FLIGHT {
+                space.finish().await?;
+                in_flight = 0;
+            }
         }
         Ok(())
     }
@@ -151,8 +165,16 @@ impl Store {
         write_rows(weight, declared, part.rows.start, &values, scales)
     }
 
-    fn make(&self, synthetic: &Synthetic, declared: &[Declared], scales: &mut [Vec<u16>]) -> Result<()> {
+    async fn make(
+        &mut self,
+        synthetic: &Synthetic,
+        declared: &[Declared],
+        scales: &mut [Vec<u16>],
+        space: &Space,
+    ) -> Result<()> {
+        let started = clock::now();
         let mut values = Vec::new();
+        let mut in_flight = 0;
         for ((declared, weight), scales) in declared.iter().zip(&self.weights).zip(scales) {
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
@@ -161,8 +183,14 @@ impl Store {
                 values.resize(step.min(rows - first) * columns, 0.0);
                 synthetic.fill(&declared.name, distribution(declared), (first * columns) as u64, &mut values);
                 write_rows(weight, declared, first, &values, scales).map_err(|error| error.of(subject(declared)))?;
+                in_flight += values.len() * 4;
+                if in_flight >= IN_FLIGHT {
+                    space.finish().await?;
+                    in_flight = 0;
+                }
             }
         }
+        self.convert_ms = clock::now() - started;
         Ok(())
     }
 }

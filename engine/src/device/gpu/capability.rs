@@ -7,12 +7,14 @@ use crate::protocol::DeviceInfo;
 pub struct Capability {
     /// The adapter runs on a CPU.
     pub software: bool,
+    /// Bytes of one storage binding; a larger weight is bound in parts.
+    pub binding_limit: u64,
 }
 
 impl Capability {
     /// The abilities of the GPU that describes itself so.
     #[must_use]
-    pub fn of(info: &DeviceInfo) -> Self {
-        Self { software: info.software }
+    pub fn of(info: &DeviceInfo, limits: &wgpu::Limits) -> Self {
+        Self { software: info.software, binding_limit: limits.max_storage_buffer_binding_size }
     }
 }

@@ -52,6 +52,12 @@ impl Faults {
         })
     }
 
+    /// Whether the device is gone for good.
+    pub fn lost(&self) -> bool {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().is_some_and(|fault| fault.lasting)
+    }
+
     fn set(&self, fault: Fault) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() || fault.lasting {

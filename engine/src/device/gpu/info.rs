@@ -70,7 +70,11 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
     description.retain(|part| !part.is_empty());
     description.dedup();
     let description = description.join(", ");
-    let named = format!("{} {} {description}", raw.vendor, raw.architecture).to_lowercase();
+    // A name of its own says more than the ids, which some set-ups borrow from another adapter.
+    let named =
+        if description.is_empty() { format!("{} {}", raw.vendor, raw.architecture) } else { description.clone() };
+    let named = named.to_lowercase();
+    let fallback = raw.fallback && description.is_empty();
     let vendor = if raw.vendor.is_empty() && info.vendor != 0 { format!("{:#06x}", info.vendor) } else { raw.vendor };
     let mut features = raw.features;
     if features.is_empty() {
@@ -82,7 +86,7 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
         vendor,
         architecture: raw.architecture,
         description,
-        software: raw.fallback
+        software: fallback
             || info.device_type == wgpu::DeviceType::Cpu
             || SOFTWARE.iter().any(|word| named.contains(word)),
         features,

@@ -53,7 +53,7 @@ impl Gpu {
         let (device, queue) = opened.map_err(|error| Error::device(format!("the GPU cannot be opened: {error}")))?;
         let faults = Faults::of(&device);
         let info = info::describe(&adapter, &limits, raw);
-        let capability = Capability::of(&info);
+        let capability = Capability::of(&info, &limits);
         Ok(Self { device, queue, info, limits, capability, faults, pipelines: RefCell::default() })
     }
 
@@ -61,6 +61,12 @@ impl Gpu {
     #[must_use]
     pub fn pretending(self, capability: Capability) -> Self {
         Self { capability, ..self }
+    }
+
+    /// Whether the GPU was lost: nothing on it will work again, but it may be opened anew.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        self.faults.lost()
     }
 
     /// What kernels are chosen by.
@@ -100,7 +106,13 @@ impl Gpu {
 
     pub(super) fn create_buffer(&self, category: Category, bytes: u64) -> Result<wgpu::Buffer> {
         self.faults.check()?;
-        let allowed = self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size);
+        let allowed = match category {
+            Category::Weights | Category::Staging => self.limits.max_buffer_size,
+            // Always bound as a whole.
+            Category::Activations | Category::Parameters => {
+                self.limits.max_buffer_size.min(self.capability.binding_limit)
+            }
+        };
         if bytes > allowed {
             return Err(Error::unsupported("larger than one buffer may be on this GPU")
                 .expected(format!("at most {allowed} bytes"))

@@ -9,10 +9,13 @@ struct Params {
     row_words: u32,
     row_groups: u32,
     group_shift: u32,
+    // Of a matrix that is bound in parts: the first output of this part, and the outputs of all.
+    first: u32,
+    stride: u32,
 }
 
-@group(0) @binding(1) var<storage, read> bias: array<f32>;       // [outputs]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [rows, outputs]
+@group(0) @binding(1) var<storage, read> bias: array<f32>;       // [stride]
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [rows, stride]
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn extent() -> vec3<u32> {
@@ -20,5 +23,6 @@ fn extent() -> vec3<u32> {
 }
 
 fn store(batch: u32, m: u32, n: u32, sum: f32) {
-    out[m * params.outputs + n] = activate(sum + bias[n]);
+    let column = params.first + n;
+    out[m * params.stride + column] = activate(sum + bias[column]);
 }

@@ -1,0 +1,5 @@
+//! Files as they are found in the wild, and everything that can be wrong with one.
+
+mod copy;
+mod refused;
+mod variants;
