@@ -95,13 +95,13 @@ fn entries_say_what_the_cells_did() {
         "Chromium 141.0.7390.54 stands in for Chrome",
         "WebKitGTK MiniBrowser 2.50.1 stands in for Safari",
         "SwiftShader Device (LLVM 16.0.0) (software adapter): no GPU, its times are those of a CPU",
-        "minilm passed only on a retry: attempt 1: the tab went away",
-        "minilm: as expected, WebKitGTK has no WebGPU",
+        "minilm: passed only on a retry: attempt 1: the tab went away",
+        "minilm, bert-tiny: as expected, WebKitGTK has no WebGPU",
     ] {
         assert!(notes.contains(&said), "{said}\n{notes:#?}");
     }
     assert!(
-        notes.iter().any(|note| note.starts_with("minilm: expected infer_time at most +15%, measured +")),
+        notes.iter().any(|note| note.starts_with("minilm, bert-tiny: expected infer_time at most +15%, measured +")),
         "{notes:#?}"
     );
 }

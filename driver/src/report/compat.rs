@@ -96,22 +96,42 @@ pub(super) fn entry(cells: &[Judged<'_>]) -> (Support, Vec<String>) {
         (false, true) => Support::None,
         (false, false) => Support::NotRun,
     };
-    (support, graded.into_iter().flat_map(|(_, notes)| notes).collect())
+    let named = cells
+        .iter()
+        .zip(&graded)
+        .flat_map(|(judged, (_, notes))| notes.iter().map(|note| (judged.cell.model.name.as_str(), note.as_str())));
+    (support, together(named))
+}
+
+/// What is said of several models is said once: `minilm, bert-tiny: …`.
+fn together<'a>(remarks: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (model, remark) in remarks {
+        match said.iter_mut().find(|(known, _)| *known == remark) {
+            Some((_, models)) => models.push(model),
+            None => said.push((remark, vec![model])),
+        }
+    }
+    said.into_iter()
+        .map(|(remark, mut models)| {
+            models.dedup();
+            format!("{}: {remark}", models.join(", "))
+        })
+        .collect()
 }
 
 fn grade(judged: &Judged<'_>) -> (Grade, Vec<String>) {
-    let name = &judged.cell.model.name;
     let because = if judged.reason.is_empty() { String::new() } else { format!(": {}", judged.reason) };
     let (grade, mut notes) = match judged.status {
-        None => (Grade::NotRun, vec![format!("{name} was not reached")]),
+        None => (Grade::NotRun, vec!["not reached".into()]),
         Some(status @ (Status::Unavailable | Status::Skipped)) => {
-            (Grade::NotRun, vec![format!("{name} was not run, {}{because}", status.name())])
+            (Grade::NotRun, vec![format!("not run, {}{because}", status.name())])
         }
-        Some(Status::Unsupported) => (Grade::Bad, vec![format!("{name} is unsupported{because}")]),
-        Some(Status::Fail) => (Grade::Bad, vec![format!("{name} failed{because}")]),
-        Some(Status::Timeout) => (Grade::Bad, vec![format!("{name} timed out{because}")]),
-        Some(Status::Crash) => (Grade::Bad, vec![format!("{name} crashed{because}")]),
-        Some(Status::Flaky) => (Grade::Short, vec![format!("{name} passed only on a retry{because}")]),
+        Some(Status::Unsupported) => (Grade::Bad, vec![format!("unsupported{because}")]),
+        Some(Status::Fail) => (Grade::Bad, vec![format!("failed{because}")]),
+        Some(Status::Timeout) => (Grade::Bad, vec![format!("timed out{because}")]),
+        Some(Status::Crash) => (Grade::Bad, vec![format!("crashed{because}")]),
+        Some(Status::Flaky) => (Grade::Short, vec![format!("passed only on a retry{because}")]),
         Some(Status::Pass) => (Grade::Good, Vec::new()),
     };
     if judged.status.is_some_and(Status::is_success) {
@@ -119,8 +139,8 @@ fn grade(judged: &Judged<'_>) -> (Grade, Vec<String>) {
             let (met, measured) = check(goal, judged.effects);
             match met {
                 Met::Yes => None,
-                Met::No => Some(format!("{name}: expected {goal}, measured {measured}")),
-                Met::Unknown => Some(format!("{name}: expected {goal}, which was not measured")),
+                Met::No => Some(format!("expected {goal}, measured {measured}")),
+                Met::Unknown => Some(format!("expected {goal}, which was not measured")),
             }
         }));
     }
@@ -133,7 +153,6 @@ fn grade(judged: &Judged<'_>) -> (Grade, Vec<String>) {
 fn expectation(judged: &Judged<'_>, grade: Grade) -> Option<String> {
     let expected = judged.cell.expect.as_ref()?;
     let status = judged.status?;
-    let name = &judged.cell.model.name;
     let as_entry = match grade {
         Grade::Good => "full",
         Grade::Short => "limited",
@@ -141,9 +160,9 @@ fn expectation(judged: &Judged<'_>, grade: Grade) -> Option<String> {
         Grade::NotRun => return None,
     };
     if expected.status == status.name() || expected.status == as_entry {
-        Some(format!("{name}: as expected, {}", expected.why))
+        Some(format!("as expected, {}", expected.why))
     } else {
-        Some(format!("{name}: expected {} ({}), but it is {}", expected.status, expected.why, status.name()))
+        Some(format!("expected {} ({}), but it is {}", expected.status, expected.why, status.name()))
     }
 }
 
@@ -232,6 +251,15 @@ mod tests {
             (support, notes),
             (Support::Limited, vec!["minilm: expected memory -70%, which was not measured".to_owned()])
         );
+    }
+
+    #[test]
+    fn what_holds_for_several_models_is_said_once() {
+        let [mut one, two] = [cell(Vec::new()), cell(Vec::new())];
+        one.model.name = "bert".into();
+        let notes =
+            entry(&[judged(&one, Some(Status::Unsupported), &[]), judged(&two, Some(Status::Unsupported), &[])]).1;
+        assert_eq!(notes, ["bert, minilm: unsupported: a reason"]);
     }
 
     #[test]

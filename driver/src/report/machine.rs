@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::printable;
-use crate::browser::BrowserId;
+use crate::browser::{BrowserId, PRODUCTS};
 use crate::run::environment::Environment;
 
 /// An environment, for people.
@@ -22,14 +22,6 @@ pub struct EnvironmentView {
     /// Facts, as name and value.
     pub facts: Vec<(String, String)>,
 }
-
-/// The names under which each browser of the table is sold.
-const PRODUCTS: &[(BrowserId, &[&str])] = &[
-    (BrowserId::Chrome, &["Google Chrome", "Chrome"]),
-    (BrowserId::Edge, &["Microsoft Edge", "Edge"]),
-    (BrowserId::Firefox, &["Firefox", "Mozilla Firefox"]),
-    (BrowserId::Safari, &["Safari"]),
-];
 
 impl EnvironmentView {
     /// What to show of an environment.
@@ -72,22 +64,25 @@ impl EnvironmentView {
     }
 }
 
-/// `SwiftShader Device (software adapter)`, `CPU`.
+/// `SwiftShader Device (software adapter)`, `CPU`, or that there was none.
 fn describe(environment: &Environment) -> String {
     let device = &environment.device;
     if device.kind == "cpu" {
         return "CPU".into();
+    }
+    if device.kind.is_empty() {
+        return "no device".into();
     }
     let named = [&device.description, &device.architecture, &device.vendor].into_iter().find(|name| !name.is_empty());
     let named = named.map_or("unnamed adapter", String::as_str);
     if device.software { format!("{named} (software adapter)") } else { named.into() }
 }
 
-/// `Chromium 141 stands in for Chrome`.
+/// `Chromium 141 stands in for Chrome`; what is not known as the browser itself is a stand-in.
 fn stand_in(environment: &Environment) -> Option<String> {
-    let browser = environment.browser?;
-    let (_, names) = PRODUCTS.iter().find(|(id, _)| *id == browser)?;
-    let is_real = names.iter().any(|name| environment.product.eq_ignore_ascii_case(name));
+    let browser = environment.browser.filter(|browser| *browser != BrowserId::Native)?;
+    let mut known = PRODUCTS.iter().filter(|product| product.id == browser && !product.stand_in);
+    let is_real = known.any(|product| product.name.eq_ignore_ascii_case(&environment.product));
     let product = format!("{} {}", environment.product, environment.browser_version);
     (!is_real && !environment.product.is_empty())
         .then(|| format!("{} stands in for {}", product.trim(), browser.title()))

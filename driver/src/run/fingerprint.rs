@@ -21,10 +21,6 @@ pub fn fingerprint(
     device: DeviceInfo,
 ) -> Environment {
     let machine = Machine::here();
-    let mut notes = facts.notes.clone();
-    if facts.stand_in {
-        notes.insert("stand-in".into(), format!("{} fills the row {}", facts.product, browser.title()));
-    }
     let mut environment = Environment {
         id: String::new(),
         browser: Some(browser),
@@ -42,7 +38,7 @@ pub fn fingerprint(
         cpu: machine.cpu.clone(),
         cores: machine.cores,
         engine_hash: engine_hash().into(),
-        notes,
+        notes: facts.notes.clone(),
         process_ids: BTreeMap::new(),
         session_ms: 0.0,
     };

@@ -43,8 +43,6 @@ impl Address {
 pub struct Facts {
     /// What really runs: `Chromium`, `Firefox`, …
     pub product: String,
-    /// Whether it fills the row of another product.
-    pub stand_in: bool,
     /// Its version, as the driver reports it.
     pub browser_version: String,
     /// Name and version of the driver.

@@ -93,7 +93,6 @@ fn facts(found: &Found, got: &Map<String, Value>, processes: &Processes) -> Fact
     let version = found.driver_version.as_deref().unwrap_or_default();
     Facts {
         product: found.product.name.into(),
-        stand_in: found.product.stand_in,
         browser_version: got.get("browserVersion").and_then(Value::as_str).unwrap_or_default().into(),
         driver: format!("{driver} {version}").trim().into(),
         command_line,

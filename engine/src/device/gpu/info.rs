@@ -32,8 +32,7 @@ pub async fn probe() -> Result<Raw> {
     let get = |object: &JsValue, key: &str| Reflect::get(object, &key.into()).unwrap_or(JsValue::UNDEFINED);
     let gpu = get(&get(&js_sys::global(), "navigator"), "gpu");
     if gpu.is_undefined() || gpu.is_null() {
-        return Err(Error::unsupported("this browser has no WebGPU: navigator.gpu is missing")
-            .hint("WebGPU needs a secure context and, in some browsers, a flag; the platform 'wasm' works without"));
+        return Err(Error::unsupported("this browser has no WebGPU: navigator.gpu is missing"));
     }
     let options = Object::new();
     let failed = |error: JsValue| Error::unsupported(format!("requestAdapter failed: {error:?}"));
