@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::node::{Fault, Node};
-use super::tree::{self, Place};
+use super::place::{Place, locate};
+use super::tree;
 use super::written::Written;
 use crate::error::{Error, Excerpt, Result};
 
@@ -52,7 +53,7 @@ pub fn refuse(file: &str, text: &str, fault: Fault) -> Error {
     let label =
         if fault.path.at_key || fault.path.steps.is_empty() { String::new() } else { format!("in `{}`", fault.path) };
     let error = Error::usage(fault.message).maybe_hint(fault.hint);
-    let error = match tree::locate(text, &fault.path) {
+    let error = match locate(text, &fault.path) {
         Some(place) => error.excerpt(excerpt(file, text, place, &label)),
         None => error.note(format!("in {file}")),
     };

@@ -14,6 +14,7 @@ mod node;
 mod optimization;
 mod origin;
 mod pace;
+mod place;
 mod quantity;
 mod resolve;
 mod scenario;

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::tree::{Path, Step, Tree};
+use super::place::{Path, Step};
+use super::tree::Tree;
 use super::word::{self, UnknownWord, Word};
 
 /// Why a value is refused.

@@ -5,7 +5,7 @@ use matrix_engine::protocol::Platform;
 use super::glob;
 use super::node::{Fault, Fields, Node};
 use super::optimization;
-use super::tree::Path;
+use super::place::Path;
 use crate::browser::BrowserId;
 use crate::plan::Model;
 
