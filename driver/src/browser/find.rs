@@ -64,17 +64,19 @@ pub async fn find(id: BrowserId) -> Result<Found, Missing> {
         return Err(Missing { part: Part::System, reason, remedy: String::new() });
     }
     let mut names = Vec::new();
-    for product in products {
+    for &product in &products {
         names.push(product.name);
         let Some(binary) = override_of(id, "BINARY").or_else(|| locate(product.binaries)) else { continue };
         let Some(driver) = override_of(id, "DRIVER").or_else(|| locate(product.drivers)) else {
             let reason = format!("{} is installed, its driver {} is not", product.name, product.drivers[0]);
             return Err(Missing { part: Part::Driver, reason, remedy: install::remedy(id) });
         };
+        let said = if asks_version(product.kind) { ask_version(&binary).await } else { None };
+        let driver_said = if product.kind == Kind::WebKitGtk { None } else { ask_version(&driver).await };
         return Ok(Found {
-            version: if asks_version(product.kind) { version(&binary).await } else { None },
-            driver_version: if product.kind == Kind::WebKitGtk { None } else { version(&driver).await },
-            product,
+            product: said.as_deref().and_then(|said| called(&products, said)).unwrap_or(product),
+            version: said.as_deref().and_then(first_version),
+            driver_version: driver_said.as_deref().and_then(first_version),
             binary,
             driver,
         });
@@ -110,14 +112,20 @@ fn asks_version(kind: Kind) -> bool {
     !cfg!(windows) && matches!(kind, Kind::Chrome | Kind::Edge | Kind::Firefox)
 }
 
-/// The first number with a dot that `--version` prints.
-async fn version(program: &Path) -> Option<String> {
+/// What a program says when it is asked for its version.
+async fn ask_version(program: &Path) -> Option<String> {
     let mut command = Command::new(program);
     command.arg("--version").kill_on_drop(true);
     let output = timeout(Duration::from_secs(20), command.output()).await.ok()?.ok()?;
-    first_version(&String::from_utf8_lossy(&output.stdout))
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The product that calls itself so: a program in an unusual place may be a stand-in.
+fn called(products: &[&'static Product], said: &str) -> Option<&'static Product> {
+    products.iter().copied().find(|product| said.split_whitespace().any(|word| word == product.name))
+}
+
+/// The first number with a dot.
 fn first_version(text: &str) -> Option<String> {
     let is_version = |word: &&str| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit());
     text.split_whitespace().map(|word| word.trim_matches(['(', ')', ','])).find(is_version).map(str::to_owned)
@@ -126,6 +134,16 @@ fn first_version(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_what_it_calls_itself() {
+        let chromes: Vec<&Product> =
+            PRODUCTS.iter().filter(|p| p.id == BrowserId::Chrome && p.system == System::Linux).collect();
+        let name = |said| called(&chromes, said).map(|product| product.name);
+        assert_eq!(name("Chromium 156.0.8078.79 built on Debian"), Some("Chromium"));
+        assert_eq!(name("Google Chrome 156.0.8078.79"), Some("Chrome"));
+        assert_eq!(name("Vivaldi 7.1"), None);
+    }
 
     #[test]
     fn versions_are_found_in_what_programs_print() {

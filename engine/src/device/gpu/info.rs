@@ -73,7 +73,8 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
     let named =
         if description.is_empty() { format!("{} {}", raw.vendor, raw.architecture) } else { description.clone() };
     let named = named.to_lowercase();
-    let fallback = raw.fallback && description.is_empty();
+    let says_cpu = raw.fallback || info.device_type == wgpu::DeviceType::Cpu;
+    let is_believed = cfg!(not(target_arch = "wasm32")) || description.is_empty();
     let vendor = if raw.vendor.is_empty() && info.vendor != 0 { format!("{:#06x}", info.vendor) } else { raw.vendor };
     let mut features = raw.features;
     if features.is_empty() {
@@ -85,9 +86,7 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
         vendor,
         architecture: raw.architecture,
         description,
-        software: fallback
-            || info.device_type == wgpu::DeviceType::Cpu
-            || SOFTWARE.iter().any(|word| named.contains(word)),
+        software: says_cpu && is_believed || SOFTWARE.iter().any(|word| named.contains(word)),
         features,
         limits: BTreeMap::from([
             ("maxBufferSize".to_owned(), limits.max_buffer_size),
