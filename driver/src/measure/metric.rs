@@ -67,9 +67,13 @@ const AGREEMENT: Metric =
 /// Every metric, in the order reports show them.
 const METRICS: &[Metric] = &[
     Metric { name: "load_time", title: "Load time", ..TIME },
+    Metric { name: "fetch_time", title: "Load: fetching", ..TIME },
+    Metric { name: "convert_time", title: "Load: converting", ..TIME },
     Metric { name: "first_infer_time", title: "First inference", ..TIME },
     Metric { name: "infer_time", title: "Inference", ..TIME },
     Metric { name: "weight_bytes", title: "Weights on the device", ..MEMORY },
+    Metric { name: "bits_per_weight", title: "Bits per weight", unit: Unit::Plain, ..MEMORY },
+    Metric { name: "quantized_bits_per_weight", title: "Bits per quantized weight", ..ERROR },
     Metric { name: "memory_peak", title: "Peak device memory", ..MEMORY },
     Metric { name: "memory_live", title: "Live device memory", ..MEMORY },
     Metric { name: "process_memory", title: "Memory of all processes", exact: false, ..MEMORY },

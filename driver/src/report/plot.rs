@@ -6,33 +6,36 @@ use super::cell::{EffectView, SeriesView};
 use crate::measure::{Metric, median};
 
 const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 190.0;
+const HEIGHT: f64 = 204.0;
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 12.0;
-const TOP: f64 = 12.0;
+const TOP: f64 = 26.0;
 const BOTTOM: f64 = 30.0;
 
-/// The samples of a metric, block by block, with a line at the median of each arm; empty below two blocks.
+/// The samples of a metric, block by block, with a line at the median of each arm; empty below two blocks and for
+/// metrics whose samples are all the same truth.
 #[must_use]
 pub(super) fn samples(series: &SeriesView) -> String {
     let all = || series.baseline.iter().chain(&series.treatment);
-    let blocks = all().map(|(block, _)| *block).max().unwrap_or(0);
+    let (first, last) = all().fold((u32::MAX, 0), |(first, last), (block, _)| (first.min(*block), last.max(*block)));
+    let metric = Metric::named(&series.metric);
     let (Some(low), Some(high)) =
         (all().map(|(_, value)| *value).min_by(f64::total_cmp), all().map(|(_, value)| *value).max_by(f64::total_cmp))
     else {
         return String::new();
     };
-    if blocks == 0 {
+    if first == last || metric.exact {
         return String::new();
     }
     let pad = if high > low { (high - low) * 0.08 } else { high.abs().max(1.0) * 0.08 };
     let (low, high) = (low - pad, high + pad);
-    let x = |block: f64| LEFT + (WIDTH - LEFT - RIGHT) * (block + 0.5) / (f64::from(blocks) + 1.0);
+    let x = |block: f64| LEFT + (WIDTH - LEFT - RIGHT) * (block - f64::from(first) + 0.5) / f64::from(last - first + 1);
     let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low);
-    let metric = Metric::named(&series.metric);
+    let name = escape(&series.title);
     let title = escape(&format!("{}: every sample of both arms, by block", series.title));
     let mut svg = format!(
-        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>"
+        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>\
+         <text class=\"name\" x=\"{LEFT}\" y=\"14\">{name}</text>"
     );
     for step in 0..=3 {
         let value = low + (high - low) * f64::from(step) / 3.0;
@@ -67,7 +70,7 @@ pub(super) fn samples(series: &SeriesView) -> String {
     let (middle, bottom) = (LEFT + (WIDTH - LEFT - RIGHT) / 2.0, HEIGHT - 8.0);
     let _ = write!(
         svg,
-        "<text x=\"{middle:.1}\" y=\"{bottom}\" text-anchor=\"middle\">block 0 to {blocks}, baseline and treatment next to each other</text></svg>"
+        "<text x=\"{middle:.1}\" y=\"{bottom}\" text-anchor=\"middle\">block {first} to {last}, baseline and treatment next to each other</text></svg>"
     );
     svg
 }
