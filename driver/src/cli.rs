@@ -63,6 +63,8 @@ enum Command {
     Doctor(DoctorArgs),
     /// Install missing browsers and drivers with the system's package manager
     Setup(SetupArgs),
+    /// List model families and presets, or say what a folder holds and whether the engine can run it
+    Models(ModelsArgs),
     /// List or fetch published weights
     Weights(WeightsArgs),
     /// Compare the engine with reference cases: folders of config.json, model.safetensors, case.json, case.safetensors
@@ -206,6 +208,23 @@ pub(crate) struct SetupArgs {
     pub(crate) dry_run: bool,
 }
 
+/// `matrix models`
+#[derive(Args, Debug)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<ModelsAction>,
+}
+
+/// What to say of models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsAction {
+    /// Say what a Hugging Face folder holds
+    Inspect {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
 /// `matrix weights`
 #[derive(Args, Debug)]
 pub(crate) struct WeightsArgs {
@@ -282,6 +301,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Query(args) => command::query::run(&global, &args),
             Command::Doctor(args) => command::doctor::run(&args).await,
             Command::Setup(args) => command::setup::run(&args).await,
+            Command::Models(args) => command::models::run(&args).await,
             Command::Weights(args) => command::weights::run(&args).await,
             Command::Conformance(args) => command::conformance::run(&global, &args).await,
             Command::Host(args) => command::host::run(&args).await,

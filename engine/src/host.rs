@@ -10,8 +10,8 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
-    protocol::{Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
-    weights::{Format, Store, format},
+    protocol::{Int4, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
+    weights::{Declared, Format, Store, format},
 };
 
 /// Devices and the models on them.
@@ -28,6 +28,21 @@ struct Slot {
     program: Option<(ProgramKey, Program)>,
     store: Store,
     space: Space,
+}
+
+/// What is known of a model before it is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Architecture class.
+    pub architecture: &'static str,
+    /// Number of weights.
+    pub tensors: usize,
+    /// Number of values in them.
+    pub parameters: u64,
+    /// Bytes on a device in f32.
+    pub f32_bytes: u64,
+    /// Bytes on a device with the default 4-bit weights.
+    pub int4_bytes: u64,
 }
 
 /// What a program depends on: the shapes of the inputs, and the outputs.
@@ -59,10 +74,21 @@ impl Host {
         outcome.unwrap_or_else(|error| Outcome::Failed { kind: error.kind(), message: error.to_string() })
     }
 
-    /// Whether a model's files are what its configuration says. Opens them, loads nothing.
-    pub async fn check(&self, model: ModelSource) -> Result<()> {
+    /// What a model is and would take. Opens its files and checks names, shapes and dtypes; loads nothing.
+    pub async fn inspect(&self, model: ModelSource) -> Result<Inspection> {
         let (config, origin) = self.open(model).await?;
-        model::build(&config, &origin).map(|_| ())
+        let built = model::build(&config, &origin)?;
+        let bytes = |options: &Options| {
+            let of = |weight: &Declared| Format::choose(weight, options).bytes(&weight.shape);
+            built.declared.iter().map(of).sum()
+        };
+        Ok(Inspection {
+            architecture: built.architecture,
+            tensors: built.declared.len(),
+            parameters: built.declared.iter().map(|weight| weight.elements() as u64).sum(),
+            f32_bytes: bytes(&Options::default()),
+            int4_bytes: bytes(&Options { int4: Some(Int4::default()) }),
+        })
     }
 
     async fn device(&mut self, platform: Platform) -> Result<Device> {

@@ -3,6 +3,7 @@
 pub(crate) mod conformance;
 pub(crate) mod doctor;
 pub(crate) mod host;
+pub(crate) mod models;
 pub(crate) mod query;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -167,7 +167,7 @@ async fn check_models(plan: &Plan) -> Result<(), Error> {
         checked.push(model);
         if let Weights::Folder { path } = &model.weights {
             let source = ModelSource::Folder { at: path.to_string_lossy().into_owned() };
-            let usable = Host::new("").check(source).await;
+            let usable = Host::new("").inspect(source).await;
             usable.map_err(|error| Error::usage(format!("the model `{}` can't be used: {error}", model.name)))?;
         }
     }

@@ -1,6 +1,6 @@
 //! How a weight is stored on the device.
 
-use super::{Declared, Role, glob};
+use super::{Declared, Role, glob, int4};
 use crate::{
     error::{Error, Result},
     protocol::Options,
@@ -32,6 +32,21 @@ impl Format {
             }
             _ => Self::F32,
         }
+    }
+
+    /// Bytes of a weight of this shape on the device.
+    #[must_use]
+    pub fn bytes(self, shape: &[usize]) -> u64 {
+        let elements: usize = shape.iter().product();
+        let words = match self {
+            Self::F32 => elements,
+            Self::Int4 { group } => {
+                let rows = shape.first().copied().unwrap_or(1).max(1);
+                let layout = int4::Layout { rows, columns: elements / rows, group: group as usize };
+                layout.row_words() * rows + layout.scale_words()
+            }
+        };
+        4 * words as u64
     }
 }
 
