@@ -110,6 +110,12 @@ impl Graph {
         self.outputs.insert(name.to_owned(), value);
     }
 
+    /// The tensor that was given this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Value> {
+        self.outputs.get(name).copied()
+    }
+
     /// Names of everything that can be asked for, sorted.
     pub fn output_names(&self) -> impl Iterator<Item = &str> {
         self.outputs.keys().map(String::as_str)
@@ -212,7 +218,7 @@ impl Graph {
         self.op(Op::Columns { first, count }, vec![Source::Value(x)])
     }
 
-    /// The row of every sequence that `rows` names, as sequences of length 1.
+    /// The row of every sequence that `rows` names.
     pub fn take_row(&mut self, x: Value, rows: Value) -> Result<Value> {
         self.op(Op::TakeRow, vec![Source::Value(x), Source::Value(rows)])
     }

@@ -107,7 +107,7 @@ pub enum Op {
         /// How many stay.
         count: usize,
     },
-    /// x `[B, S, H]`, rows `[B]` → one row of every sequence `[B, 1, H]`
+    /// x `[B, S, H]`, rows `[B]` → one row of every sequence `[B, H]`
     TakeRow,
     /// cache `[B, kv, C, d]`, x `[B, S, kv · d]`, past `[1]` → the cache with x from row `past` on. Written over
     /// the cache.
@@ -221,7 +221,7 @@ impl Op {
             (Self::Columns { first, count }, [[rows @ .., h]]) if count > 0 && first + count <= *h => {
                 Some([rows, &[count]].concat())
             }
-            (Self::TakeRow, [[b, _, h], [b2]]) if b == b2 => Some(vec![*b, 1, *h]),
+            (Self::TakeRow, [[b, _, h], [b2]]) if b == b2 => Some(vec![*b, *h]),
             (Self::Append { heads }, [cache @ [b, kv, c, d], [b2, s, h], [1]])
                 if b == b2 && *kv == heads && *h == kv * d && s <= c =>
             {

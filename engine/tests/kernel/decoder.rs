@@ -80,7 +80,7 @@ fn attention_in_groups_over_a_pass_or_a_cache() {
             let past = if cached { past } else { 0 };
             let mut graph = Graph::new();
             let q = graph.input("q", &[batch, length, heads * width], Element::F32);
-            let mut kv_of = |name: &str, graph: &mut Graph, start: Value| {
+            let kv_of = |name: &str, graph: &mut Graph, start: Value| {
                 let x = graph.input(name, &[batch, length, kv * width], Element::F32);
                 if !cached {
                     return x;
