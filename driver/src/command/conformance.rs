@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use matrix_engine::conformance::{Case, Row, compare};
+use matrix_engine::conformance::{Case, Row, compare, merge};
 use matrix_engine::protocol::{FailureKind, ModelSource, Options, Outcome, Platform, Step};
 use serde::Serialize;
 
@@ -135,16 +135,16 @@ async fn one(
     }
     let mut rows = Vec::new();
     for run in &case.runs {
-        let outputs = run.outputs.iter().map(|output| output.name.clone()).collect();
-        let infer = Step::Infer { slot: SLOT.into(), inputs: run.inputs.clone(), outputs, reply: true };
-        match link.perform(infer, PATIENCE).await {
-            Ok(Outcome::Inferred { outputs, .. }) => match compare(run, &outputs, platform) {
-                Ok(compared) => rows.extend(compared),
+        let mut outcomes = Vec::new();
+        for step in run.steps(SLOT) {
+            match link.perform(step, PATIENCE).await {
+                Ok(outcome) => outcomes.push(outcome),
                 Err(error) => return Ok(trouble(&format!("run {}: {error}", run.name))),
-            },
-            Ok(Outcome::Failed { message, .. }) => return Ok(trouble(&format!("run {}: {message}", run.name))),
-            Ok(_) => return Ok(trouble(&"the page's answer to 'infer' is not one")),
-            Err(error) => return Ok(trouble(&error)),
+            }
+        }
+        match merge(outcomes).and_then(|got| compare(run, &got, platform)) {
+            Ok(compared) => rows.extend(compared),
+            Err(error) => return Ok(trouble(&format!("run {}: {error}", run.name))),
         }
     }
     Ok(Line::from_rows(folder, browser, platform, &rows))

@@ -210,6 +210,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Probe { .. } => "probe",
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
+        Step::Generate { .. } => "generate",
         Step::Unload { .. } => "unload",
         Step::Finish => "finish",
     }

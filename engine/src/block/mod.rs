@@ -1,15 +1,21 @@
 //! Parts that families share: each declares its weights under a path and writes its wiring into a graph.
 
 mod attention;
+mod decoder;
 mod embedding;
 mod encoder;
 mod head;
 mod linear;
+mod mlp;
 mod norm;
+mod rotary;
 
 pub use attention::SelfAttention;
+pub use decoder::{Decoder, DecoderInputs, DecoderShape, LanguageHead};
 pub use embedding::TextEmbedding;
 pub use encoder::{Encoder, EncoderShape, TextInputs};
 pub use head::{MaskedLm, SequenceHead, TokenHead};
 pub use linear::Linear;
-pub use norm::LayerNorm;
+pub use mlp::GatedMlp;
+pub use norm::{LayerNorm, RmsNorm};
+pub use rotary::Rotary;

@@ -5,8 +5,9 @@ mod build;
 mod op;
 mod plan;
 
-pub use build::{Graph, Value};
-pub use op::{Activation, Op};
+pub use build::{Attend, Graph, Value};
+pub(crate) use op::memory_axes;
+pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
 
 /// Element type of a value in the graph. Both have four bytes.

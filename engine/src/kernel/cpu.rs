@@ -1,6 +1,6 @@
 //! The table of fast forms on the CPU. What moves memory only is as fast as its reference.
 
-use super::{Operand, attention, layer_norm, linear, reference};
+use super::{Operand, attention, grouped, layer_norm, linear, reference, rms_norm};
 use crate::{error::Result, graph::Op};
 
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
@@ -10,8 +10,9 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             let residual = rest.first().map(Operand::f32).transpose()?;
             layer_norm::cpu(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
         }
-        (Op::Linear { activation }, [x, weight, bias]) => {
-            linear::cpu(x.f32()?, *weight, bias.f32()?, activation, out)?;
+        (Op::Linear { activation }, [x, weight, rest @ ..]) => {
+            let bias = rest.first().map(Operand::f32).transpose()?;
+            linear::cpu(x.f32()?, *weight, bias, activation, out)?;
         }
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::cpu::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
@@ -20,6 +21,8 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionContext, [shares, v]) => {
             attention::cpu::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
+        (Op::RmsNorm { epsilon }, [x, scale]) => rms_norm::cpu(x.f32()?, scale.f32()?, epsilon, out),
+        _ if grouped::run(op, operands, out, true)? => {}
         _ => return reference::run(op, operands, out),
     }
     Ok(())

@@ -78,6 +78,15 @@ impl Config {
         }
     }
 
+    /// A configuration inside this one, such as `text_config`.
+    pub fn part(&self, key: &str) -> Result<Option<Self>> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value @ Value::Object(_)) => Ok(Some(Self(value.clone()))),
+            Some(value) => Err(Self::wrong(key, "an object", value)),
+        }
+    }
+
     /// Number of classes of a classifier: the entries of `id2label`, 2 without it.
     #[must_use]
     pub fn labels(&self) -> usize {
@@ -88,6 +97,12 @@ impl Config {
     #[must_use]
     pub fn architecture(&self) -> Option<&str> {
         self.0.get("architectures")?.get(0)?.as_str()
+    }
+
+    /// An error about a value that is right, but not one the engine can do.
+    pub fn unsupported(key: &str, expected: &str, found: impl std::fmt::Display) -> Error {
+        let error = Error::unsupported("unsupported value").of(format!("{FILE}: '{key}'"));
+        error.expected(expected).found(found.to_string())
     }
 
     /// An error about one key.

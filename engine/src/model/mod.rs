@@ -1,12 +1,16 @@
 //! Model families: names, shapes and wiring. No dtype, device or optimization is known here.
 
 mod bert;
+mod gpt2;
 mod inputs;
+mod llama;
+mod prompt;
 mod roberta;
 
 use std::cell::RefCell;
 
 pub use inputs::InputRules;
+pub use prompt::{Generate, Pass, Prompt};
 
 use crate::{
     error::{Error, Result},
@@ -26,6 +30,11 @@ pub trait Model {
 
     /// The graph of a forward pass over inputs as [`Model::prepare`] returns them.
     fn graph(&self, inputs: &Tensors) -> Result<Graph>;
+
+    /// How the model continues text, if it does.
+    fn generator(&self) -> Option<&dyn Generate> {
+        None
+    }
 }
 
 type Builder = fn(&Config, &Weights<'_>, Task) -> Result<Box<dyn Model>>;
@@ -41,6 +50,8 @@ pub enum Task {
     TokenLabels,
     /// Labels sequences.
     SequenceLabels,
+    /// Predicts the next word.
+    CausalLm,
 }
 
 /// Every architecture class, by the name `config.json` gives it.
@@ -56,6 +67,14 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("RobertaForSequenceClassification", roberta::build, Task::SequenceLabels),
     ("XLMRobertaModel", roberta::build, Task::Bare),
     ("XLMRobertaForMaskedLM", roberta::build, Task::MaskedLm),
+    ("GPT2Model", gpt2::build, Task::Bare),
+    ("GPT2LMHeadModel", gpt2::build, Task::CausalLm),
+    ("LlamaModel", llama::build, Task::Bare),
+    ("LlamaForCausalLM", llama::build, Task::CausalLm),
+    ("MistralModel", llama::build_mistral, Task::Bare),
+    ("MistralForCausalLM", llama::build_mistral, Task::CausalLm),
+    ("Qwen2Model", llama::build_qwen2, Task::Bare),
+    ("Qwen2ForCausalLM", llama::build_qwen2, Task::CausalLm),
 ];
 
 /// A model and the weights it needs.
@@ -81,6 +100,10 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "bert" => "BertModel",
             "roberta" => "RobertaModel",
             "xlm-roberta" => "XLMRobertaModel",
+            "gpt2" => "GPT2LMHeadModel",
+            "llama" => "LlamaForCausalLM",
+            "mistral" => "MistralForCausalLM",
+            "qwen2" => "Qwen2ForCausalLM",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },
     };

@@ -39,6 +39,8 @@ pub struct Declared {
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
+    /// Whether files hold it with its two axes exchanged.
+    pub transposed: bool,
 }
 
 impl Declared {
@@ -95,6 +97,17 @@ impl<'a> Weights<'a> {
         self.declare(name, &[outputs, inputs], Role::Linear)
     }
 
+    /// Declares the matrix of a linear layer that files hold as `[inputs, outputs]`.
+    pub fn transposed(&self, name: &str, outputs: usize, inputs: usize) -> Result<Param> {
+        let stored = self.declare(name, &[inputs, outputs], Role::Linear)?;
+        let shape = vec![outputs, inputs];
+        if let Some(declared) = self.declared.borrow_mut().get_mut(stored.id) {
+            declared.shape.clone_from(&shape);
+            declared.transposed = true;
+        }
+        Ok(Param { id: stored.id, shape })
+    }
+
     /// Declares an embedding table.
     pub fn embedding(&self, name: &str, entries: usize, width: usize) -> Result<Param> {
         self.declare(name, &[entries, width], Role::Embedding)
@@ -146,7 +159,7 @@ impl<'a> Weights<'a> {
         };
         let mut declared = self.declared.borrow_mut();
         let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
-            declared.push(Declared { name, shape: shape.to_vec(), role });
+            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false });
             declared.len() - 1
         });
         Ok(Param { id, shape: shape.to_vec() })
