@@ -8,6 +8,8 @@ mod head;
 mod linear;
 mod mlp;
 mod norm;
+mod projected;
+mod relative;
 mod rotary;
 
 pub use attention::SelfAttention;
@@ -18,4 +20,6 @@ pub use head::{MaskedLm, SequenceHead, TokenHead};
 pub use linear::Linear;
 pub use mlp::GatedMlp;
 pub use norm::{LayerNorm, RmsNorm};
+pub use projected::{Memory, ProjectedAttention, Within};
+pub use relative::RelativeBias;
 pub use rotary::Rotary;

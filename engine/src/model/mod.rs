@@ -6,6 +6,8 @@ mod inputs;
 mod llama;
 mod prompt;
 mod roberta;
+mod sequences;
+mod t5;
 
 use std::cell::RefCell;
 
@@ -75,6 +77,7 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("MistralForCausalLM", llama::build_mistral, Task::CausalLm),
     ("Qwen2Model", llama::build_qwen2, Task::Bare),
     ("Qwen2ForCausalLM", llama::build_qwen2, Task::CausalLm),
+    ("T5ForConditionalGeneration", t5::build, Task::CausalLm),
 ];
 
 /// A model and the weights it needs.
@@ -103,6 +106,7 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "gpt2" => "GPT2LMHeadModel",
             "llama" => "LlamaForCausalLM",
             "mistral" => "MistralForCausalLM",
+            "t5" => "T5ForConditionalGeneration",
             "qwen2" => "Qwen2ForCausalLM",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },
