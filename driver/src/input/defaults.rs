@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::model_folder::Config;
 use crate::error::Error;
 
+/// Mean and standard deviation of ImageNet's training images, per channel.
+const IMAGENET: [[f64; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
+
 /// Settings of a model type; `None` for one that takes text only.
 ///
 /// # Errors
@@ -22,7 +25,7 @@ pub fn of(model_type: &str, config: &Config) -> Result<Option<Settings>, Error> 
         // microsoft/resnet-50, facebook/convnext-tiny-224
         "resnet" | "convnext" => json!({
             "image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": edge(224)},
-            "crop_pct": 0.875, "resample": 3,
+            "crop_pct": 0.875, "resample": 3, "image_mean": IMAGENET[0], "image_std": IMAGENET[1],
         }),
         // openai/clip-vit-base-patch32, llava-hf/llava-1.5-7b-hf
         "clip" => clip("CLIPImageProcessor", edge(224)),
@@ -39,7 +42,7 @@ pub fn of(model_type: &str, config: &Config) -> Result<Option<Settings>, Error> 
         // microsoft/xclip-base-patch32
         "xclip" => json!({
             "image_processor_type": "VideoMAEImageProcessor", "size": {"shortest_edge": edge(224)},
-            "crop_size": edge(224), "resample": 2,
+            "crop_size": edge(224), "resample": 2, "image_mean": IMAGENET[0], "image_std": IMAGENET[1],
         }),
         // openai/whisper-tiny; two samples of the spectrum become one position
         "whisper" => {

@@ -263,18 +263,12 @@ fn filter(settings: &Settings, default: u64) -> Read<Filter> {
 /// Mean and standard deviation per channel.
 type Statistics = ([f64; 3], [f64; 3]);
 
-/// Those of ImageNet's training images.
-const IMAGENET: Statistics = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 /// Those of CLIP's training images.
 const CLIP: Statistics = ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]);
 
 fn statistics(settings: &Settings, style: Style) -> Read<Statistics> {
-    let (mean, std) = match style {
-        Style::Vit => ([0.5; 3], [0.5; 3]),
-        Style::ConvNext => IMAGENET,
-        Style::Clip if is_video(settings) => IMAGENET,
-        Style::Clip | Style::Llava | Style::LlavaNext => CLIP,
-    };
+    let clip = matches!(style, Style::Clip | Style::Llava | Style::LlavaNext) && !is_video(settings);
+    let (mean, std) = if clip { CLIP } else { ([0.5; 3], [0.5; 3]) };
     let std = channels(settings, "image_std", std)?;
     if std.contains(&0.0) {
         return Err(Settings::wrong("image_std", "numbers other than 0", "0"));

@@ -3,6 +3,9 @@
 //! Pillow (`Resample.c`) widens a filter's support by the factor of reduction, so that reducing doesn't alias,
 //! rounds each weight to 22 fractional bits, sums in 32-bit integers and rounds the sum to 8 bits; first along
 //! rows, then along columns. The same integers give the same pixels.
+//!
+//! Pillow 13 begins with the direction that is cheaper. This is the order of Pillow up to 12, by which published
+//! accuracies were measured; the two differ by one step of 8 bits at times.
 
 use super::{Rgb, Size};
 
