@@ -11,6 +11,8 @@ pub mod spec;
 
 pub mod plan;
 
+pub mod input;
+
 pub mod session;
 
 pub mod page;

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`catalog`], [`protocol`] | the words and messages shared with the driver |
 //! | [`error`], [`clock`] | what everything below may use |
+//! | [`audio`] | samples → features, the input of audio models |
 //! | [`load`] | folder or seed → configuration and named tensors |
 //! | [`weights`] | named tensors → stored weights, each in its format |
 //! | [`block`], [`model`] | configuration → declared weights and the graph of a forward pass |
@@ -31,6 +32,8 @@ pub mod protocol;
 
 pub mod clock;
 pub mod error;
+
+pub mod audio;
 
 pub mod load;
 pub mod weights;

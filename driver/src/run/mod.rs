@@ -4,7 +4,6 @@ mod attempt;
 pub mod environment;
 pub mod event;
 mod fingerprint;
-mod input;
 pub mod listener;
 pub mod machine;
 mod model;

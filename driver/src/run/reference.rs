@@ -6,9 +6,9 @@ use std::sync::Arc;
 use matrix_engine::host::Host;
 use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensors};
 
-use super::input::text_inputs;
 use super::model::{Located, locate};
 use crate::error::Error;
+use crate::input::text_inputs;
 use crate::plan::{Model, Scenario};
 
 /// A model with a scenario: what goes in, and what comes out in f32 on the CPU.
@@ -65,7 +65,7 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
         Outcome::Loaded { model, .. } => model,
         other => return Err(refused(model, &other)),
     };
-    let inputs = text_inputs(located.folder(), info.vocabulary, scenario)?;
+    let inputs = text_inputs(located.folder(), info.vocabulary, &scenario.texts, scenario.tokens)?;
     let tokenized = inputs.contains_key("attention_mask");
     let output = main_output(&info, tokenized).to_owned();
     let infer = Step::Infer { slot: SLOT.into(), inputs: inputs.clone(), outputs: vec![output.clone()], reply: true };

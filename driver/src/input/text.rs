@@ -1,38 +1,42 @@
-//! What goes into a model: sentences as ids, or seeded ids where there is no tokenizer.
+//! Sentences → ids, or seeded ids where there is no tokenizer.
 
 use std::path::Path;
 
 use matrix_engine::protocol::{Tensor, Tensors};
 use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
 
+use super::sources::read_bounded;
 use crate::error::Error;
-use crate::plan::Scenario;
 
-/// Inputs of a text encoder for a scenario.
+/// Bytes of a tokenizer's configuration; the tokens added to large vocabularies stand in it.
+const CONFIG_LIMIT: u64 = 16 << 20;
+
+/// Inputs of a text encoder: `input_ids`, with a tokenizer also `attention_mask` and `token_type_ids`,
+/// each [texts, tokens].
 ///
-/// With `tokenizer.json` in `folder` the scenario's texts are tokenized, padded to the longest;
-/// without it one row of `scenario.tokens` seeded ids below `vocabulary` is made.
+/// With `tokenizer.json` in `folder` the texts are tokenized, cut after `tokens` and padded to the longest;
+/// without it, or without texts, one row of `tokens` seeded ids below `vocabulary` is made.
 ///
 /// # Errors
 /// When the tokenizer can't be read or refuses the text.
-pub fn text_inputs(folder: Option<&Path>, vocabulary: u32, scenario: &Scenario) -> Result<Tensors, Error> {
+pub fn text_inputs(folder: Option<&Path>, vocabulary: u32, texts: &[String], tokens: u32) -> Result<Tensors, Error> {
     match folder.map(|folder| folder.join("tokenizer.json")).filter(|file| file.exists()) {
-        Some(file) if !scenario.texts.is_empty() => tokenize(&file, scenario),
-        _ => Ok(seeded_ids(vocabulary, scenario.tokens)),
+        Some(file) if !texts.is_empty() => tokenize(&file, texts, tokens),
+        _ => Ok(seeded_ids(vocabulary, tokens)),
     }
 }
 
-fn tokenize(file: &Path, scenario: &Scenario) -> Result<Tensors, Error> {
+fn tokenize(file: &Path, texts: &[String], tokens: u32) -> Result<Tensors, Error> {
     let refuse = |error: tokenizers::Error| {
         Error::usage(format!("the tokenizer {} can't be used: {error}", file.display()))
             .hint("the file must be a tokenizer.json as Hugging Face saves it")
     };
     let mut tokenizer = Tokenizer::from_file(file).map_err(refuse)?;
-    let padding = PaddingParams { pad_id: pad_id(&tokenizer), ..PaddingParams::default() };
+    let padding = PaddingParams { pad_id: pad_id(&tokenizer, file), ..PaddingParams::default() };
     tokenizer.with_padding(Some(padding));
-    let max_length = usize::try_from(scenario.tokens).unwrap_or(usize::MAX);
+    let max_length = usize::try_from(tokens).unwrap_or(usize::MAX);
     tokenizer.with_truncation(Some(TruncationParams { max_length, ..TruncationParams::default() })).map_err(refuse)?;
-    let rows = tokenizer.encode_batch(scenario.texts.clone(), true).map_err(refuse)?;
+    let rows = tokenizer.encode_batch(texts.to_vec(), true).map_err(refuse)?;
     let shape = [rows.len(), rows.first().map_or(0, tokenizers::Encoding::len)];
     let tensor = |part: fn(&tokenizers::Encoding) -> &[u32]| {
         let values = rows.iter().flat_map(|row| part(row).iter().map(|&id| i32::try_from(id).unwrap_or(i32::MAX)));
@@ -46,10 +50,20 @@ fn tokenize(file: &Path, scenario: &Scenario) -> Result<Tensors, Error> {
     .into())
 }
 
-/// The id that fills rows: the tokenizer's own padding, or its padding token by name.
-fn pad_id(tokenizer: &Tokenizer) -> u32 {
+/// The id that fills rows: the tokenizer's own padding, the padding token that stands beside it, or one by name.
+fn pad_id(tokenizer: &Tokenizer, file: &Path) -> u32 {
     let own = tokenizer.get_padding().map(|padding| padding.pad_id);
-    own.or_else(|| ["[PAD]", "<pad>"].iter().find_map(|token| tokenizer.token_to_id(token))).unwrap_or(0)
+    let beside = || tokenizer.token_to_id(&named_pad_token(&file.with_file_name("tokenizer_config.json"))?);
+    let usual = || ["[PAD]", "<pad>"].iter().find_map(|token| tokenizer.token_to_id(token));
+    own.or_else(beside).or_else(usual).unwrap_or(0)
+}
+
+/// `pad_token` of a `tokenizer_config.json`: a word, or an object with its `content`.
+fn named_pad_token(file: &Path) -> Option<String> {
+    let bytes = read_bounded(file, CONFIG_LIMIT).ok()?;
+    let config: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+    let token = config.get("pad_token")?;
+    Some(token.as_str().or_else(|| token.get("content")?.as_str())?.to_owned())
 }
 
 /// One row of ids from a linear congruential generator, clear of the special ids at the front of most vocabularies.

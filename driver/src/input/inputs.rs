@@ -1,0 +1,148 @@
+//! A model's folder and what a user gives it → the tensors of one forward pass.
+
+use std::path::Path;
+
+use matrix_engine::audio::{Extractor, Settings};
+use matrix_engine::protocol::{Tensor, Tensors};
+
+use super::image::{Processor, Size, decode};
+use super::image_tokens::ImageTokens;
+use super::model_folder::{self, Config};
+use super::sources::{Medium, Sources};
+use super::{audio, defaults, frames, text_inputs};
+use crate::error::Error;
+
+/// Frames of a clip where `config.json` has no number.
+const FRAMES: usize = 8;
+/// Frames of a clip that a configuration may ask for.
+const FRAME_LIMIT: usize = 256;
+/// Token ids that are known to exist where `config.json` has no number.
+const VOCABULARY: usize = 1000;
+
+/// What goes into a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inputs {
+    /// By their Hugging Face names.
+    pub tensors: Tensors,
+    /// What was assumed, for the user to know: settings that were not in the folder, samples that were converted.
+    pub notes: Vec<String>,
+}
+
+/// What a model type takes, in the order of its name's parts; `None` for one that isn't known.
+#[must_use]
+pub fn media(model_type: &str) -> Option<&'static [Medium]> {
+    Some(match model_type {
+        "bert" | "roberta" | "gpt2" | "llama" | "qwen2" | "t5" => &[Medium::Text],
+        "vit" | "resnet" | "convnext" => &[Medium::Image],
+        "clip" | "llava" | "llava_next" => &[Medium::Text, Medium::Image],
+        "xclip" => &[Medium::Text, Medium::Video],
+        "whisper" | "wav2vec2" => &[Medium::Audio],
+        "clap" => &[Medium::Text, Medium::Audio],
+        _ => return None,
+    })
+}
+
+/// The inputs of a model in `folder`, whose `config.json` says `model_type`.
+///
+/// # Errors
+/// When a source is missing, can't be used or isn't taken by the model, or the folder's settings aren't supported.
+pub fn inputs_for(folder: &Path, model_type: &str, sources: &Sources) -> Result<Inputs, Error> {
+    let media = media(model_type).ok_or_else(|| {
+        Error::usage(format!("no inputs can be made for a model of type '{model_type}'"))
+            .note(format!("the model in {}", folder.display()))
+    })?;
+    sources.check(model_type, media)?;
+    let config = Config::read(folder)?;
+    let mut inputs = Inputs { tensors: Tensors::new(), notes: Vec::new() };
+    if media.contains(&Medium::Text) {
+        inputs.text(folder, model_type, &config, sources)?;
+    }
+    for medium in media {
+        let Some(path) = sources.path(*medium) else { continue };
+        let settings = inputs.settings(folder, model_type, &config)?;
+        match medium {
+            Medium::Text => {}
+            Medium::Audio => inputs.sound(folder, model_type, &settings, path)?,
+            Medium::Video => {
+                let count = config.integer(&["/vision_config/num_frames", "/num_frames"]).unwrap_or(FRAMES);
+                let frames = frames::read(path, count.clamp(1, FRAME_LIMIT))?;
+                inputs.tensors.extend(processor(folder, &settings)?.clip(&frames)?);
+            }
+            Medium::Image => {
+                let image = decode(path)?;
+                let processor = processor(folder, &settings)?;
+                inputs.tensors.extend(processor.image(&image)?);
+                if model_type.starts_with("llava") {
+                    inputs.image_tokens(&config, &processor, image.size())?;
+                }
+            }
+        }
+    }
+    inputs.decoder_start(model_type, &config);
+    Ok(inputs)
+}
+
+fn processor(folder: &Path, settings: &Settings) -> Result<Processor, Error> {
+    Processor::new(settings).map_err(|error| model_folder::refused(folder, &error))
+}
+
+impl Inputs {
+    fn text(&mut self, folder: &Path, model_type: &str, config: &Config, sources: &Sources) -> Result<(), Error> {
+        let vocabulary = config.integer(&["/vocab_size", "/text_config/vocab_size"]).unwrap_or(VOCABULARY);
+        // Seeded ids stay below the one that stands for an image.
+        let image = config.integer(&["/image_token_index", "/image_token_id"]).unwrap_or(vocabulary);
+        let vocabulary = u32::try_from(vocabulary.min(image)).unwrap_or(u32::MAX);
+        self.tensors = text_inputs(Some(folder), vocabulary, &sources.texts, sources.tokens)?;
+        if !matches!(model_type, "bert" | "roberta") {
+            self.tensors.remove("token_type_ids");
+        }
+        if !sources.texts.is_empty() && !self.tensors.contains_key("attention_mask") {
+            self.notes.push("the folder has no tokenizer.json: ids are made from a seed, not from the texts".into());
+        }
+        Ok(())
+    }
+
+    /// The folder's settings, or the published ones.
+    fn settings(&mut self, folder: &Path, model_type: &str, config: &Config) -> Result<Settings, Error> {
+        if let Some(settings) = model_folder::settings(folder)? {
+            return Ok(settings);
+        }
+        let settings = defaults::of(model_type, config)?;
+        self.notes.push(format!(
+            "{} has no preprocessor_config.json: the settings of published {model_type} models are used",
+            folder.display()
+        ));
+        settings.ok_or_else(|| Error::internal(format!("no settings for '{model_type}'")))
+    }
+
+    fn sound(&mut self, folder: &Path, model_type: &str, settings: &Settings, path: &Path) -> Result<(), Error> {
+        let refused = |error| model_folder::refused(folder, &error);
+        let extractor = Extractor::new(model_type, settings).map_err(refused)?;
+        let sound = audio::decode(path)?;
+        let (from, to) = (sound.rate, extractor.sampling_rate());
+        if from != to {
+            self.notes.push(format!("{} was converted from {from} to {to} samples per second", path.display()));
+        }
+        let samples = sound.at(to)?;
+        // A long clip is cut in the middle of where it can be cut, so that a run can be repeated.
+        let tensors = extractor.extract(&[&samples], &mut |places| places / 2);
+        let tensors = tensors.map_err(|error| {
+            Error::usage(format!("no features can be made of {}", path.display())).note(error.to_string())
+        })?;
+        self.tensors.extend(tensors);
+        Ok(())
+    }
+
+    fn image_tokens(&mut self, config: &Config, processor: &Processor, image: Size) -> Result<(), Error> {
+        ImageTokens::new(config, processor, image)?.expand(&mut self.tensors)
+    }
+
+    /// Decoders of encoder-decoder models begin with one token.
+    fn decoder_start(&mut self, model_type: &str, config: &Config) {
+        if matches!(model_type, "t5" | "whisper") {
+            let start = config.integer(&["/decoder_start_token_id"]).unwrap_or(0);
+            let start = i32::try_from(start).unwrap_or(0);
+            self.tensors.insert("decoder_input_ids".into(), Tensor::i32(&[1, 1], vec![start]));
+        }
+    }
+}

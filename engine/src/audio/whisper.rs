@@ -1,0 +1,113 @@
+//! Log-mel features of Whisper (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022).
+
+use serde_json::json;
+
+use super::{
+    clip::{self, Fill},
+    filters::Bank,
+    logarithm,
+    mel::Mel,
+    scale::Scale,
+    settings::Settings,
+};
+use crate::{
+    error::Result,
+    protocol::{Tensor, Tensors},
+};
+
+/// Everything more than this many decades below the loudest band of a clip counts as silence.
+const RANGE: f32 = 8.0;
+/// Upper edge of the last band in Hertz, whatever the sampling rate.
+const HIGHEST: f64 = 8000.0;
+
+/// The extractor: clips of any length → features of one length.
+#[derive(Clone)]
+pub struct Whisper {
+    mel: Mel,
+    hop: usize,
+    sampling_rate: u32,
+    samples: usize,
+    padding: f32,
+    mask: bool,
+}
+
+impl Whisper {
+    /// Reads `feature_size`, `sampling_rate`, `hop_length`, `chunk_length` (seconds), `n_fft`, `padding_value`
+    /// and `return_attention_mask`.
+    ///
+    /// # Errors
+    /// When a value is out of bounds or asks for something that isn't implemented.
+    #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
+    pub fn new(settings: &Settings) -> Result<Self> {
+        settings.only("padding_side", &json!("right"))?;
+        settings.only("dither", &json!(0.0))?;
+        settings.only("do_normalize", &json!(false))?;
+        let bands = settings.integer("feature_size", 80, 1, 512)?;
+        let sampling_rate = settings.sampling_rate(16000)?;
+        let hop = settings.integer("hop_length", 160, 1, 65536)?;
+        let length = settings.integer("n_fft", 400, 2, 65536)?;
+        let samples = settings.seconds("chunk_length", 30, sampling_rate)?;
+        let bank = Bank {
+            bands,
+            bins: length / 2 + 1,
+            sampling_rate,
+            lowest: 0.0,
+            highest: HIGHEST,
+            scale: Scale::Slaney,
+            equal_area: true,
+        };
+        let padding = settings.number("padding_value", 0.0, f64::MIN)? as f32;
+        let mask = settings.flag("return_attention_mask", false)?;
+        Ok(Self { mel: Mel::new(length, hop, &bank), hop, sampling_rate, samples, padding, mask })
+    }
+
+    /// Samples per second of a clip.
+    #[must_use]
+    pub fn sampling_rate(&self) -> u32 {
+        self.sampling_rate
+    }
+
+    /// `input_features` [clips, bands, frames] and, where configured, `attention_mask` [clips, frames].
+    ///
+    /// A clip longer than the chunk is cut, a shorter one filled up.
+    ///
+    /// # Errors
+    /// When a clip is empty or holds something that isn't a number.
+    pub fn extract(&self, clips: &[&[f32]]) -> Result<Tensors> {
+        let (mut features, mut mask, mut frames) = (Vec::new(), Vec::new(), 0);
+        for clip in clips {
+            clip::check(clip)?;
+            let fitted = clip::fitted(clip, self.samples, Fill::Value(self.padding));
+            let log_mel = self.log_mel(&fitted)?;
+            frames = log_mel.len() / self.mel.bands();
+            features.extend(log_mel);
+            mask.extend((0..self.samples / self.hop).map(|frame| i32::from(frame * self.hop < clip.len())));
+        }
+        let shape = [clips.len(), self.mel.bands(), frames];
+        let mut tensors = Tensors::from([("input_features".to_owned(), Tensor::f32(&shape, features))]);
+        if self.mask {
+            let shape = [clips.len(), self.samples / self.hop];
+            tensors.insert("attention_mask".to_owned(), Tensor::i32(&shape, mask));
+        }
+        Ok(tensors)
+    }
+
+    /// Features of a clip as it is, [bands, samples / hop]: log10 of the power, clamped to 8 decades, (x + 4) / 4.
+    /// The last frame is dropped.
+    ///
+    /// # Errors
+    /// When there would be too many features.
+    pub fn log_mel(&self, clip: &[f32]) -> Result<Vec<f32>> {
+        let (bands, frames) = (self.mel.bands(), self.mel.count(clip.len()).saturating_sub(1));
+        let mut power = self.mel.power(clip, frames)?;
+        logarithm::floored(&mut power);
+        let least = power.iter().copied().fold(f32::NEG_INFINITY, f32::max) - RANGE;
+        let mut features = vec![0.0; power.len()];
+        for (frame, row) in power.chunks_exact(bands).enumerate() {
+            for (band, value) in row.iter().enumerate() {
+                features[band * frames + frame] = (value.max(least) + 4.0) / 4.0;
+            }
+        }
+        Ok(features)
+    }
+}
