@@ -66,11 +66,11 @@ pub fn inputs_for(folder: &Path, model_type: &str, sources: &Sources) -> Result<
             Medium::Video => {
                 let count = config.integer(&["/vision_config/num_frames", "/num_frames"]).unwrap_or(FRAMES);
                 let frames = frames::read(path, count.clamp(1, FRAME_LIMIT))?;
-                inputs.tensors.extend(processor(folder, &settings)?.clip(&frames)?);
+                inputs.tensors.extend(processor(folder, model_type, &settings)?.clip(&frames)?);
             }
             Medium::Image => {
                 let image = decode(path)?;
-                let processor = processor(folder, &settings)?;
+                let processor = processor(folder, model_type, &settings)?;
                 inputs.tensors.extend(processor.image(&image)?);
                 if model_type.starts_with("llava") {
                     inputs.image_tokens(&config, &processor, image.size())?;
@@ -82,8 +82,8 @@ pub fn inputs_for(folder: &Path, model_type: &str, sources: &Sources) -> Result<
     Ok(inputs)
 }
 
-fn processor(folder: &Path, settings: &Settings) -> Result<Processor, Error> {
-    Processor::new(settings).map_err(|error| model_folder::refused(folder, &error))
+fn processor(folder: &Path, model_type: &str, settings: &Settings) -> Result<Processor, Error> {
+    Processor::new(model_type, settings).map_err(|error| model_folder::refused(folder, &error))
 }
 
 impl Inputs {

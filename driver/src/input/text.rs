@@ -94,6 +94,29 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_filled_with_the_token_that_stands_beside_the_tokenizer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tokenizer = serde_json::json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+            "added_tokens": [{"id": 4, "content": "<end>", "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": true}],
+            "model": {"type": "WordLevel", "vocab": {"a": 0, "cat": 1, "sat": 2, "<unk>": 3}, "unk_token": "<unk>"},
+        });
+        std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).expect("writes");
+        let ids = |texts: &[&str], tokens| {
+            let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
+            text_inputs(Some(folder.path()), 6, &texts, tokens).expect("ids")["input_ids"].clone()
+        };
+        assert_eq!(ids(&["a cat sat", "cat"], 8), Tensor::i32(&[2, 3], vec![0, 1, 2, 1, 0, 0]));
+        for config in [r#"{"pad_token": "<end>"}"#, r#"{"pad_token": {"content": "<end>"}}"#] {
+            std::fs::write(folder.path().join("tokenizer_config.json"), config).expect("writes");
+            assert_eq!(ids(&["a cat sat", "cat"], 8), Tensor::i32(&[2, 3], vec![0, 1, 2, 1, 4, 4]));
+        }
+        assert_eq!(ids(&["a cat sat"], 2), Tensor::i32(&[1, 2], vec![0, 1]));
+    }
+
+    #[test]
     fn a_tiny_vocabulary_is_no_trap() {
         for vocabulary in 1..6 {
             let inputs = seeded_ids(vocabulary, 8);

@@ -103,7 +103,7 @@ def sounds():
     left = ((np.arange(300) * 37) % 201 - 100) / 128
     both = np.stack([left, left / 2], -1)
     for name, data, subtype in (("u8", left, "PCM_U8"), ("i16", left, "PCM_16"), ("i24", left, "PCM_24"), ("i32", left, "PCM_32"),
-                                ("f32", left, "FLOAT"), ("f64", left, "DOUBLE"), ("stereo16", both, "PCM_16")):
+                                ("f32", left, "FLOAT"), ("stereo16", both, "PCM_16")):
         soundfile.write(folder / f"{name}.wav", data, 8000, subtype=subtype)
     soundfile.write(folder / "extensible.wav", both, 8000, subtype="PCM_24", format="WAVEX")
     soundfile.write(folder / "mono16.flac", left, 8000, subtype="PCM_16")

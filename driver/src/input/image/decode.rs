@@ -24,7 +24,8 @@ pub fn decode(path: &Path) -> Result<Rgb, Error> {
     let bytes = read_bounded(path, FILE_LIMIT)?;
     decode_bytes(&bytes).map_err(|error| {
         Error::usage(format!("{} can't be used as an image", path.display()))
-            .because(error)
+            // Said once: the library repeats its causes in its own text.
+            .because(error.to_string())
             .note(format!("PNG and JPEG are read, up to {EDGE_LIMIT} pixels along an edge"))
     })
 }

@@ -45,7 +45,7 @@ enum Style {
     LlavaNext,
 }
 
-/// `image_processor_type` without `ImageProcessor`, and `feature_extractor_type` without `FeatureExtractor`.
+/// Names of processors, without `ImageProcessor` or `FeatureExtractor`.
 const STYLES: [(&str, Style); 6] = [
     ("ViT", Style::Vit),
     ("CLIP", Style::Clip),
@@ -56,14 +56,14 @@ const STYLES: [(&str, Style); 6] = [
 ];
 
 impl Processor {
-    /// Reads `image_processor_type` and the keys of that processor; a key that is missing has the value that the
-    /// library gives it.
+    /// Reads `image_processor_type` (or `feature_extractor_type`, as older files call it) and the keys of that
+    /// processor; a key that is missing has the value that the library gives it, by `model_type` for the processor.
     ///
     /// # Errors
     /// When a value is out of bounds or asks for something that isn't implemented.
     #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
-    pub fn new(settings: &Settings) -> Read<Self> {
-        let style = style(settings)?;
+    pub fn new(model_type: &str, settings: &Settings) -> Read<Self> {
+        let style = style(model_type, settings)?;
         let edge = if style == Style::ConvNext { WHOLE } else { 224 };
         let square = !matches!(style, Style::Clip | Style::Llava | Style::LlavaNext | Style::ConvNext);
         let size = extent(settings, "size", edge, square)?;
@@ -203,20 +203,29 @@ fn convnext(settings: &Settings, size: Resize, recipe: &mut Recipe) -> Read<()> 
     Ok(())
 }
 
-fn style(settings: &Settings) -> Read<Style> {
-    let (key, suffix) = match settings.get("image_processor_type") {
-        Some(_) => ("image_processor_type", "ImageProcessor"),
-        None => ("feature_extractor_type", "FeatureExtractor"),
+/// The style that the settings name, or the one that the library takes for a model type where they name none.
+fn style(model_type: &str, settings: &Settings) -> Read<Style> {
+    let named = ["image_processor_type", "feature_extractor_type"];
+    let Some((key, found)) = named.iter().find_map(|key| Some((*key, settings.get(key)?))) else {
+        return match model_type {
+            "vit" => Ok(Style::Vit),
+            "clip" | "xclip" => Ok(Style::Clip),
+            "resnet" | "convnext" => Ok(Style::ConvNext),
+            "llava" => Ok(Style::Llava),
+            "llava_next" => Ok(Style::LlavaNext),
+            _ => Err(Settings::wrong(named[0], names(), "nothing")),
+        };
     };
-    let word = settings.get(key).and_then(Value::as_str).unwrap_or_default();
+    let word = found.as_str().unwrap_or_default();
     // The fast processors have the same settings; their pixels differ by one step of 8 bits at most.
-    let name = word.trim_end_matches("Fast").trim_end_matches(suffix);
+    let name = word.trim_end_matches("Fast");
+    let name = name.strip_suffix("ImageProcessor").or_else(|| name.strip_suffix("FeatureExtractor")).unwrap_or(name);
     let known = STYLES.iter().find(|(style, _)| *style == name).map(|(_, style)| *style);
-    let names = || STYLES.map(|(style, _)| format!("{style}{suffix}")).join(", ");
-    known.ok_or_else(|| match settings.get(key) {
-        Some(found) => Settings::wrong(key, names(), found),
-        None => Settings::wrong("image_processor_type", names(), "nothing"),
-    })
+    known.ok_or_else(|| Settings::wrong(key, names(), found))
+}
+
+fn names() -> String {
+    STYLES.map(|(style, _)| format!("{style}ImageProcessor")).join(", ")
 }
 
 fn is_video(settings: &Settings) -> bool {
@@ -291,4 +300,61 @@ fn channels(settings: &Settings, key: &str, default: [f64; 3]) -> Read<[f64; 3]>
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts clamp")]
 fn background(mean: f64) -> u8 {
     (mean * 255.0) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn processor(model_type: &str, text: &str) -> Read<Processor> {
+        Processor::new(model_type, &Settings::parse(text.as_bytes()).expect("an object"))
+    }
+
+    fn shape(model_type: &str, text: &str) -> Vec<usize> {
+        let image = Rgb::filled(Size { height: 30, width: 40 }, [1, 2, 3]);
+        processor(model_type, text).expect("supported").image(&image).expect("pixels")["pixel_values"].shape.clone()
+    }
+
+    #[test]
+    fn older_files_are_understood() {
+        let vit = r#"{"do_normalize": true, "do_resize": true, "image_mean": [0.5, 0.5, 0.5], "size": 24}"#;
+        assert_eq!(shape("vit", vit), [1, 3, 24, 24]);
+        let convnext = r#"{"feature_extractor_type": "ConvNextFeatureExtractor", "size": 14, "crop_pct": null}"#;
+        assert_eq!(shape("resnet", convnext), [1, 3, 14, 14]);
+        let clip = r#"{"image_processor_type": "CLIPFeatureExtractor", "size": 24, "crop_size": 20}"#;
+        assert_eq!(shape("clip", clip), [1, 3, 20, 20]);
+        let xclip = r#"{"feature_extractor_type": "VideoMAEFeatureExtractor", "size": 24, "do_center_crop": false}"#;
+        assert_eq!(shape("xclip", xclip), [1, 3, 24, 32]);
+        assert_eq!(shape("vit", r#"{"image_processor_type": "ViTImageProcessorFast", "size": 9}"#), [1, 3, 9, 9]);
+    }
+
+    #[test]
+    fn large_convnexts_do_not_crop() {
+        assert_eq!(processor("convnext", r#"{"size": 384}"#).expect("supported").recipe.crop, None);
+        assert_eq!(shape("convnext", r#"{"size": {"shortest_edge": 400}}"#), [1, 3, 400, 400]);
+        assert_eq!(shape("convnext", r#"{"size": 224}"#), [1, 3, 224, 224]);
+    }
+
+    #[test]
+    fn what_is_not_supported_says_so() {
+        let refusals = [
+            ("vit", r#"{"image_processor_type": "SamImageProcessor"}"#),
+            ("bert", "{}"),
+            ("vit", r#"{"size": {"longest_edge": 9}}"#),
+            ("vit", r#"{"size": 100000}"#),
+            ("clip", r#"{"crop_size": {"shortest_edge": 9}}"#),
+            ("clip", r#"{"resample": 0}"#),
+            ("clip", r#"{"image_mean": [0.5]}"#),
+            ("clip", r#"{"image_std": [0.5, 0, 0.5]}"#),
+            ("resnet", r#"{"size": {"height": 9, "width": 9}}"#),
+            ("resnet", r#"{"crop_pct": 0}"#),
+            ("llava_next", r#"{"crop_size": 336, "image_grid_pinpoints": [[336, 500]]}"#),
+            ("llava_next", "{}"),
+        ];
+        let text: Vec<String> = refusals
+            .map(|(model_type, text)| processor(model_type, text).expect_err(text).to_string())
+            .map(|text| text.replace("preprocessor_config.json: ", "").replace(": unusable value", ""))
+            .to_vec();
+        insta::assert_snapshot!(text.join("\n"));
+    }
 }

@@ -132,7 +132,7 @@ fn across_rows(pixels: &[u8], stride: usize, tap: &Taps) -> Vec<u8> {
 
 const HALF: i32 = 1 << (FRACTION - 1);
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+#[expect(clippy::cast_sign_loss, reason = "clamped")]
 fn rounded(sum: i32) -> u8 {
     (sum >> FRACTION).clamp(0, 255) as u8
 }
