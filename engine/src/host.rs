@@ -11,7 +11,7 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
-    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
+    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
     weights::{Format, Store, format},
 };
 
@@ -228,8 +228,7 @@ impl Slot {
 
 /// The names of a model's outputs, from the graph of its smallest input.
 fn output_names(model: &dyn Model) -> Result<Vec<String>> {
-    let smallest = Tensors::from([("input_ids".to_owned(), Tensor::i32(&[1, 1], vec![0]))]);
-    let graph = model.graph(&model.prepare(&smallest)?)?;
+    let graph = model.graph(&model.prepare(&model.smallest())?)?;
     Ok(graph.output_names().map(str::to_owned).collect())
 }
 

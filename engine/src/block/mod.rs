@@ -11,6 +11,7 @@ mod norm;
 mod projected;
 mod relative;
 mod rotary;
+mod stack;
 
 pub use attention::SelfAttention;
 pub use decoder::{Decoder, DecoderInputs, DecoderShape, LanguageHead};
@@ -23,3 +24,4 @@ pub use norm::{LayerNorm, RmsNorm};
 pub use projected::{Memory, ProjectedAttention, Within};
 pub use relative::RelativeBias;
 pub use rotary::Rotary;
+pub use stack::{Feed, Norm, Stack, StackLayer};

@@ -223,6 +223,11 @@ impl Graph {
         self.op(Op::TakeRow, vec![Source::Value(x), Source::Value(rows)])
     }
 
+    /// Windows of `size` rows of `x`, one every `stride` rows, with `padding` zero rows at both ends.
+    pub fn windows(&mut self, x: Value, size: usize, stride: usize, padding: usize) -> Result<Value> {
+        self.op(Op::Windows { size, stride, padding }, vec![Source::Value(x)])
+    }
+
     /// `cache` with the rows of `x` from row `past` on.
     pub fn append(&mut self, cache: Value, x: Value, past: Value) -> Result<Value> {
         let heads = self.shape(cache).get(1).copied().unwrap_or(0);

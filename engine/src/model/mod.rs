@@ -8,6 +8,7 @@ mod prompt;
 mod roberta;
 mod sequences;
 mod t5;
+mod whisper;
 
 use std::cell::RefCell;
 
@@ -18,7 +19,7 @@ use crate::{
     error::{Error, Result},
     graph::Graph,
     load::{Config, Origin},
-    protocol::Tensors,
+    protocol::{Tensor, Tensors},
     weights::{Declared, Weights},
 };
 
@@ -32,6 +33,11 @@ pub trait Model {
 
     /// The graph of a forward pass over inputs as [`Model::prepare`] returns them.
     fn graph(&self, inputs: &Tensors) -> Result<Graph>;
+
+    /// Inputs as small as they can be.
+    fn smallest(&self) -> Tensors {
+        Tensors::from([("input_ids".to_owned(), Tensor::i32(&[1, 1], vec![0]))])
+    }
 
     /// How the model continues text, if it does.
     fn generator(&self) -> Option<&dyn Generate> {
@@ -78,6 +84,7 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("Qwen2Model", llama::build_qwen2, Task::Bare),
     ("Qwen2ForCausalLM", llama::build_qwen2, Task::CausalLm),
     ("T5ForConditionalGeneration", t5::build, Task::CausalLm),
+    ("WhisperForConditionalGeneration", whisper::build, Task::CausalLm),
 ];
 
 /// A model and the weights it needs.
@@ -106,6 +113,7 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "gpt2" => "GPT2LMHeadModel",
             "llama" => "LlamaForCausalLM",
             "mistral" => "MistralForCausalLM",
+            "whisper" => "WhisperForConditionalGeneration",
             "t5" => "T5ForConditionalGeneration",
             "qwen2" => "Qwen2ForCausalLM",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),

@@ -108,6 +108,13 @@ impl<'a> Weights<'a> {
         Ok(Param { id: stored.id, shape })
     }
 
+    /// Declares the kernels `[outputs, inputs, length]` of a convolution over rows, as a matrix
+    /// `[outputs, inputs · length]`.
+    pub fn window(&self, name: &str, outputs: usize, inputs: usize, length: usize) -> Result<Param> {
+        let stored = self.declare(name, &[outputs, inputs, length], Role::Linear)?;
+        Ok(Param { id: stored.id, shape: vec![outputs, inputs * length] })
+    }
+
     /// Declares an embedding table.
     pub fn embedding(&self, name: &str, entries: usize, width: usize) -> Result<Param> {
         self.declare(name, &[entries, width], Role::Embedding)
