@@ -33,7 +33,8 @@ struct T5 {
 pub fn build(config: &Config, weights: &Weights<'_>, _: Task) -> Result<Box<dyn Model>> {
     let hidden = config.size("d_model", 512)?;
     let vocabulary = config.size("vocab_size", 32128)?;
-    let words = weights.embedding("shared.weight", vocabulary, hidden)?;
+    // Words of deviation 1: the tied head divides by the root of the width.
+    let words = weights.gain(50.0).embedding("shared.weight", vocabulary, hidden)?;
     let layers = config.size("num_layers", 6)?;
     let encoder = stack(config, &weights.at("encoder"), layers, false)?;
     let decoder = stack(config, &weights.at("decoder"), config.size("num_decoder_layers", layers)?, true)?;
@@ -67,11 +68,14 @@ fn layer(config: &Config, weights: &Weights<'_>, decodes: bool) -> Result<StackL
     let hidden = config.size("d_model", 512)?;
     let heads = config.size("num_heads", 8)?;
     let inner = heads * config.size("d_kv", 64)?;
+    // Dot products are not scaled, so queries have to be small.
+    #[expect(clippy::cast_precision_loss, reason = "a head's width")]
+    let small = 1.0 / ((inner / heads) as f32).sqrt();
     let attention = |part: &Weights<'_>, name: &str| {
         let project =
             |letter: &str, outputs, inputs| Linear::optional(&part.at(name).at(letter), outputs, inputs, false);
         let attention = ProjectedAttention {
-            query: project("q", inner, hidden)?,
+            query: Linear::optional(&part.at(name).at("q").gain(small), inner, hidden, false)?,
             key: project("k", inner, hidden)?,
             value: project("v", inner, hidden)?,
             output: project("o", hidden, inner)?,

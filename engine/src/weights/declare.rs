@@ -41,6 +41,8 @@ pub struct Declared {
     pub role: Role,
     /// Whether files hold it with its two axes exchanged.
     pub transposed: bool,
+    /// Factor of its deviation when it is synthetic.
+    pub gain: f32,
 }
 
 impl Declared {
@@ -56,19 +58,27 @@ pub struct Weights<'a> {
     origin: &'a Origin,
     declared: &'a RefCell<Vec<Declared>>,
     path: String,
+    gain: f32,
 }
 
 impl<'a> Weights<'a> {
     /// The root of the tree. Declared weights are added to `declared`.
     #[must_use]
     pub fn root(origin: &'a Origin, declared: &'a RefCell<Vec<Declared>>) -> Self {
-        Self { origin, declared, path: String::new() }
+        Self { origin, declared, path: String::new(), gain: 1.0 }
     }
 
     /// The subtree `part`, which may have dots in it.
     #[must_use]
     pub fn at(&self, part: &str) -> Self {
-        Self { origin: self.origin, declared: self.declared, path: self.full(part) }
+        Self { origin: self.origin, declared: self.declared, path: self.full(part), gain: self.gain }
+    }
+
+    /// The same place, but synthetic matrices and tables declared from here are larger by `gain`: for models
+    /// that count on it instead of scaling what they compute.
+    #[must_use]
+    pub fn gain(&self, gain: f32) -> Self {
+        Self { gain, ..self.at("") }
     }
 
     /// The subtree `part` if any weight lies in it, else this tree: checkpoints of a bare model leave
@@ -166,7 +176,7 @@ impl<'a> Weights<'a> {
         };
         let mut declared = self.declared.borrow_mut();
         let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
-            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false });
+            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false, gain: self.gain });
             declared.len() - 1
         });
         Ok(Param { id, shape: shape.to_vec() })
