@@ -2,12 +2,18 @@
 //! outputs asked for in as little memory as their lifetimes allow.
 
 mod build;
+pub mod copy;
 mod op;
 mod plan;
+mod spatial;
+pub mod window;
 
 pub use build::{Graph, Value};
+pub use copy::Strided;
 pub use op::{Activation, Op};
 pub use plan::{Operand, Plan, Port, Step};
+pub use spatial::{AttentionRule, Statistics};
+pub use window::{Conv, Window};
 
 /// Element type of a value in the graph. Both have four bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

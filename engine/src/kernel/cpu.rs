@@ -1,11 +1,19 @@
 //! The table of fast forms on the CPU. What moves memory only is as fast as its reference.
 
-use super::{Operand, attention, layer_norm, linear, reference};
+use super::{
+    Operand, add, attention, gather, layer_norm, linear, pool,
+    spatial::{self, Form},
+};
 use crate::{error::Result, graph::Op};
 
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
     match (op, operands) {
+        (Op::Gather, [ids, table]) => gather::reference(ids.i32()?, table.f32()?, table.width(), out),
+        (Op::Add, [a, b]) => add::reference(a.f32()?, b.f32()?, out),
+        (Op::FirstRow, [x]) => pool::first_row(x.f32()?, x.shape[1], x.shape[2], out),
+        (Op::MeanRows, [x, mask]) => pool::mean_rows(x.f32()?, mask.i32()?, x.shape[1], x.shape[2], out),
+        (Op::Normalize, [x]) => pool::normalize(x.f32()?, x.width(), out),
         (Op::LayerNorm { epsilon, .. }, [x, scale, shift, rest @ ..]) => {
             let residual = rest.first().map(Operand::f32).transpose()?;
             layer_norm::cpu(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
@@ -16,11 +24,14 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::cpu::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
         }
-        (Op::AttentionSoftmax, [mask]) => attention::cpu::softmax(mask.i32()?, mask.shape, out),
+        (Op::AttentionSoftmax { queries, keys, causal }, mask) => {
+            let mask = mask.first().map(Operand::i32).transpose()?;
+            attention::cpu::softmax(mask, [queries, keys], causal, out);
+        }
         (Op::AttentionContext, [shares, v]) => {
             attention::cpu::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
-        _ => return reference::run(op, operands, out),
+        _ => return spatial::run(Form::Fast, op, operands, out),
     }
     Ok(())
 }

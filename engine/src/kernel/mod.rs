@@ -7,10 +7,15 @@
 pub mod activation;
 pub mod add;
 pub mod attention;
+pub mod batch_norm;
+pub mod conv;
+pub mod copy;
 pub mod cpu;
+pub mod elementwise;
 pub mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod group_norm;
 mod lanes;
 pub mod layer_norm;
 pub mod linear;
@@ -18,7 +23,10 @@ mod matmul;
 mod operand;
 pub mod pool;
 pub mod reference;
+pub mod resize;
 #[cfg(feature = "gpu")]
 pub mod shader;
+pub mod spatial;
+pub mod window;
 
 pub use operand::Operand;

@@ -1,10 +1,10 @@
 //! The table of plain forms.
 
-use super::{Operand, activation, add, attention, gather, layer_norm, linear, pool};
-use crate::{
-    error::{Error, Result},
-    graph::Op,
+use super::{
+    Operand, activation, add, attention, gather, layer_norm, linear, pool,
+    spatial::{self, Form},
 };
+use crate::{error::Result, graph::Op};
 
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
@@ -24,14 +24,17 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::reference::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
         }
-        (Op::AttentionSoftmax, [mask]) => attention::reference::softmax(mask.i32()?, mask.shape, out),
+        (Op::AttentionSoftmax { queries, keys, causal }, mask) => {
+            let mask = mask.first().map(Operand::i32).transpose()?;
+            attention::reference::softmax(mask, [queries, keys], causal, out);
+        }
         (Op::AttentionContext, [shares, v]) => {
             attention::reference::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
         (Op::FirstRow, [x]) => pool::first_row(x.f32()?, x.shape[1], x.shape[2], out),
         (Op::MeanRows, [x, mask]) => pool::mean_rows(x.f32()?, mask.i32()?, x.shape[1], x.shape[2], out),
         (Op::Normalize, [x]) => pool::normalize(x.f32()?, x.width(), out),
-        _ => return Err(Error::internal(format!("{op:?} with {} operands", operands.len()))),
+        _ => return spatial::run(Form::Reference, op, operands, out),
     }
     Ok(())
 }

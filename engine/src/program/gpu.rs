@@ -43,7 +43,8 @@ impl GpuProgram {
         let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights, gpu.capability()));
         let steps: Vec<Dispatch<'_>> = steps.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
 
-        let alignment = gpu.uniform_alignment();
+        let longest = steps.iter().map(|step| step.params.len().next_multiple_of(4)).max().unwrap_or(0);
+        let alignment = (4 * longest.max(4) as u64).next_multiple_of(gpu.uniform_alignment());
         let params = space.create(Category::Parameters, alignment * steps.len().max(1) as u64)?;
         let mut dispatches = Vec::with_capacity(steps.len());
         for (index, step) in steps.into_iter().enumerate() {
