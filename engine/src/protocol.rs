@@ -301,6 +301,15 @@ impl Tensor {
         Self { shape: shape.to_vec(), data: TensorData::I32(values) }
     }
 
+    /// The values as little-endian bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.data {
+            TensorData::F32(values) => bytemuck::cast_slice(values),
+            TensorData::I32(values) => bytemuck::cast_slice(values),
+        }
+    }
+
     /// The floats, if it holds floats.
     #[must_use]
     pub fn as_f32(&self) -> Option<&[f32]> {

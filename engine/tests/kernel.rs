@@ -18,6 +18,9 @@ use matrix_engine::{
     weights::{Param, Weight, int4},
 };
 
+#[path = "kernel/decoder.rs"]
+mod decoder;
+
 /// Shapes around the edges of tiles, and a few primes.
 const AWKWARD: [[usize; 3]; 9] = [
     [1, 1, 1],

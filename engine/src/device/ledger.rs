@@ -12,6 +12,8 @@ pub enum Category {
     Weights,
     /// Inputs, outputs and everything between them.
     Activations,
+    /// Keys and values kept from one pass to the next.
+    Kv,
     /// Parameters of kernels.
     Parameters,
     /// Copies on their way to the CPU.
@@ -25,6 +27,7 @@ impl Category {
         match self {
             Self::Weights => "weights",
             Self::Activations => "activations",
+            Self::Kv => "kv",
             Self::Parameters => "parameters",
             Self::Staging => "staging",
         }

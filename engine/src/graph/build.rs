@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Element, Op};
+use super::{Element, Op, Sampling};
 use crate::{
     error::{Error, Result},
+    protocol::Tensor,
     weights::Param,
 };
 
@@ -33,6 +34,13 @@ pub(super) enum Node {
         of: Value,
         shape: Vec<usize>,
     },
+    /// Values that are the same in every run.
+    Constant(Tensor),
+    /// A buffer that outlives the runs of a program, and may be shared by several.
+    State {
+        name: String,
+        shape: Vec<usize>,
+    },
     Op {
         op: Op,
         operands: Vec<Source>,
@@ -43,7 +51,10 @@ pub(super) enum Node {
 impl Node {
     pub(super) fn shape(&self) -> &[usize] {
         match self {
-            Self::Input { shape, .. } | Self::View { shape, .. } | Self::Op { shape, .. } => shape,
+            Self::Input { shape, .. } | Self::View { shape, .. } | Self::State { shape, .. } | Self::Op { shape, .. } => {
+                shape
+            }
+            Self::Constant(tensor) => &tensor.shape,
         }
     }
 }
@@ -53,6 +64,26 @@ impl Node {
 pub struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) outputs: BTreeMap<String, Value>,
+    /// Computed even if no output needs them.
+    pub(super) effects: Vec<Value>,
+}
+
+/// How queries attend to keys and values in groups of heads.
+pub struct Attend<'a> {
+    /// Query heads.
+    pub heads: usize,
+    /// Heads of keys and values, which divide the query heads.
+    pub kv_heads: usize,
+    /// Factor of every dot product.
+    pub scale: f32,
+    /// Whether query i sees keys up to past + i only.
+    pub causal: bool,
+    /// `[B, T]`, 0 where a key is padding.
+    pub mask: Value,
+    /// `[1]`: number of keys in front of the first query's own.
+    pub past: Value,
+    /// A table `[buckets, heads]` added to the scores, and the bucket of every distance.
+    pub bias: Option<(&'a Param, Value)>,
 }
 
 impl Graph {
@@ -65,6 +96,22 @@ impl Graph {
     /// A tensor given from outside.
     pub fn input(&mut self, name: &str, shape: &[usize], element: Element) -> Value {
         self.push(Node::Input { name: name.to_owned(), shape: shape.to_vec(), element })
+    }
+
+    /// A tensor whose values are known.
+    pub fn constant(&mut self, values: Tensor) -> Value {
+        self.push(Node::Constant(values))
+    }
+
+    /// A tensor of floats that outlives a run. Its name identifies it across graphs; it may be used once, as
+    /// it is or by an operation that writes over it.
+    pub fn state(&mut self, name: &str, shape: &[usize]) -> Value {
+        self.push(Node::State { name: name.to_owned(), shape: shape.to_vec() })
+    }
+
+    /// Has a value computed even if no output needs it: for what is written into states.
+    pub fn effect(&mut self, value: Value) {
+        self.effects.push(value);
     }
 
     /// Gives a tensor a name under which it can be asked for.
@@ -145,6 +192,81 @@ impl Graph {
         match self.nodes[value.0] {
             Node::View { of, .. } => of,
             _ => value,
+        }
+    }
+
+    /// `activation(x · weightᵀ)`
+    pub fn project(&mut self, x: Value, weight: &Param, activation: Option<super::Activation>) -> Result<Value> {
+        self.op(Op::Linear { activation }, vec![Source::Value(x), Source::Param(weight.clone())])
+    }
+
+    /// RMS norm of `x`.
+    pub fn rms_norm(&mut self, x: Value, scale: &Param, epsilon: f32) -> Result<Value> {
+        self.op(Op::RmsNorm { epsilon }, vec![Source::Value(x), Source::Param(scale.clone())])
+    }
+
+    /// `x` with the pairs of every head turned by the angles of its positions; `table` is cosines and sines.
+    pub fn rotary(&mut self, x: Value, positions: Value, table: [Value; 2], heads: usize) -> Result<Value> {
+        self.op(Op::Rotary { heads }, [x, positions, table[0], table[1]].map(Source::Value).into())
+    }
+
+    /// `a · b`, value by value
+    pub fn multiply(&mut self, a: Value, b: Value) -> Result<Value> {
+        self.op(Op::Multiply, vec![Source::Value(a), Source::Value(b)])
+    }
+
+    /// `factor · x`
+    pub fn scale(&mut self, x: Value, factor: f32) -> Result<Value> {
+        self.op(Op::Scale { factor }, vec![Source::Value(x)])
+    }
+
+    /// `count` columns of `x` from `first` on.
+    pub fn columns(&mut self, x: Value, first: usize, count: usize) -> Result<Value> {
+        self.op(Op::Columns { first, count }, vec![Source::Value(x)])
+    }
+
+    /// The row of every sequence that `rows` names, as sequences of length 1.
+    pub fn take_row(&mut self, x: Value, rows: Value) -> Result<Value> {
+        self.op(Op::TakeRow, vec![Source::Value(x), Source::Value(rows)])
+    }
+
+    /// `cache` with the rows of `x` from row `past` on.
+    pub fn append(&mut self, cache: Value, x: Value, past: Value) -> Result<Value> {
+        let heads = self.shape(cache).get(1).copied().unwrap_or(0);
+        self.op(Op::Append { heads }, [cache, x, past].map(Source::Value).into())
+    }
+
+    /// Attention in groups of heads, with the full matrix of scores.
+    pub fn attend(&mut self, q: Value, k: Value, v: Value, how: &Attend<'_>) -> Result<Value> {
+        let Attend { heads, kv_heads, scale, causal, mask, past, bias } = *how;
+        let scores = self.op(Op::GroupedScores { heads, scale, causal }, [q, k, past].map(Source::Value).into())?;
+        let mut operands: Vec<_> = [scores, mask, past].map(Source::Value).into();
+        if let Some((table, buckets)) = bias {
+            operands.extend([Source::Param(table.clone()), Source::Value(buckets)]);
+        }
+        let shares = self.op(Op::GroupedSoftmax { heads, causal, biased: bias.is_some() }, operands)?;
+        self.op(Op::GroupedContext { kv_heads, causal }, [shares, v, past].map(Source::Value).into())
+    }
+
+    /// The id of the largest of every row.
+    pub fn argmax(&mut self, logits: Value) -> Result<Value> {
+        self.op(Op::Argmax, vec![Source::Value(logits)])
+    }
+
+    /// An id for every row, drawn by the number in `draws`.
+    pub fn sample(&mut self, logits: Value, draws: Value, sampling: Sampling) -> Result<Value> {
+        self.op(Op::Sample(sampling), vec![Source::Value(logits), Source::Value(draws)])
+    }
+
+    /// The tensor's element type.
+    #[must_use]
+    pub fn element(&self, value: Value) -> Element {
+        match &self.nodes[value.0] {
+            Node::Input { element, .. } => *element,
+            Node::Constant(tensor) if tensor.as_i32().is_some() => Element::I32,
+            Node::Constant(_) | Node::State { .. } => Element::F32,
+            Node::View { of, .. } => self.element(*of),
+            Node::Op { op, .. } => op.element(),
         }
     }
 

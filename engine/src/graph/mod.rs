@@ -8,9 +8,10 @@ mod plan;
 mod spatial;
 pub mod window;
 
-pub use build::{Graph, Value};
+pub use build::{Attend, Graph, Value};
 pub use copy::Strided;
-pub use op::{Activation, Op};
+pub(crate) use op::memory_axes;
+pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
 pub use spatial::{AttentionRule, Statistics};
 pub use window::{Conv, Window};

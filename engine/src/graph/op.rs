@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Strided, Window};
+use super::{Conv, Element, Strided, Window};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -66,7 +66,7 @@ pub enum Op {
         /// Whether there is a fourth operand.
         residual: bool,
     },
-    /// x `[…, K]`, weight `[N, K]`, bias `[N]` → activation(x · weightᵀ + bias) `[…, N]`
+    /// x `[…, K]`, weight `[N, K]` and perhaps bias `[N]` → activation(x · weightᵀ + bias) `[…, N]`
     Linear {
         /// Applied to the result.
         activation: Option<Activation>,
@@ -147,13 +147,105 @@ pub enum Op {
     },
     /// x `[B, S, W]`, mask `[B, S]` → x, and 0 where the mask is 0
     MaskRows,
+    /// x `[…, H]`, scale `[H]` → x / √(mean x² + ε) · scale (Zhang & Sennrich 2019)
+    RmsNorm {
+        /// Added to the mean square.
+        epsilon: f32,
+    },
+    /// x `[B, S, H]`, positions `[B, S]`, cosines and sines `[P, R / 2]` → in every head of width H / heads, value
+    /// c and value c + R / 2 are turned as a pair; what lies behind the first R stays (Su et al. 2021).
+    Rotary {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// a `[…]`, b `[…]` → a · b
+    Multiply,
+    /// x `[…]` → factor · x
+    Scale {
+        /// The factor.
+        factor: f32,
+    },
+    /// x `[…, H]` → `[…, count]`
+    Columns {
+        /// The first column that stays.
+        first: usize,
+        /// How many stay.
+        count: usize,
+    },
+    /// x `[B, S, H]`, rows `[B]` → one row of every sequence `[B, 1, H]`
+    TakeRow,
+    /// cache `[B, kv, C, d]`, x `[B, S, kv · d]`, past `[1]` → the cache with x from row `past` on. Written over
+    /// the cache.
+    Append {
+        /// Heads of the cache.
+        heads: usize,
+    },
+    /// query `[B, S, heads · d]`, key `[B, T, kv · d]` or a cache `[B, kv, T, d]`, past `[1]` → scaled dot
+    /// products `[B, heads, S, T]`; heads share keys in groups (Ainslie et al. 2023). A causal query sees the
+    /// first past + S keys; what lies behind them is left undefined.
+    GroupedScores {
+        /// Query heads.
+        heads: usize,
+        /// Factor of every product.
+        scale: f32,
+        /// Whether only keys up to the queries exist.
+        causal: bool,
+    },
+    /// scores `[B, heads, S, T]`, mask `[B, T]`, past `[1]` and, with a bias, table `[buckets, heads]` and the
+    /// bucket of every distance -D … D `[2 · D + 1]` → softmax where the mask is not 0 and, if causal, up to key
+    /// past + i for query i. Written over the scores.
+    GroupedSoftmax {
+        /// Query heads.
+        heads: usize,
+        /// Whether a query sees no later key.
+        causal: bool,
+        /// Whether a bias by distance is added to the scores (Raffel et al. 2020).
+        biased: bool,
+    },
+    /// shares `[B, heads, S, T]`, value `[B, T, kv · d]` or a cache `[B, kv, T, d]`, past `[1]` → `[B, S, heads · d]`
+    GroupedContext {
+        /// Heads of the values.
+        kv_heads: usize,
+        /// Whether only values up to the queries exist.
+        causal: bool,
+    },
+    /// logits `[B, V]` → id of the largest, the first of equals `[B, 1]`
+    Argmax,
+    /// logits `[B, V]`, one number from 0 to 1 for every row `[B]` → an id drawn by that number `[B, 1]`
+    Sample(Sampling),
+}
+
+/// How an id is drawn from logits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// Logits are divided by it.
+    pub temperature: f32,
+    /// Only this many of the largest logits count, and those equal to the last of them; 0 for all.
+    pub top_k: usize,
+    /// Only the likeliest ids count that have this probability together; 1 for all (Holtzman et al. 2020).
+    pub top_p: f32,
+}
+
+/// Heads and width of keys or values: `[B, T, kv · d]` with heads of width `d`, or a cache `[B, kv, T, d]`.
+pub(crate) fn memory_axes(shape: &[usize], kv_heads: usize) -> Option<[usize; 4]> {
+    match *shape {
+        [b, t, h] if kv_heads > 0 && h.is_multiple_of(kv_heads) => Some([b, kv_heads, t, h / kv_heads]),
+        [b, kv, t, d] if kv == kv_heads => Some([b, kv, t, d]),
+        _ => None,
+    }
 }
 
 impl Op {
     /// Whether the result is written over the first operand.
     #[must_use]
     pub fn in_place(self) -> bool {
-        matches!(self, Self::AttentionSoftmax { .. })
+        matches!(self, Self::AttentionSoftmax { .. } | Self::Append { .. } | Self::GroupedSoftmax { .. })
+    }
+
+    /// Element type of the result.
+    #[must_use]
+    pub fn element(self) -> Element {
+        if matches!(self, Self::Argmax | Self::Sample(_)) { Element::I32 } else { Element::F32 }
     }
 
     /// Shape of the result.
@@ -168,6 +260,7 @@ impl Op {
             (Self::Linear { .. }, [[rows @ .., k], [n, inputs], [bias]]) if k == inputs && n == bias => {
                 Some([rows, &[*n]].concat())
             }
+            (Self::Linear { .. }, [[rows @ .., k], [n, inputs]]) if k == inputs => Some([rows, &[*n]].concat()),
             (Self::AttentionScores { heads, .. }, [[b, s, h], [b2, t, h2]])
                 if b == b2 && h == h2 && heads > 0 && h % heads == 0 =>
             {
@@ -218,6 +311,47 @@ impl Op {
                 Some([lead, &[length, *w]].concat())
             }
             (Self::MaskRows, [x @ [b, s, _], [b2, s2]]) if b == b2 && s == s2 => Some(x.to_vec()),
+            (Self::RmsNorm { .. }, [x @ [.., h], [s]]) if h == s => Some(x.to_vec()),
+            (Self::Rotary { heads }, [x @ [b, s, h], [b2, s2], [p, half], [p2, half2]])
+                if (b, s, p, half) == (b2, s2, p2, half2) && heads > 0 && h % heads == 0 && 2 * half <= h / heads =>
+            {
+                Some(x.to_vec())
+            }
+            (Self::Multiply, [a, b]) if a == b => Some(a.to_vec()),
+            (Self::Scale { .. }, [x]) => Some(x.to_vec()),
+            (Self::Columns { first, count }, [[rows @ .., h]]) if count > 0 && first + count <= *h => {
+                Some([rows, &[count]].concat())
+            }
+            (Self::TakeRow, [[b, _, h], [b2]]) if b == b2 => Some(vec![*b, 1, *h]),
+            (Self::Append { heads }, [cache @ [b, kv, c, d], [b2, s, h], [1]])
+                if b == b2 && *kv == heads && *h == kv * d && s <= c =>
+            {
+                Some(cache.to_vec())
+            }
+            (Self::GroupedScores { heads, .. }, [[b, s, h], key, [1]]) if heads > 0 && h % heads == 0 => {
+                let width = h / heads;
+                let kv = match **key {
+                    [_, _, h] if h % width == 0 => h / width,
+                    [_, kv, ..] => kv,
+                    _ => 0,
+                };
+                let axes = memory_axes(key, kv).filter(|&[b2, kv, _, d]| *b == b2 && d == width && heads % kv == 0);
+                axes.map(|[.., t, _]| vec![*b, heads, *s, t])
+            }
+            (Self::GroupedSoftmax { heads, biased, .. }, [x @ [b, h, _, t], [b2, t2], [1], rest @ ..])
+                if b == b2 && t == t2 && *h == heads =>
+            {
+                match rest {
+                    [] if !biased => Some(x.to_vec()),
+                    [[_, h2], [distances]] if biased && h == h2 && distances % 2 == 1 => Some(x.to_vec()),
+                    _ => None,
+                }
+            }
+            (Self::GroupedContext { kv_heads, .. }, [[b, heads, s, t], value, [1]]) => memory_axes(value, kv_heads)
+                .filter(|&[b2, kv, t2, _]| *b == b2 && *t == t2 && heads % kv == 0)
+                .map(|[.., d]| vec![*b, *s, heads * d]),
+            (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),
+            (Self::Sample(_), [[b, v], [b2]]) if b == b2 && *v > 0 => Some(vec![*b, 1]),
             _ => None,
         };
         shape.ok_or_else(|| {

@@ -4,7 +4,7 @@
 //! in it; a new value takes the free buffer that fits best, and grows the largest one if none fits. Outputs
 //! keep their buffers until the end. The plan depends on shapes and outputs only and can be run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Element, Graph, Op,
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    protocol::Tensor,
     weights::Param,
 };
 
@@ -77,6 +78,10 @@ pub struct Plan {
     pub inputs: Vec<Port>,
     /// What can be read after the last step.
     pub outputs: Vec<Port>,
+    /// What has to be written once.
+    pub constants: Vec<(usize, Tensor)>,
+    /// Buffers that come from outside, by name: they outlive the program.
+    pub states: Vec<Port>,
 }
 
 impl Plan {
@@ -93,7 +98,34 @@ impl Plan {
         let last_use = last_uses(graph, &wanted);
         let mut pool = Pool::default();
         let mut place: Vec<usize> = vec![usize::MAX; graph.nodes.len()];
-        let mut plan = Self { steps: Vec::new(), buffers: Vec::new(), inputs: Vec::new(), outputs: Vec::new() };
+        let mut plan = Self {
+            steps: Vec::new(),
+            buffers: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            constants: Vec::new(),
+            states: Vec::new(),
+        };
+        // Buffers of constants and states are nobody else's, ever.
+        let mut lasting = BTreeSet::new();
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if last_use[index].is_none() {
+                continue;
+            }
+            match node {
+                Node::Constant(tensor) => {
+                    place[index] = pool.take(bytes(&tensor.shape));
+                    plan.constants.push((place[index], tensor.clone()));
+                }
+                Node::State { name, shape } => {
+                    place[index] = pool.take(bytes(shape));
+                    let (name, shape) = (name.clone(), shape.clone());
+                    plan.states.push(Port { name, buffer: place[index], shape, element: Element::F32 });
+                }
+                Node::Input { .. } | Node::View { .. } | Node::Op { .. } => continue,
+            }
+            lasting.insert(place[index]);
+        }
         // Inputs are all written before the first step, so none of them may share a buffer.
         for (index, node) in graph.nodes.iter().enumerate() {
             if let (Node::Input { name, shape, element }, Some(_)) = (node, last_use[index]) {
@@ -125,7 +157,7 @@ impl Plan {
                     Source::Value(value) if dies(value) => Some(place[value.0]),
                     _ => None,
                 })
-                .filter(|&buffer| buffer != place[index])
+                .filter(|buffer| *buffer != place[index] && !lasting.contains(buffer))
                 .collect();
             dead.sort_unstable();
             dead.dedup();
@@ -133,7 +165,7 @@ impl Plan {
         }
         for (name, value) in wanted {
             let shape = graph.shape(value).to_vec();
-            plan.outputs.push(Port { name, buffer: place[value.0], shape, element: Element::F32 });
+            plan.outputs.push(Port { name, buffer: place[value.0], shape, element: graph.element(value) });
         }
         plan.buffers = pool.sizes;
         Ok(plan)
@@ -152,6 +184,9 @@ fn last_uses(graph: &Graph, outputs: &BTreeMap<String, Value>) -> Vec<Option<usi
     let end = graph.nodes.len();
     let mut last = vec![None; end];
     for value in outputs.values() {
+        last[graph.root(*value).0] = Some(end);
+    }
+    for value in &graph.effects {
         last[graph.root(*value).0] = Some(end);
     }
     for (index, node) in graph.nodes.iter().enumerate().rev() {

@@ -1,7 +1,7 @@
 //! The table of fast forms on the CPU. What moves memory only is as fast as its reference.
 
 use super::{
-    Operand, add, attention, gather, layer_norm, linear, pool,
+    Operand, attention, grouped, layer_norm, linear, reference, rms_norm,
     spatial::{self, Form},
 };
 use crate::{error::Result, graph::Op};
@@ -9,17 +9,13 @@ use crate::{error::Result, graph::Op};
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
     match (op, operands) {
-        (Op::Gather, [ids, table]) => gather::reference(ids.i32()?, table.f32()?, table.width(), out),
-        (Op::Add, [a, b]) => add::reference(a.f32()?, b.f32()?, out),
-        (Op::FirstRow, [x]) => pool::first_row(x.f32()?, x.shape[1], x.shape[2], out),
-        (Op::MeanRows, [x, mask]) => pool::mean_rows(x.f32()?, mask.i32()?, x.shape[1], x.shape[2], out),
-        (Op::Normalize, [x]) => pool::normalize(x.f32()?, x.width(), out),
         (Op::LayerNorm { epsilon, .. }, [x, scale, shift, rest @ ..]) => {
             let residual = rest.first().map(Operand::f32).transpose()?;
             layer_norm::cpu(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
         }
-        (Op::Linear { activation }, [x, weight, bias]) => {
-            linear::cpu(x.f32()?, *weight, bias.f32()?, activation, out)?;
+        (Op::Linear { activation }, [x, weight, rest @ ..]) => {
+            let bias = rest.first().map(Operand::f32).transpose()?;
+            linear::cpu(x.f32()?, *weight, bias, activation, out)?;
         }
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::cpu::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
@@ -31,7 +27,10 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionContext, [shares, v]) => {
             attention::cpu::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
-        _ => return spatial::run(Form::Fast, op, operands, out),
+        (Op::RmsNorm { epsilon }, [x, scale]) => rms_norm::cpu(x.f32()?, scale.f32()?, epsilon, out),
+        _ if grouped::run(op, operands, out, true)? => {}
+        _ if spatial::run(Form::Fast, op, operands, out)? => {}
+        _ => return reference::run(op, operands, out),
     }
     Ok(())
 }

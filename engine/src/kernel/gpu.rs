@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Up to this many rows a linear layer reads its weights once instead of tiling.
-const FEW_ROWS: usize = 8;
+pub(super) const FEW_ROWS: usize = 8;
 /// With fewer tiles of 64 × 64 than this, smaller ones spread better over the GPU.
 const FEW_TILES: u64 = 256;
 /// Workgroups in one dimension of a grid, on every device.
@@ -51,7 +51,7 @@ impl<'a> From<&'a Buffer> for Part<'a> {
 }
 
 /// Buffers that are bound as they are.
-fn whole<'a, const N: usize>(buffers: [&'a Buffer; N]) -> Vec<Part<'a>> {
+pub(super) fn whole<'a, const N: usize>(buffers: [&'a Buffer; N]) -> Vec<Part<'a>> {
     buffers.map(Part::from).to_vec()
 }
 
@@ -76,7 +76,7 @@ pub struct Dispatch<'a> {
 }
 
 impl<'a> Operand<'a> {
-    fn plain(&self) -> Result<&'a Buffer> {
+    pub(super) fn plain(&self) -> Result<&'a Buffer> {
         match self.memory {
             Memory::Buffer(buffer) | Memory::Weight(Weight::F32(buffer)) => Ok(buffer),
             Memory::Weight(Weight::Int4 { .. }) => {
@@ -85,11 +85,11 @@ impl<'a> Operand<'a> {
         }
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
 
-    fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.shape.iter().product::<usize>() / self.width()
     }
 }
@@ -101,7 +101,7 @@ pub fn dispatch<'a>(
     out: &'a Buffer,
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {
-    let threads = if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS };
+    let threads = row_threads(capability);
     let dispatch = match (op, operands) {
         (Op::Gather, [ids, table]) => return gather(ids, table, out, capability),
         (Op::Add, [a, b]) => {
@@ -121,8 +121,8 @@ pub fn dispatch<'a>(
                 grid: groups(x.rows())?,
             }
         }
-        (Op::Linear { activation }, [x, weight, bias]) => {
-            return linear(activation, x, weight, bias, out, capability);
+        (Op::Linear { activation }, [x, weight, rest @ ..]) => {
+            return linear(activation, x, weight, rest.first(), out, capability);
         }
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             let [batch, length, hidden] = axes(q)?;
@@ -185,9 +185,78 @@ pub fn dispatch<'a>(
             params: words(&[x.rows(), x.width()])?,
             grid: groups(x.rows())?,
         },
-        _ => spatial::dispatch(op, operands, out, capability)?,
+        (Op::RmsNorm { epsilon }, [x, scale]) => {
+            let mut params = words(&[x.rows(), x.width()])?;
+            params.push(epsilon.to_bits());
+            Dispatch {
+                kernel: Kernel::RmsNorm { threads },
+                buffers: whole([x.plain()?, scale.plain()?, out]),
+                params,
+                grid: groups(x.rows())?,
+            }
+        }
+        (Op::Rotary { heads }, [x, positions, cosines, sines]) => {
+            let length = x.rows() * x.width();
+            Dispatch {
+                kernel: Kernel::Rotary,
+                buffers: whole([x.plain()?, positions.plain()?, cosines.plain()?, sines.plain()?, out]),
+                params: words(&[length, x.width(), x.width() / heads, cosines.width()])?,
+                grid: invocations(length)?,
+            }
+        }
+        (Op::Multiply, [a, b]) => {
+            let length = a.rows() * a.width();
+            let buffers = whole([a.plain()?, b.plain()?, out]);
+            Dispatch { kernel: Kernel::Multiply, buffers, params: words(&[length])?, grid: invocations(length)? }
+        }
+        (Op::Scale { factor }, [x]) => {
+            let length = x.rows() * x.width();
+            let params = vec![number(length)?, factor.to_bits()];
+            let buffers = whole([x.plain()?, out]);
+            Dispatch { kernel: Kernel::Scale, buffers, params, grid: invocations(length)? }
+        }
+        (Op::Columns { first, count }, [x]) => Dispatch {
+            kernel: Kernel::Columns,
+            buffers: whole([x.plain()?, out]),
+            params: words(&[x.rows() * count, x.width(), first, count])?,
+            grid: invocations(x.rows() * count)?,
+        },
+        (Op::TakeRow, [x, rows]) => {
+            let [batch, length, width] = axes(x)?;
+            Dispatch {
+                kernel: Kernel::TakeRow,
+                buffers: whole([x.plain()?, rows.plain()?, out]),
+                params: words(&[batch, length, width])?,
+                grid: invocations(batch * width)?,
+            }
+        }
+        (Op::Argmax, [logits]) => Dispatch {
+            kernel: Kernel::Argmax { threads },
+            buffers: whole([logits.plain()?, out]),
+            params: words(&[logits.rows(), logits.width()])?,
+            grid: groups(logits.rows())?,
+        },
+        (Op::Sample(sampling), [logits, draws]) => {
+            let mut params = words(&[logits.rows(), logits.width(), sampling.top_k])?;
+            params.extend([sampling.top_p.to_bits(), sampling.temperature.to_bits()]);
+            Dispatch {
+                kernel: Kernel::Sample { threads },
+                buffers: whole([logits.plain()?, draws.plain()?, out]),
+                params,
+                grid: groups(logits.rows())?,
+            }
+        }
+        _ => match super::grouped::gpu::dispatch(op, operands, out, capability)? {
+            Some(dispatch) => dispatch,
+            None => spatial::dispatch(op, operands, out, capability)?,
+        },
     };
     Ok(vec![dispatch])
+}
+
+/// Threads that share a row.
+pub(super) fn row_threads(capability: Capability) -> u32 {
+    if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS }
 }
 
 fn gather<'a>(
@@ -212,7 +281,7 @@ fn linear<'a>(
     activation: Option<crate::graph::Activation>,
     x: &Operand<'a>,
     weight: &Operand<'a>,
-    bias: &Operand<'a>,
+    bias: Option<&Operand<'a>>,
     out: &'a Buffer,
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {
@@ -223,7 +292,7 @@ fn linear<'a>(
         _ => inputs as u64 * 4,
     };
     let part = |columns: Range<usize>| {
-        let mut buffers = whole([x.plain()?, bias.plain()?, out]);
+        let mut buffers = whole([x.plain()?, bias.unwrap_or(x).plain()?, out]);
         let mut params = words(&[rows, inputs, columns.len()])?;
         let format = if let Memory::Weight(Weight::Int4 { layout, nibbles, scales }) = weight.memory {
             buffers.push(Part::rows(nibbles, &columns, row_bytes));
@@ -236,7 +305,7 @@ fn linear<'a>(
             params.extend([0; 3]);
             WeightFormat::F32
         };
-        params.extend(words(&[columns.start, outputs])?);
+        params.extend(words(&[columns.start, outputs, usize::from(bias.is_some())])?);
         let (tiling, grid) = if rows <= FEW_ROWS {
             let [across, down, _] = groups(columns.len().div_ceil(4))?;
             (Tiling::Rows, [across, down, number(rows.div_ceil(4))?])
@@ -268,29 +337,29 @@ fn axes(operand: &Operand<'_>) -> Result<[usize; 3]> {
     operand.shape.try_into().map_err(|_| Error::internal("not three axes").found(format!("{:?}", operand.shape)))
 }
 
-fn number(value: usize) -> Result<u32> {
+pub(super) fn number(value: usize) -> Result<u32> {
     u32::try_from(value).map_err(|_| Error::internal("a size of more than 32 bits").found(value.to_string()))
 }
 
-fn words(values: &[usize]) -> Result<Vec<u32>> {
+pub(super) fn words(values: &[usize]) -> Result<Vec<u32>> {
     values.iter().map(|&value| number(value)).collect()
 }
 
 /// A grid for one workgroup per item: a second dimension when there are too many for one.
-fn groups(count: usize) -> Result<[u32; 3]> {
+pub(super) fn groups(count: usize) -> Result<[u32; 3]> {
     let count = number(count)?;
     let lines = count.div_ceil(GRID_LIMIT);
     Ok([count.div_ceil(lines.max(1)), lines, 1])
 }
 
 /// A grid for one invocation per item, 256 to a workgroup.
-fn invocations(count: usize) -> Result<[u32; 3]> {
+pub(super) fn invocations(count: usize) -> Result<[u32; 3]> {
     groups(count.div_ceil(256))
 }
 
 /// How a product is cut up, and its grid. A workgroup shares what it reads, unless it only pretends to
 /// run at once; it is small when large ones would leave most of the GPU idle.
-fn product(rows: usize, columns: usize, batch: usize, capability: Capability) -> Result<(Tiling, [u32; 3])> {
+pub(super) fn product(rows: usize, columns: usize, batch: usize, capability: Capability) -> Result<(Tiling, [u32; 3])> {
     let grid = |side: usize| Ok([number(columns.div_ceil(side))?, number(rows.div_ceil(side))?, number(batch)?]);
     let large: [u32; 3] = grid(64)?;
     let (tiling, grid) = if capability.software {

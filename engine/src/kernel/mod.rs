@@ -16,14 +16,20 @@ pub mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod group_norm;
+pub mod grouped;
 mod lanes;
 pub mod layer_norm;
 pub mod linear;
 mod matmul;
 mod operand;
+pub mod pointwise;
 pub mod pool;
 pub mod reference;
 pub mod resize;
+pub mod rms_norm;
+pub mod rotary;
+pub mod sample;
+pub mod select;
 #[cfg(feature = "gpu")]
 pub mod shader;
 pub mod spatial;

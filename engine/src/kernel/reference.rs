@@ -1,10 +1,14 @@
 //! The table of plain forms.
 
 use super::{
-    Operand, activation, add, attention, gather, layer_norm, linear, pool,
+    Operand, activation, add, attention, gather, grouped, layer_norm, linear, pointwise, pool, rms_norm, rotary,
+    sample, select,
     spatial::{self, Form},
 };
-use crate::{error::Result, graph::Op};
+use crate::{
+    error::{Error, Result},
+    graph::Op,
+};
 
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
@@ -15,8 +19,9 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             let residual = rest.first().map(Operand::f32).transpose()?;
             layer_norm::reference(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
         }
-        (Op::Linear { activation }, [x, weight, bias]) => {
-            linear::reference(x.f32()?, *weight, bias.f32()?, out)?;
+        (Op::Linear { activation }, [x, weight, rest @ ..]) => {
+            let bias = rest.first().map(Operand::f32).transpose()?;
+            linear::reference(x.f32()?, *weight, bias, out)?;
             if let Some(activation) = activation {
                 activation::reference(activation, out);
             }
@@ -34,7 +39,23 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::FirstRow, [x]) => pool::first_row(x.f32()?, x.shape[1], x.shape[2], out),
         (Op::MeanRows, [x, mask]) => pool::mean_rows(x.f32()?, mask.i32()?, x.shape[1], x.shape[2], out),
         (Op::Normalize, [x]) => pool::normalize(x.f32()?, x.width(), out),
-        _ => return spatial::run(Form::Reference, op, operands, out),
+        (Op::RmsNorm { epsilon }, [x, scale]) => rms_norm::reference(x.f32()?, scale.f32()?, epsilon, out),
+        (Op::Rotary { heads }, [x, positions, cosines, sines]) => {
+            let table = [cosines.f32()?, sines.f32()?];
+            rotary::reference(x.f32()?, positions.i32()?, table, cosines.width(), x.width() / heads, out);
+        }
+        (Op::Multiply, [a, b]) => pointwise::multiply(a.f32()?, b.f32()?, out),
+        (Op::Scale { factor }, [x]) => pointwise::scale(x.f32()?, factor, out),
+        (Op::Columns { first, count }, [x]) => select::columns(x.f32()?, x.width(), first, count, out),
+        (Op::TakeRow, [x, rows]) => select::take_row(x.f32()?, rows.i32()?, x.shape[1], x.shape[2], out),
+        (Op::Argmax, [logits]) => sample::argmax(logits.f32()?, logits.width(), bytemuck::cast_slice_mut(out)),
+        (Op::Sample(sampling), [logits, draws]) => {
+            let out = bytemuck::cast_slice_mut(out);
+            sample::sample(logits.f32()?, draws.f32()?, logits.width(), sampling, out);
+        }
+        _ if grouped::run(op, operands, out, false)? => {}
+        _ if spatial::run(Form::Reference, op, operands, out)? => {}
+        _ => return Err(Error::internal(format!("{op:?} with {} operands", operands.len()))),
     }
     Ok(())
 }

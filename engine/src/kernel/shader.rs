@@ -58,6 +58,50 @@ pub enum Kernel {
     },
     /// What models of images and sounds need beside these.
     Spatial(spatial::Spatial),
+    /// RMS norm.
+    RmsNorm {
+        /// Threads that share a row.
+        threads: u32,
+    },
+    /// Rotary position embedding.
+    Rotary,
+    /// Product of two tensors, value by value.
+    Multiply,
+    /// A tensor times a number.
+    Scale,
+    /// Some columns.
+    Columns,
+    /// One row of every sequence.
+    TakeRow,
+    /// Rows into a cache.
+    Append,
+    /// Scaled dot products of heads that share keys.
+    GroupedScores {
+        /// How the product is cut up.
+        tiling: Tiling,
+    },
+    /// Softmax over the keys a query sees, in place.
+    GroupedSoftmax {
+        /// Whether a bias by distance is added.
+        biased: bool,
+        /// Threads that share a row.
+        threads: u32,
+    },
+    /// Weighed values of heads that share them.
+    GroupedContext {
+        /// How the product is cut up.
+        tiling: Tiling,
+    },
+    /// The id of the largest.
+    Argmax {
+        /// Threads that share a row.
+        threads: u32,
+    },
+    /// An id drawn from the likeliest.
+    Sample {
+        /// Threads that share a row.
+        threads: u32,
+    },
 }
 
 /// Threads that share a row where they run at once.
@@ -77,13 +121,15 @@ pub enum Tiling {
     Direct,
     /// Four columns and four rows per workgroup.
     Rows,
+    /// One result per thread.
+    Single,
 }
 
 impl Tiling {
     fn constants(self) -> Vec<(&'static str, f64)> {
         match self {
             Self::Tile { side } => vec![("SIDE", f64::from(side))],
-            Self::Direct | Self::Rows => Vec::new(),
+            Self::Direct | Self::Rows | Self::Single => Vec::new(),
         }
     }
 }
@@ -119,10 +165,16 @@ impl Kernel {
             all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
             all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
             all.push(Self::Normalize { threads });
+            all.extend([Self::RmsNorm { threads }, Self::Argmax { threads }, Self::Sample { threads }]);
+            all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
+        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
             all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
+        }
+        for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Single]) {
+            all.extend([Self::GroupedScores { tiling }, Self::GroupedContext { tiling }]);
         }
         for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Rows]) {
             for format in [WeightFormat::F32, WeightFormat::Int4] {
@@ -170,6 +222,18 @@ impl Kernel {
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
             Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
             Self::Spatial(kernel) => &kernel.parts(),
+            Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
+            Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
+            Self::Multiply => &[include_str!("pointwise/multiply.wgsl")],
+            Self::Scale => &[include_str!("pointwise/scale.wgsl")],
+            Self::Columns => &[include_str!("select/columns.wgsl")],
+            Self::TakeRow => &[include_str!("select/take_row.wgsl")],
+            Self::Append => &[include_str!("grouped/append.wgsl")],
+            Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
+            Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
+            Self::GroupedContext { tiling } => &[include_str!("grouped/context.wgsl"), product(tiling)],
+            Self::Argmax { .. } => &[include_str!("sample/argmax.wgsl")],
+            Self::Sample { .. } => &[include_str!("sample/sample.wgsl")],
         };
         // A kernel that needs `enable f16;` or `enable subgroups;` gets it here, as the first part.
         parts.join("\n")
@@ -186,6 +250,13 @@ impl Kernel {
                 vec![("THREADS", f64::from(threads))]
             }
             Self::Spatial(kernel) => kernel.constants(),
+            Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
+                vec![("THREADS", f64::from(threads))]
+            }
+            Self::GroupedSoftmax { biased, threads } => {
+                vec![("BIASED", f64::from(u8::from(biased))), ("THREADS", f64::from(threads))]
+            }
+            Self::GroupedScores { tiling } | Self::GroupedContext { tiling } => tiling.constants(),
             Self::AttentionScores { tiling } | Self::AttentionContext { tiling } => tiling.constants(),
             Self::Linear { tiling, activation, .. } => {
                 [tiling.constants(), vec![("ACTIVATION", activation_number(activation))]].concat()
@@ -210,6 +281,12 @@ impl Kernel {
             Self::AttentionSoftmax { masked: false, .. } => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Spatial(kernel) => kernel.bindings(),
+            Self::Scale | Self::Columns | Self::Argmax { .. } => &[Read, Write, Uniform],
+            Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
+                &[Read, Read, Write, Uniform]
+            }
+            Self::GroupedScores { .. } | Self::GroupedContext { .. } => &[Read, Read, Read, Write, Uniform],
+            Self::Rotary | Self::GroupedSoftmax { .. } => &[Read, Read, Read, Read, Write, Uniform],
         }
     }
 }
@@ -220,6 +297,7 @@ fn product(tiling: Tiling) -> &'static str {
         Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
         Tiling::Direct => include_str!("matmul/direct.wgsl"),
         Tiling::Rows => include_str!("linear/rows.wgsl"),
+        Tiling::Single => include_str!("matmul/single.wgsl"),
     }
 }
 

@@ -1,10 +1,10 @@
 //! A plan on the CPU: step after step over the plan's buffers.
 
-use std::cell::Ref;
+use std::{cell::Ref, rc::Rc};
 
 use super::{input_bytes, output_tensor};
 use crate::{
-    device::{Buffer, Category, Space},
+    device::Buffer,
     error::{Error, Result},
     graph::{self, Plan, Step},
     kernel::{self, Operand},
@@ -15,7 +15,7 @@ use crate::{
 /// A plan and its buffers.
 pub struct CpuProgram {
     plan: Plan,
-    buffers: Vec<Buffer>,
+    buffers: Vec<Rc<Buffer>>,
 }
 
 /// An operand's memory while a step reads it.
@@ -25,11 +25,9 @@ enum Held<'a> {
 }
 
 impl CpuProgram {
-    /// Creates the buffers.
-    pub fn new(plan: Plan, space: &Space) -> Result<Self> {
-        let create = |&bytes: &u64| space.create(Category::Activations, bytes);
-        let buffers = plan.buffers.iter().map(create).collect::<Result<_>>()?;
-        Ok(Self { plan, buffers })
+    /// A plan over its buffers.
+    pub fn new(plan: Plan, buffers: Vec<Rc<Buffer>>) -> Self {
+        Self { plan, buffers }
     }
 
     /// One pass.

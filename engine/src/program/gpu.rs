@@ -22,7 +22,7 @@ use crate::{
 pub struct GpuProgram {
     plan: Plan,
     gpu: Rc<Gpu>,
-    buffers: Vec<Buffer>,
+    buffers: Vec<Rc<Buffer>>,
     // Bound by the dispatches.
     _params: Buffer,
     readback: Buffer,
@@ -36,19 +36,23 @@ struct Bound {
 }
 
 impl GpuProgram {
-    /// Creates buffers, pipelines and bind groups.
-    pub async fn new(plan: Plan, weights: &[Weight], space: &Space, gpu: &Rc<Gpu>) -> Result<Self> {
-        let create = |&bytes: &u64| space.create(Category::Activations, bytes);
-        let buffers = plan.buffers.iter().map(create).collect::<Result<Vec<_>>>()?;
+    /// Creates pipelines and bind groups.
+    pub async fn new(
+        plan: Plan,
+        buffers: Vec<Rc<Buffer>>,
+        weights: &[Weight],
+        space: &Space,
+        gpu: &Rc<Gpu>,
+    ) -> Result<Self> {
         let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights, gpu.capability()));
         let steps: Vec<Dispatch<'_>> = steps.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
 
-        let longest = steps.iter().map(|step| step.params.len().next_multiple_of(4)).max().unwrap_or(0);
-        let alignment = (4 * longest.max(4) as u64).next_multiple_of(gpu.uniform_alignment());
-        let params = space.create(Category::Parameters, alignment * steps.len().max(1) as u64)?;
+        let largest = steps.iter().map(|step| step.params.len().next_multiple_of(4) as u64 * 4).max().unwrap_or(0);
+        let stride = largest.max(1).next_multiple_of(gpu.uniform_alignment());
+        let params = space.create(Category::Parameters, stride * steps.len().max(1) as u64)?;
         let mut dispatches = Vec::with_capacity(steps.len());
         for (index, step) in steps.into_iter().enumerate() {
-            let offset = alignment * index as u64;
+            let offset = stride * index as u64;
             params.write(offset, bytemuck::cast_slice(&step.params))?;
             dispatches.push(bind(gpu, &step, params.raw()?, offset)?);
         }
@@ -93,7 +97,7 @@ impl GpuProgram {
 
 fn prepare<'a>(
     step: &'a Step,
-    buffers: &'a [Buffer],
+    buffers: &'a [Rc<Buffer>],
     weights: &'a [Weight],
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {

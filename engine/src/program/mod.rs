@@ -4,8 +4,10 @@ mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
 
+use std::{collections::BTreeMap, rc::Rc};
+
 use crate::{
-    device::{Device, Space},
+    device::{Buffer, Category, Device, Space},
     error::{Error, Result},
     graph::{Element, Plan, Port},
     protocol::{Tensor, TensorData, Tensors},
@@ -23,12 +25,18 @@ pub enum Program {
 
 impl Program {
     /// Creates the buffers of `plan`, and on a GPU everything else that does not depend on the inputs.
-    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds weights ahead of a pass"))]
     pub async fn new(plan: Plan, weights: &[Weight], space: &Space) -> Result<Self> {
+        Self::with_states(plan, weights, &States::default(), space).await
+    }
+
+    /// The same for a plan over states, which the program shares with others.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds weights ahead of a pass"))]
+    pub async fn with_states(plan: Plan, weights: &[Weight], states: &States, space: &Space) -> Result<Self> {
+        let buffers = buffers(&plan, states, space)?;
         match space.device() {
-            Device::Cpu => cpu::CpuProgram::new(plan, space).map(Self::Cpu),
+            Device::Cpu => Ok(Self::Cpu(cpu::CpuProgram::new(plan, buffers))),
             #[cfg(feature = "gpu")]
-            Device::Gpu(gpu) => gpu::GpuProgram::new(plan, weights, space, gpu).await.map(Self::Gpu),
+            Device::Gpu(gpu) => gpu::GpuProgram::new(plan, buffers, weights, space, gpu).await.map(Self::Gpu),
         }
     }
 
@@ -40,6 +48,26 @@ impl Program {
             Self::Gpu(program) => program.run(inputs).await,
         }
     }
+}
+
+/// Buffers that outlive programs, by name.
+pub type States = BTreeMap<String, Rc<Buffer>>;
+
+/// The plan's buffers: its own, with constants in place, and those it shares.
+fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>>> {
+    let shared: BTreeMap<usize, &Port> = plan.states.iter().map(|port| (port.buffer, port)).collect();
+    let create = |(index, &bytes): (usize, &u64)| {
+        let Some(port) = shared.get(&index) else {
+            return space.create(Category::Activations, bytes).map(Rc::new);
+        };
+        let state = states.get(&port.name).filter(|state| state.bytes() == bytes);
+        state.cloned().ok_or_else(|| Error::internal("a state differs from its plan").of(port.name.clone()))
+    };
+    let buffers = plan.buffers.iter().enumerate().map(create).collect::<Result<Vec<_>>>()?;
+    for (buffer, tensor) in &plan.constants {
+        buffers[*buffer].write(0, tensor.bytes())?;
+    }
+    Ok(buffers)
 }
 
 /// The bytes of the input a port asks for.

@@ -109,7 +109,7 @@ impl Gpu {
         let allowed = match category {
             Category::Weights | Category::Staging => self.limits.max_buffer_size,
             // Always bound as a whole.
-            Category::Activations | Category::Parameters => {
+            Category::Activations | Category::Kv | Category::Parameters => {
                 self.limits.max_buffer_size.min(self.capability.binding_limit)
             }
         };
@@ -120,7 +120,7 @@ impl Gpu {
         }
         let usage = match category {
             Category::Weights => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-            Category::Activations => {
+            Category::Activations | Category::Kv => {
                 wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC
             }
             Category::Parameters => wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,

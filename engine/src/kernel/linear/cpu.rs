@@ -14,19 +14,21 @@ use crate::{
 /// few enough to stay in the second-level cache.
 const UNPACKED: usize = 16;
 
-/// x `[…, K]`, weight `[N, K]`, bias `[N]` → out `[…, N]`
+/// x `[…, K]`, weight `[N, K]`, bias `[N]` or none → out `[…, N]`
 pub fn cpu(
     x: &[f32],
     weight: Operand<'_>,
-    bias: &[f32],
+    bias: Option<&[f32]>,
     activation: Option<Activation>,
     out: &mut [f32],
 ) -> Result<()> {
-    let [outputs, inputs] = [bias.len(), weight.width()];
+    let [outputs, inputs] = [weight.shape[0], weight.width()];
     let x = Rows { data: x, start: 0, stride: inputs, count: x.len() / inputs };
     let mut multiply = |rows: &[f32], first: usize| {
         let weight = Rows { data: rows, start: 0, stride: inputs, count: rows.len() / inputs };
-        transposed(x, weight, inputs, |m, n, sum| out[m * outputs + first + n] = sum + bias[first + n]);
+        transposed(x, weight, inputs, |m, n, sum| {
+            out[m * outputs + first + n] = sum + bias.map_or(0.0, |bias| bias[first + n]);
+        });
     };
     match weight.quantized() {
         None => multiply(weight.f32()?, 0),

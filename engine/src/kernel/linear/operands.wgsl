@@ -12,6 +12,8 @@ struct Params {
     // Of a matrix that is bound in parts: the first output of this part, and the outputs of all.
     first: u32,
     stride: u32,
+    // Whether there is a bias; without one the binding is not read.
+    biased: u32,
 }
 
 @group(0) @binding(1) var<storage, read> bias: array<f32>;       // [stride]
@@ -24,5 +26,9 @@ fn extent() -> vec3<u32> {
 
 fn store(batch: u32, m: u32, n: u32, sum: f32) {
     let column = params.first + n;
-    out[m * params.stride + column] = activate(sum + bias[column]);
+    var value = sum;
+    if params.biased != 0u {
+        value += bias[column];
+    }
+    out[m * params.stride + column] = activate(value);
 }

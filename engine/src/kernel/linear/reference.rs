@@ -2,10 +2,10 @@
 
 use crate::{error::Result, kernel::Operand, weights::int4};
 
-/// x `[…, K]`, weight `[N, K]`, bias `[N]` → out `[…, N]`
+/// x `[…, K]`, weight `[N, K]`, bias `[N]` or none → out `[…, N]`
 #[expect(clippy::cast_possible_truncation, reason = "back to f32")]
-pub fn reference(x: &[f32], weight: Operand<'_>, bias: &[f32], out: &mut [f32]) -> Result<()> {
-    let [outputs, inputs] = [bias.len(), weight.width()];
+pub fn reference(x: &[f32], weight: Operand<'_>, bias: Option<&[f32]>, out: &mut [f32]) -> Result<()> {
+    let [outputs, inputs] = [weight.shape[0], weight.width()];
     let plain = match weight.quantized() {
         None => weight.f32()?.to_vec(),
         Some((layout, nibbles, scales)) => {
@@ -17,9 +17,9 @@ pub fn reference(x: &[f32], weight: Operand<'_>, bias: &[f32], out: &mut [f32]) 
         }
     };
     for (x, out) in x.chunks_exact(inputs).zip(out.chunks_exact_mut(outputs)) {
-        for ((weight, bias), out) in plain.chunks_exact(inputs).zip(bias).zip(out) {
+        for (index, (weight, out)) in plain.chunks_exact(inputs).zip(out).enumerate() {
             let sum: f64 = x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum();
-            *out = (sum + f64::from(*bias)) as f32;
+            *out = (sum + bias.map_or(0.0, |bias| f64::from(bias[index]))) as f32;
         }
     }
     Ok(())

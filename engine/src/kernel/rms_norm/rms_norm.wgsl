@@ -1,0 +1,41 @@
+// RMS norm: one workgroup per row.
+
+struct Params { rows: u32, width: u32, epsilon: f32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;          // [rows, width]
+@group(0) @binding(1) var<storage, read> scale: array<f32>;      // [width]
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [rows, width]
+@group(0) @binding(3) var<uniform> params: Params;
+
+// A power of two.
+override THREADS: u32 = 128u;
+var<workgroup> scratch: array<f32, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let row = group.y * groups.x + group.x;
+    if row >= params.rows {
+        return;
+    }
+    let start = row * params.width;
+    var sum = 0.0;
+    for (var c = thread; c < params.width; c += THREADS) {
+        sum += x[start + c] * x[start + c];
+    }
+    scratch[thread] = sum;
+    workgroupBarrier();
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        if thread < half {
+            scratch[thread] += scratch[thread + half];
+        }
+        workgroupBarrier();
+    }
+    let inverse = 1.0 / sqrt(scratch[0] / f32(params.width) + params.epsilon);
+    for (var c = thread; c < params.width; c += THREADS) {
+        out[start + c] = x[start + c] * inverse * scale[c];
+    }
+}

@@ -1,0 +1,140 @@
+//! The operations of decoders.
+
+use matrix_engine::graph::{Attend, Sampling};
+
+use super::*;
+
+fn ints(name: &str, shape: &[usize], value: impl Fn(usize) -> i32) -> (String, Tensor) {
+    (name.to_owned(), Tensor::i32(shape, (0..shape.iter().product()).map(value).collect()))
+}
+
+#[test]
+fn norms_products_and_parts() {
+    let mut check = Check::new();
+    for [batch, length, width] in AWKWARD {
+        let shape = [batch, length, width];
+        let inputs: Tensors =
+            [floats("a", &shape), floats("b", &shape), ints("rows", &[batch], |i| (i * 7 % length) as i32)].into();
+        let weights = [Known::F32(bell("scale", width))];
+        let mut graph = Graph::new();
+        let [a, b] = ["a", "b"].map(|name| graph.input(name, &shape, Element::F32));
+        let rows = graph.input("rows", &[batch], Element::I32);
+        let norm = graph.rms_norm(a, &param(0, &[width]), 1e-6).expect("fits");
+        let product = graph.multiply(norm, b).expect("fits");
+        let scaled = graph.scale(product, -0.3).expect("fits");
+        let row = graph.take_row(scaled, rows).expect("fits");
+        let y = graph.columns(row, width / 3, width - width / 3).expect("fits");
+        check.run(&format!("norm to columns {batch} {length} {width}"), graph, y, &weights, &inputs);
+    }
+}
+
+#[test]
+fn linear_layers_without_bias() {
+    let mut check = Check::new();
+    for [rows, outputs, inputs] in AWKWARD {
+        let weights = [Known::F32(bell("weight", outputs * inputs))];
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[1, rows, inputs], Element::F32);
+        let y = graph.project(x, &param(0, &[outputs, inputs]), Some(Activation::Silu)).expect("fits");
+        let name = format!("no bias {rows} {outputs} {inputs}");
+        check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
+    }
+}
+
+#[test]
+fn rotary_positions() {
+    let mut check = Check::new();
+    for [batch, length, heads, head, half] in [[1, 1, 1, 2, 1], [2, 5, 3, 6, 3], [1, 17, 2, 10, 4], [3, 64, 2, 64, 32]]
+    {
+        let shape = [batch, length, heads * head];
+        let mut graph = Graph::new();
+        let x = graph.input("x", &shape, Element::F32);
+        let positions = graph.input("positions", &[batch, length], Element::I32);
+        let table = ["cosines", "sines"].map(|name| graph.input(name, &[length + 2, half], Element::F32));
+        let y = graph.rotary(x, positions, table, heads).expect("fits");
+        let inputs = [
+            floats("x", &shape),
+            ints("positions", &[batch, length], |i| (i * 5 % (length + 2)) as i32),
+            floats("cosines", &[length + 2, half]),
+            floats("sines", &[length + 2, half]),
+        ];
+        check.run(&format!("rotary {shape:?} {head} {half}"), graph, y, &[], &inputs.into());
+    }
+}
+
+#[test]
+fn attention_in_groups_over_a_pass_or_a_cache() {
+    let mut check = Check::new();
+    // batch, length, past, capacity, heads, kv heads, width
+    for [batch, length, past, capacity, heads, kv, width] in [
+        [1, 1, 0, 1, 1, 1, 1],
+        [2, 3, 4, 9, 4, 2, 5],
+        [3, 1, 6, 8, 6, 3, 12],
+        [2, 17, 0, 17, 2, 1, 7],
+        [1, 70, 3, 80, 3, 3, 20],
+        [2, 9, 60, 130, 8, 2, 16],
+    ] {
+        for (causal, biased) in [(true, false), (true, true), (false, true)] {
+            let cached = causal;
+            let keys = if cached { capacity } else { length };
+            let past = if cached { past } else { 0 };
+            let mut graph = Graph::new();
+            let q = graph.input("q", &[batch, length, heads * width], Element::F32);
+            let mut kv_of = |name: &str, graph: &mut Graph, start: Value| {
+                let x = graph.input(name, &[batch, length, kv * width], Element::F32);
+                if !cached {
+                    return x;
+                }
+                let cache = graph.input(&format!("{name} cache"), &[batch, kv, capacity, width], Element::F32);
+                graph.append(cache, x, start).expect("fits")
+            };
+            let start = graph.input("past", &[1], Element::I32);
+            let (k, v) = (kv_of("k", &mut graph, start), kv_of("v", &mut graph, start));
+            let mask_value = graph.input("mask", &[batch, keys], Element::I32);
+            let buckets = graph.input("buckets", &[11], Element::I32);
+            let table = param(0, &[6, heads]);
+            let bias = biased.then_some((&table, buckets));
+            let how = Attend { heads, kv_heads: kv, scale: 0.4, causal, mask: mask_value, past: start, bias };
+            let y = graph.attend(q, k, v, &how).expect("fits");
+            let inputs = [
+                floats("q", &[batch, length, heads * width]),
+                floats("k", &[batch, length, kv * width]),
+                floats("v", &[batch, length, kv * width]),
+                floats("k cache", &[batch, kv, capacity, width]),
+                floats("v cache", &[batch, kv, capacity, width]),
+                mask(batch, keys),
+                ints("past", &[1], |_| past as i32),
+                ints("buckets", &[11], |i| (i * 5 % 6) as i32),
+            ];
+            let name = format!("grouped {batch} {length} {past} {keys} {heads} {kv} {width} {causal} {biased}");
+            check.run(&name, graph, y, &[Known::F32(bell("table", 6 * heads))], &inputs.into());
+        }
+    }
+}
+
+#[test]
+fn ids_from_logits() {
+    let mut check = Check::new();
+    for [batch, vocabulary] in [[1, 1], [2, 5], [3, 130], [70, 1025]] {
+        for (index, sampling) in [(1.0, 0, 1.0), (0.7, 4, 1.0), (1.3, 0, 0.6), (0.5, 40, 0.9)].into_iter().enumerate() {
+            let (temperature, top_k, top_p) = sampling;
+            let mut graph = Graph::new();
+            let logits = graph.input("logits", &[batch, vocabulary], Element::F32);
+            let draws = graph.input("draws", &[batch], Element::F32);
+            let best = graph.argmax(logits).expect("fits");
+            let drawn = graph.sample(logits, draws, Sampling { temperature, top_k, top_p }).expect("fits");
+            // Ids as floats: a table that holds every id.
+            let table = param(0, &[vocabulary, 1]);
+            let [best, drawn] = [best, drawn].map(|ids| graph.gather(ids, &table).expect("fits"));
+            let half = graph.scale(best, 0.5).expect("fits");
+            let y = graph.add(half, drawn).expect("fits");
+            let draw = |i: usize| (i as f32 * 0.618_034 + 0.1 * index as f32).fract();
+            let inputs = [
+                floats("logits", &[batch, vocabulary]),
+                ("draws".to_owned(), Tensor::f32(&[batch], (0..batch).map(draw).collect())),
+            ];
+            let weights = [Known::F32((0..vocabulary).map(|id| id as f32).collect())];
+            check.run(&format!("ids {batch} {vocabulary} {sampling:?}"), graph, y, &weights, &inputs.into());
+        }
+    }
+}
