@@ -1,4 +1,4 @@
-//! A linear layer with a bias.
+//! A linear layer.
 
 use crate::{
     error::Result,
@@ -9,23 +9,32 @@ use crate::{
 /// `activation(x · weightᵀ + bias)`
 pub struct Linear {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
 }
 
 impl Linear {
     /// Declares `weight` `[outputs, inputs]` and `bias` `[outputs]` under `weights`.
     pub fn new(weights: &Weights<'_>, outputs: usize, inputs: usize) -> Result<Self> {
-        Ok(Self { weight: weights.linear("weight", outputs, inputs)?, bias: weights.bias("bias", outputs)? })
+        Ok(Self { weight: weights.linear("weight", outputs, inputs)?, bias: Some(weights.bias("bias", outputs)?) })
+    }
+
+    /// Declares `weight` and, if `biased`, `bias` under `weights`.
+    pub fn optional(weights: &Weights<'_>, outputs: usize, inputs: usize, biased: bool) -> Result<Self> {
+        let bias = if biased { Some(weights.bias("bias", outputs)?) } else { None };
+        Ok(Self { weight: weights.linear("weight", outputs, inputs)?, bias })
     }
 
     /// A layer that borrows its matrix from elsewhere.
     #[must_use]
     pub fn tied(weight: Param, bias: Param) -> Self {
-        Self { weight, bias }
+        Self { weight, bias: Some(bias) }
     }
 
     /// x `[…, inputs]` → `[…, outputs]`
     pub fn forward(&self, graph: &mut Graph, x: Value, activation: Option<Activation>) -> Result<Value> {
-        graph.linear(x, &self.weight, &self.bias, activation)
+        match &self.bias {
+            Some(bias) => graph.linear(x, &self.weight, bias, activation),
+            None => graph.project(x, &self.weight, activation),
+        }
     }
 }

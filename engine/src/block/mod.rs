@@ -1,15 +1,21 @@
 //! Parts that families share: each declares its weights under a path and writes its wiring into a graph.
 
 mod attention;
+mod clip;
 mod embedding;
 mod encoder;
 mod head;
 mod linear;
 mod norm;
+mod patches;
+mod transformer;
 
 pub use attention::SelfAttention;
+pub use clip::{ClipText, ClipTextInputs, ClipVision, name_states};
 pub use embedding::TextEmbedding;
 pub use encoder::{Encoder, EncoderShape, TextInputs};
 pub use head::{MaskedLm, SequenceHead, TokenHead};
 pub use linear::Linear;
 pub use norm::LayerNorm;
+pub use patches::{PatchShape, Patches};
+pub use transformer::{LayerNames, LayerShape, TransformerLayer};

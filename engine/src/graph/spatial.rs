@@ -59,7 +59,13 @@ impl Graph {
     }
 
     /// A convolution.
-    pub fn conv(&mut self, x: Value, weight: &Param, bias: Option<&Param>, conv: Conv) -> Result<Value> {
+    pub fn conv(
+        &mut self,
+        x: Value,
+        weight: impl Into<Source>,
+        bias: Option<&Param>,
+        conv: Conv,
+    ) -> Result<Value> {
         let mut operands = vec![x.into(), weight.into()];
         operands.extend(bias.map(Source::from));
         self.op(Op::Conv(conv), operands)
@@ -108,6 +114,11 @@ impl Graph {
         activation: Option<Activation>,
     ) -> Result<Value> {
         self.op(Op::GroupNorm { groups, epsilon, activation }, vec![x.into(), scale.into(), shift.into()])
+    }
+
+    /// `x + by`, repeated over the leading axes of x.
+    pub fn shift(&mut self, x: Value, by: &Param) -> Result<Value> {
+        self.op(Op::Add, vec![x.into(), by.into()])
     }
 
     /// `x · scale + residual`, with one factor per channel.

@@ -49,6 +49,31 @@ impl Config {
         }
     }
 
+    /// A height and a width: one number for both, or a list of two.
+    pub fn pair(&self, key: &str, default: usize) -> Result<[usize; 2]> {
+        if !matches!(self.0.get(key), Some(Value::Array(_))) {
+            return Ok([self.size(key, default)?; 2]);
+        }
+        let sizes = self.sizes(key, &[])?;
+        sizes.as_slice().try_into().map_err(|_| Self::wrong(key, "one size or two", format!("{sizes:?}")))
+    }
+
+    /// A list of sizes, each at least 1.
+    pub fn sizes(&self, key: &str, default: &[usize]) -> Result<Vec<usize>> {
+        let unusable = |value: &Value| Self::wrong(key, "a list of integers of at least 1", value);
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(default.to_vec()),
+            Some(value) => {
+                let size = |item: &Value| {
+                    let size = item.as_u64().filter(|size| (1..=DIMENSION_LIMIT).contains(size));
+                    size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| unusable(value))
+                };
+                let items = value.as_array().filter(|items| !items.is_empty()).ok_or_else(|| unusable(value))?;
+                items.iter().map(size).collect()
+            }
+        }
+    }
+
     /// A finite number.
     #[expect(clippy::cast_possible_truncation, reason = "kernels compute in f32")]
     pub fn float(&self, key: &str, default: f32) -> Result<f32> {
@@ -78,6 +103,20 @@ impl Config {
         }
     }
 
+    /// A configuration inside this one, such as `text_config`.
+    pub fn part(&self, key: &str) -> Result<Option<Self>> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value @ Value::Object(_)) => Ok(Some(Self(value.clone()))),
+            Some(value) => Err(Self::wrong(key, "an object", value)),
+        }
+    }
+
+    /// A configuration inside this one that has to be there.
+    pub fn required(&self, key: &str) -> Result<Self> {
+        self.part(key)?.ok_or_else(|| Self::wrong(key, "an object", "nothing"))
+    }
+
     /// Number of classes of a classifier: the entries of `id2label`, 2 without it.
     #[must_use]
     pub fn labels(&self) -> usize {
@@ -88,6 +127,12 @@ impl Config {
     #[must_use]
     pub fn architecture(&self) -> Option<&str> {
         self.0.get("architectures")?.get(0)?.as_str()
+    }
+
+    /// An error about a value that is right, but not one the engine can do.
+    pub fn unsupported(key: &str, expected: &str, found: impl std::fmt::Display) -> Error {
+        let error = Error::unsupported("unsupported value").of(format!("{FILE}: '{key}'"));
+        error.expected(expected).found(found.to_string())
     }
 
     /// An error about one key.

@@ -1,18 +1,25 @@
 //! Model families: names, shapes and wiring. No dtype, device or optimization is known here.
 
 mod bert;
+mod clip;
+mod clip_text;
 mod inputs;
 mod roberta;
+mod sample;
+mod tensors;
+mod vit;
 
 use std::cell::RefCell;
 
+pub use clip_text::ClipTextRules;
 pub use inputs::InputRules;
+pub use tensors::PixelRules;
 
 use crate::{
     error::{Error, Result},
     graph::Graph,
     load::{Config, Origin},
-    protocol::Tensors,
+    protocol::{InputInfo, InputKind, Tensors},
     weights::{Declared, Weights},
 };
 
@@ -20,6 +27,11 @@ use crate::{
 pub trait Model {
     /// Number of token ids it knows; 0 when it takes none.
     fn vocabulary(&self) -> usize;
+
+    /// What it takes, in usual sizes. [`InputInfo::sample`] makes such inputs up.
+    fn inputs(&self) -> Vec<InputInfo> {
+        vec![InputInfo::new("input_ids", &[1, 128], InputKind::Ids, self.vocabulary())]
+    }
 
     /// Checks the inputs given by a user and completes them with those that follow from them.
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors>;
@@ -39,7 +51,7 @@ pub enum Task {
     MaskedLm,
     /// Labels positions.
     TokenLabels,
-    /// Labels sequences.
+    /// Labels sequences, or images.
     SequenceLabels,
 }
 
@@ -56,6 +68,9 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("RobertaForSequenceClassification", roberta::build, Task::SequenceLabels),
     ("XLMRobertaModel", roberta::build, Task::Bare),
     ("XLMRobertaForMaskedLM", roberta::build, Task::MaskedLm),
+    ("ViTModel", vit::build, Task::Bare),
+    ("ViTForImageClassification", vit::build, Task::SequenceLabels),
+    ("CLIPModel", clip::build, Task::Bare),
 ];
 
 /// A model and the weights it needs.
@@ -81,6 +96,8 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "bert" => "BertModel",
             "roberta" => "RobertaModel",
             "xlm-roberta" => "XLMRobertaModel",
+            "vit" => "ViTModel",
+            "clip" => "CLIPModel",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },
     };

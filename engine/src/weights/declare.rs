@@ -19,6 +19,8 @@ pub enum Role {
     Scale,
     /// Anything that is added.
     Bias,
+    /// Window `[outputs, inputs, height, width]` of a convolution, or without the height.
+    Conv,
 }
 
 /// A weight as the graph refers to it.
@@ -39,6 +41,15 @@ pub struct Declared {
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
+}
+
+impl Param {
+    /// The same values under another shape.
+    #[must_use]
+    pub fn reshaped(&self, shape: &[usize]) -> Self {
+        debug_assert_eq!(self.shape.iter().product::<usize>(), shape.iter().product::<usize>());
+        Self { id: self.id, shape: shape.to_vec() }
+    }
 }
 
 impl Declared {
@@ -108,6 +119,21 @@ impl<'a> Weights<'a> {
     /// Declares a vector that is added.
     pub fn bias(&self, name: &str, width: usize) -> Result<Param> {
         self.declare(name, &[width], Role::Bias)
+    }
+
+    /// Declares the window of a convolution.
+    pub fn conv(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Conv)
+    }
+
+    /// Declares a table under the shape it has in files.
+    pub fn table(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Embedding)
+    }
+
+    /// Declares a single number that scales.
+    pub fn number(&self, name: &str) -> Result<Param> {
+        self.declare(name, &[], Role::Scale)
     }
 
     fn full(&self, name: &str) -> String {

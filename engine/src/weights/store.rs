@@ -200,6 +200,7 @@ impl Store {
 fn distribution(weight: &Declared) -> Distribution {
     match weight.role {
         Role::Linear => Distribution::Bell(1.0 / (weight.shape.last().copied().unwrap_or(1) as f32).sqrt()),
+        Role::Conv => Distribution::Bell(1.0 / (weight.shape[1..].iter().product::<usize>() as f32).sqrt()),
         Role::Embedding => Distribution::Bell(0.02),
         Role::Scale => Distribution::Constant(1.0),
         Role::Bias => Distribution::Constant(0.0),
