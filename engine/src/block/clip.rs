@@ -66,8 +66,7 @@ impl ClipText {
     /// Declares the tower that `config`, a `text_config`, describes under `weights`.
     pub fn new(config: &Config, weights: &Weights<'_>) -> Result<Self> {
         let shape = LayerShape::new(config, [512, 8, 2048], "quick_gelu", 1e-5)?;
-        let (vocabulary, longest) =
-            (config.size("vocab_size", 49408)?, config.size("max_position_embeddings", 77)?);
+        let (vocabulary, longest) = (config.size("vocab_size", 49408)?, config.size("max_position_embeddings", 77)?);
         let embeddings = weights.at("embeddings");
         Ok(Self {
             hidden: shape.hidden,

@@ -2,20 +2,24 @@
 
 mod attention;
 mod clip;
+mod conv_norm;
 mod embedding;
 mod encoder;
 mod head;
 mod linear;
 mod norm;
 mod patches;
+mod sound;
 mod transformer;
 
 pub use attention::SelfAttention;
 pub use clip::{ClipText, ClipTextInputs, ClipVision, name_states};
+pub use conv_norm::{BatchNorm, ConvNorm};
 pub use embedding::TextEmbedding;
 pub use encoder::{Encoder, EncoderShape, TextInputs};
 pub use head::{MaskedLm, SequenceHead, TokenHead};
 pub use linear::Linear;
 pub use norm::LayerNorm;
 pub use patches::{PatchShape, Patches};
+pub use sound::{ConvPositions, WaveEncoder};
 pub use transformer::{LayerNames, LayerShape, TransformerLayer};

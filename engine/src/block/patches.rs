@@ -30,7 +30,11 @@ impl PatchShape {
             hidden,
         };
         if shape.patch[0] > shape.image[0] || shape.patch[1] > shape.image[1] {
-            return Err(Config::wrong("patch_size", &format!("at most {:?}", shape.image), format!("{:?}", shape.patch)));
+            return Err(Config::wrong(
+                "patch_size",
+                &format!("at most {:?}", shape.image),
+                format!("{:?}", shape.patch),
+            ));
         }
         Ok(shape)
     }

@@ -51,9 +51,10 @@ pub(super) enum Node {
 impl Node {
     pub(super) fn shape(&self) -> &[usize] {
         match self {
-            Self::Input { shape, .. } | Self::View { shape, .. } | Self::State { shape, .. } | Self::Op { shape, .. } => {
-                shape
-            }
+            Self::Input { shape, .. }
+            | Self::View { shape, .. }
+            | Self::State { shape, .. }
+            | Self::Op { shape, .. } => shape,
             Self::Constant(tensor) => &tensor.shape,
         }
     }

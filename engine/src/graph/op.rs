@@ -147,6 +147,8 @@ pub enum Op {
     },
     /// x `[B, S, W]`, mask `[B, S]` → x, and 0 where the mask is 0
     MaskRows,
+    /// directions `[…, K]`, lengths `[K]` → directions scaled so that each of the K taps has its length
+    WeightNorm,
     /// x `[…, H]`, scale `[H]` → x / √(mean x² + ε) · scale (Zhang & Sennrich 2019)
     RmsNorm {
         /// Added to the mean square.
@@ -310,6 +312,7 @@ impl Op {
             (Self::Resize { length }, [[lead @ .., s, w]]) if *s > 0 && length > 0 => {
                 Some([lead, &[length, *w]].concat())
             }
+            (Self::WeightNorm, [x @ [.., k], [k2]]) if k == k2 => Some(x.to_vec()),
             (Self::MaskRows, [x @ [b, s, _], [b2, s2]]) if b == b2 && s == s2 => Some(x.to_vec()),
             (Self::RmsNorm { .. }, [x @ [.., h], [s]]) if h == s => Some(x.to_vec()),
             (Self::Rotary { heads }, [x @ [b, s, h], [b2, s2], [p, half], [p2, half2]])

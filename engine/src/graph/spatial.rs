@@ -59,13 +59,7 @@ impl Graph {
     }
 
     /// A convolution.
-    pub fn conv(
-        &mut self,
-        x: Value,
-        weight: impl Into<Source>,
-        bias: Option<&Param>,
-        conv: Conv,
-    ) -> Result<Value> {
+    pub fn conv(&mut self, x: Value, weight: impl Into<Source>, bias: Option<&Param>, conv: Conv) -> Result<Value> {
         let mut operands = vec![x.into(), weight.into()];
         operands.extend(bias.map(Source::from));
         self.op(Op::Conv(conv), operands)
@@ -144,6 +138,18 @@ impl Graph {
     /// Zeros where the mask is 0.
     pub fn mask_rows(&mut self, x: Value, mask: Value) -> Result<Value> {
         self.op(Op::MaskRows, vec![x.into(), mask.into()])
+    }
+
+    /// A window from its taps' directions and lengths.
+    pub fn weight_norm(&mut self, directions: &Param, lengths: &Param) -> Result<Value> {
+        self.op(Op::WeightNorm, vec![directions.into(), lengths.into()])
+    }
+
+    /// Gives an image `[B, H, W, C]` a name, under which it comes out as `[B, C, H, W]`.
+    pub fn image_output(&mut self, name: &str, image: Value) -> Result<()> {
+        let image = self.permute(image, &[0, 3, 1, 2])?;
+        self.output(name, image);
+        Ok(())
     }
 
     /// b behind a.

@@ -33,6 +33,7 @@ pub mod select;
 #[cfg(feature = "gpu")]
 pub mod shader;
 pub mod spatial;
+pub mod weight_norm;
 pub mod window;
 
 pub use operand::Operand;

@@ -1,6 +1,6 @@
 //! The plain and the fast forms on the CPU of what models of images and sounds do beside those of text.
 
-use super::{Operand, activation, batch_norm, conv, copy, elementwise, group_norm, resize, window};
+use super::{Operand, activation, batch_norm, conv, copy, elementwise, group_norm, resize, weight_norm, window};
 use crate::{
     error::{Error, Result},
     graph::{Activation, Op},
@@ -67,6 +67,7 @@ pub fn run(form: Form, op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Res
         (Op::Resize { length }, [x]) => {
             resize::reference(x.f32()?, x.shape[x.shape.len() - 2], length, x.width(), out);
         }
+        (Op::WeightNorm, [directions, lengths]) => weight_norm::reference(directions.f32()?, lengths.f32()?, out),
         (Op::MaskRows, [x, mask]) => elementwise::mask_rows(x.f32()?, mask.i32()?, x.width(), out),
         _ => return Ok(false),
     }

@@ -49,6 +49,11 @@ impl Config {
         }
     }
 
+    /// A size, if there is one.
+    pub fn optional_size(&self, key: &str) -> Result<Option<usize>> {
+        Ok(Some(self.index(key, 0)?).filter(|&size| size > 0))
+    }
+
     /// A height and a width: one number for both, or a list of two.
     pub fn pair(&self, key: &str, default: usize) -> Result<[usize; 2]> {
         if !matches!(self.0.get(key), Some(Value::Array(_))) {

@@ -94,8 +94,7 @@ impl Model for Clip {
 
     fn graph(&self, inputs: &Tensors) -> Result<Graph> {
         let mut graph = Graph::new();
-        let images =
-            if inputs.contains_key("pixel_values") { Some(self.images(&mut graph, inputs)?) } else { None };
+        let images = if inputs.contains_key("pixel_values") { Some(self.images(&mut graph, inputs)?) } else { None };
         let texts = if inputs.contains_key("input_ids") { Some(self.texts(&mut graph, inputs)?) } else { None };
         if let (Some(images), Some(texts)) = (images, texts) {
             for (name, a, b) in [("logits_per_image", images, texts), ("logits_per_text", texts, images)] {

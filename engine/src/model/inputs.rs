@@ -78,7 +78,8 @@ impl InputRules {
     }
 }
 
-fn check(tensor: &Tensor, shape: &[usize], bound: usize) -> Result<Tensor> {
+/// Checks integers of a shape and below a bound.
+pub(super) fn check(tensor: &Tensor, shape: &[usize], bound: usize) -> Result<Tensor> {
     let Some(values) = tensor.as_i32() else {
         return Err(Error::model("wrong element type").expected("i32").found("f32"));
     };

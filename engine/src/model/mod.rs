@@ -3,11 +3,14 @@
 mod bert;
 mod clip;
 mod clip_text;
+mod convnext;
 mod inputs;
+mod resnet;
 mod roberta;
 mod sample;
 mod tensors;
 mod vit;
+mod wav2vec2;
 
 use std::cell::RefCell;
 
@@ -71,6 +74,12 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("ViTModel", vit::build, Task::Bare),
     ("ViTForImageClassification", vit::build, Task::SequenceLabels),
     ("CLIPModel", clip::build, Task::Bare),
+    ("ResNetModel", resnet::build, Task::Bare),
+    ("ResNetForImageClassification", resnet::build, Task::SequenceLabels),
+    ("ConvNextModel", convnext::build, Task::Bare),
+    ("ConvNextForImageClassification", convnext::build, Task::SequenceLabels),
+    ("Wav2Vec2Model", wav2vec2::build, Task::Bare),
+    ("Wav2Vec2ForCTC", wav2vec2::build, Task::TokenLabels),
 ];
 
 /// A model and the weights it needs.
@@ -98,6 +107,9 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "xlm-roberta" => "XLMRobertaModel",
             "vit" => "ViTModel",
             "clip" => "CLIPModel",
+            "resnet" => "ResNetModel",
+            "convnext" => "ConvNextModel",
+            "wav2vec2" => "Wav2Vec2Model",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },
     };

@@ -9,9 +9,7 @@ use crate::{
 /// Refuses inputs a model does not have.
 pub fn known(inputs: &Tensors, names: &[&str]) -> Result<()> {
     match inputs.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(other) => {
-            Err(Error::model("unknown input").expected(names.join(", ")).found(format!("'{other}'")))
-        }
+        Some(other) => Err(Error::model("unknown input").expected(names.join(", ")).found(format!("'{other}'"))),
         None => Ok(()),
     }
 }

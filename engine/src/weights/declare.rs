@@ -131,6 +131,11 @@ impl<'a> Weights<'a> {
         self.declare(name, shape, Role::Embedding)
     }
 
+    /// Declares factors under the shape they have in files.
+    pub fn scales(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Scale)
+    }
+
     /// Declares a single number that scales.
     pub fn number(&self, name: &str) -> Result<Param> {
         self.declare(name, &[], Role::Scale)

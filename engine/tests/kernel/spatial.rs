@@ -130,12 +130,16 @@ fn resizing_and_single_values() {
         let mut graph = Graph::new();
         let x = graph.input("x", &[2, from, width], Element::F32);
         let m = graph.input("mask", &[2, to], Element::I32);
+        let w = graph.weight_norm(&param(1, &[3, from, width]), &param(2, &[width])).expect("fits");
+        let w = graph.slice(w, 0, 1, 2).expect("fits");
+        let x = graph.add(x, w).expect("fits");
         let y = graph.resize(x, to).expect("fits");
         let y = graph.activate(y, Activation::ALL[index % 7]).expect("fits");
         let y = graph.scale_exp(y, &param(0, &[])).expect("fits");
         let y = graph.mask_rows(y, m).expect("fits");
         let inputs = Tensors::from([floats("x", &[2, from, width]), mask(2, to)]);
-        check.run(&format!("resize {from} {to} {width}"), graph, y, &[Known::F32(vec![0.3])], &inputs);
+        let weights = [vec![0.3], bell("directions", 3 * from * width), bell("lengths", width)].map(Known::F32);
+        check.run(&format!("resize {from} {to} {width}"), graph, y, &weights, &inputs);
     }
 }
 

@@ -88,6 +88,15 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer, capabilit
             let length = length(first) / from * to;
             simple(Spatial::Resize, whole([x, out]), words(&[length, from, to, first.width()])?, length)
         }
+        (Op::WeightNorm, [first, _], &[directions, lengths]) => {
+            let threads = if capability.software { ROW_THREADS_SOFTWARE } else { ROW_THREADS };
+            Ok(Dispatch {
+                kernel: Kernel::Spatial(Spatial::WeightNorm { threads }),
+                buffers: whole([directions, lengths, out]),
+                params: words(&[length(first) / first.width(), first.width()])?,
+                grid: groups(first.width())?,
+            })
+        }
         (Op::MaskRows, [first, _], &[x, mask]) => {
             let params = words(&[length(first), first.width()])?;
             simple(Spatial::MaskRows, whole([x, mask, out]), params, length(first))

@@ -54,6 +54,11 @@ pub enum Spatial {
     Resize,
     /// Zeros where there is padding.
     MaskRows,
+    /// Taps with their lengths.
+    WeightNorm {
+        /// Threads that share a tap.
+        threads: u32,
+    },
 }
 
 impl Spatial {
@@ -63,6 +68,7 @@ impl Spatial {
         let mut all = vec![Self::Window, Self::Copy, Self::Concat, Self::ScaleAdd, Self::ScaleExp];
         all.extend([Self::Resize, Self::MaskRows]);
         all.extend(Activation::ALL.map(|activation| Self::Activate { activation }));
+        all.extend([ROW_THREADS, ROW_THREADS_SOFTWARE].map(|threads| Self::WeightNorm { threads }));
         for activation in std::iter::once(None).chain(Activation::ALL.map(Some)) {
             let tiles = [16, 8].map(|side| Tiling::Tile { side }).into_iter().chain([Tiling::Direct]);
             all.extend(tiles.map(|tiling| Self::Conv { tiling, activation }));
@@ -92,6 +98,7 @@ impl Spatial {
             Self::ScaleExp => vec![include_str!("../elementwise/scale_exp.wgsl")],
             Self::Activate { .. } => vec![activation, include_str!("../elementwise/activate.wgsl")],
             Self::Resize => vec![include_str!("../resize/resize.wgsl")],
+            Self::WeightNorm { .. } => vec![include_str!("../weight_norm/weight_norm.wgsl")],
             Self::MaskRows => vec![include_str!("../elementwise/mask_rows.wgsl")],
         }
     }
@@ -107,6 +114,7 @@ impl Spatial {
                 vec![("RESIDUAL", f64::from(u8::from(residual))), by(activation)]
             }
             Self::GroupNorm { threads, activation } => vec![("THREADS", f64::from(threads)), by(activation)],
+            Self::WeightNorm { threads } => vec![("THREADS", f64::from(threads))],
             Self::Activate { activation } => vec![by(Some(activation))],
             _ => Vec::new(),
         }
@@ -119,7 +127,7 @@ impl Spatial {
             Self::Conv { .. } | Self::ConvDirect { .. } => &[Read, Read, Write, Uniform, Read],
             Self::BatchNorm { .. } => &[Read, Read, Read, Read, Read, Read, Write, Uniform],
             Self::GroupNorm { .. } | Self::ScaleAdd => &[Read, Read, Read, Write, Uniform],
-            Self::Concat | Self::ScaleExp | Self::MaskRows => &[Read, Read, Write, Uniform],
+            Self::Concat | Self::ScaleExp | Self::MaskRows | Self::WeightNorm { .. } => &[Read, Read, Write, Uniform],
             Self::Window | Self::Copy | Self::Activate { .. } | Self::Resize => &[Read, Write, Uniform],
         }
     }
