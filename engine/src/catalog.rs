@@ -29,6 +29,16 @@ words! {
         Bert = "bert",
         /// RoBERTa: Liu et al. 2019.
         Roberta = "roberta",
+        /// ViT: Dosovitskiy et al. 2020.
+        Vit = "vit",
+        /// CLIP: Radford et al. 2021.
+        Clip = "clip",
+        /// ResNet: He et al. 2015.
+        Resnet = "resnet",
+        /// ConvNeXt: Liu et al. 2022.
+        Convnext = "convnext",
+        /// Wav2Vec2: Baevski et al. 2020.
+        Wav2vec2 = "wav2vec2",
     }
 }
 

@@ -1,5 +1,7 @@
 //! Configurations of published architectures, and shortened ones for machines that cannot carry them.
 
+mod senses;
+
 use serde_json::{Value, json};
 
 use super::Config;
@@ -22,6 +24,9 @@ pub fn config(family: Family, size: Size) -> Config {
             "layer_norm_eps": 1e-5, "max_position_embeddings": 514, "pad_token_id": 1,
             "type_vocab_size": 1, "vocab_size": 50265,
         }),
+        Family::Vit | Family::Clip | Family::Resnet | Family::Convnext | Family::Wav2vec2 => {
+            return Config::new(senses::config(family, size));
+        }
     };
     let (hidden, heads, layers, inner) = match size {
         Size::Tiny => (256, 4, 4, 1024),

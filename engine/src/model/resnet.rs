@@ -57,7 +57,7 @@ pub fn build(config: &Config, weights: &Weights<'_>, task: Task) -> Result<Box<d
     }
     let labels = || Linear::new(&weights.at("classifier.1"), config.labels(), inputs);
     Ok(Box::new(ResNet {
-        rules: PixelRules { channels, size: [224, 224], fixed: false, frames: None },
+        rules: PixelRules { channels, size: [config.size("image_size", 224)?; 2], fixed: false, frames: None },
         stem: ConvNorm::new(&root.at("embedder.embedder"), [embedding, channels], 7, 2)?,
         stages,
         activation: Activation::parse("hidden_act", config.word("hidden_act", "relu")?)?,
