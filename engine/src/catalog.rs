@@ -39,6 +39,16 @@ words! {
         T5 = "t5",
         /// Whisper: Radford et al. 2022.
         Whisper = "whisper",
+        /// ViT: Dosovitskiy et al. 2020.
+        Vit = "vit",
+        /// CLIP: Radford et al. 2021.
+        Clip = "clip",
+        /// ResNet: He et al. 2015.
+        Resnet = "resnet",
+        /// ConvNeXt: Liu et al. 2022.
+        Convnext = "convnext",
+        /// Wav2Vec2: Baevski et al. 2020.
+        Wav2vec2 = "wav2vec2",
     }
 }
 

@@ -112,6 +112,7 @@ impl Host {
             weight_bytes: store.bytes(),
             fetched_bytes: store.fetched_bytes,
             outputs: output_names(&*built.model)?,
+            inputs: built.model.inputs(),
         };
         let memory = space.memory();
         self.slots.insert(name, Slot { model: built.model, program: None, generation: None, store, space });
@@ -226,9 +227,10 @@ impl Slot {
     }
 }
 
-/// The names of a model's outputs, from the graph of its smallest input.
+/// The names of a model's outputs, from the graph of its usual inputs.
 fn output_names(model: &dyn Model) -> Result<Vec<String>> {
-    let graph = model.graph(&model.prepare(&model.smallest())?)?;
+    let usual = model.inputs().iter().map(|input| (input.name.clone(), input.sample(0))).collect();
+    let graph = model.graph(&model.prepare(&usual)?)?;
     Ok(graph.output_names().map(str::to_owned).collect())
 }
 

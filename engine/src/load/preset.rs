@@ -1,5 +1,6 @@
 //! Configurations of published architectures, and shortened ones for machines that cannot carry them.
 
+mod senses;
 mod text;
 
 use serde_json::{Value, json};
@@ -29,6 +30,9 @@ pub fn config(family: Family, size: Size) -> Config {
         Family::Qwen2 => return text::qwen2(size),
         Family::T5 => return text::t5(size),
         Family::Whisper => return text::whisper(size),
+        Family::Vit | Family::Clip | Family::Resnet | Family::Convnext | Family::Wav2vec2 => {
+            return Config::new(senses::config(family, size));
+        }
     };
     let (hidden, heads, layers, inner) = match size {
         Size::Tiny => (256, 4, 4, 1024),

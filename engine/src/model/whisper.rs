@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     graph::{Activation, Element, Graph, Value},
     load::Config,
-    protocol::{Tensor, Tensors},
+    protocol::{InputInfo, InputKind, Tensor, Tensors},
     weights::{Param, Weights},
 };
 
@@ -186,9 +186,9 @@ impl Model for Whisper {
         self.rules.vocabulary
     }
 
-    fn smallest(&self) -> Tensors {
+    fn inputs(&self) -> Vec<InputInfo> {
         let shape = [1, self.mel, 2 * self.encoder.0.shape[0]];
-        Tensors::from([(FEATURES.to_owned(), Tensor::f32(&shape, vec![0.0; shape.iter().product()]))])
+        vec![InputInfo::new(FEATURES, &shape, InputKind::Features, 0)]
     }
 
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {

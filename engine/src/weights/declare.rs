@@ -19,6 +19,8 @@ pub enum Role {
     Scale,
     /// Anything that is added.
     Bias,
+    /// Window `[outputs, inputs, height, width]` of a convolution, or without the height.
+    Conv,
 }
 
 /// A weight as the graph refers to it.
@@ -43,6 +45,15 @@ pub struct Declared {
     pub transposed: bool,
     /// Factor of its deviation when it is synthetic.
     pub gain: f32,
+}
+
+impl Param {
+    /// The same values under another shape.
+    #[must_use]
+    pub fn reshaped(&self, shape: &[usize]) -> Self {
+        debug_assert_eq!(self.shape.iter().product::<usize>(), shape.iter().product::<usize>());
+        Self { id: self.id, shape: shape.to_vec() }
+    }
 }
 
 impl Declared {
@@ -138,6 +149,26 @@ impl<'a> Weights<'a> {
     /// Declares a vector that is added.
     pub fn bias(&self, name: &str, width: usize) -> Result<Param> {
         self.declare(name, &[width], Role::Bias)
+    }
+
+    /// Declares the window of a convolution.
+    pub fn conv(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Conv)
+    }
+
+    /// Declares a table under the shape it has in files.
+    pub fn table(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Embedding)
+    }
+
+    /// Declares factors under the shape they have in files.
+    pub fn scales(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Scale)
+    }
+
+    /// Declares a single number that scales.
+    pub fn number(&self, name: &str) -> Result<Param> {
+        self.declare(name, &[], Role::Scale)
     }
 
     fn full(&self, name: &str) -> String {

@@ -222,7 +222,7 @@ fn transpose(values: &[f32], shape: &[usize]) -> Vec<f32> {
 #[expect(clippy::cast_precision_loss, reason = "a width")]
 fn distribution(weight: &Declared) -> Distribution {
     match weight.role {
-        Role::Linear => {
+        Role::Linear | Role::Conv => {
             Distribution::Bell(weight.gain / (weight.shape.iter().skip(1).product::<usize>() as f32).sqrt())
         }
         Role::Embedding => Distribution::Bell(weight.gain * 0.02),
