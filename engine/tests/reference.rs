@@ -24,6 +24,8 @@ const FAMILIES: &[&str] = &[
     "resnet",
     "convnext",
     "wav2vec2",
+    "llava",
+    "llava_next",
 ];
 
 fn folder(family: &str) -> PathBuf {

@@ -142,6 +142,11 @@ impl Graph {
         self.op(Op::Gather, vec![Source::Value(ids), Source::Param(table.clone())])
     }
 
+    /// The rows of another tensor `[rows, H]` that `ids` name.
+    pub fn gather_rows(&mut self, ids: Value, rows: Value) -> Result<Value> {
+        self.op(Op::Gather, vec![Source::Value(ids), Source::Value(rows)])
+    }
+
     /// `a + b`
     pub fn add(&mut self, a: Value, b: Value) -> Result<Value> {
         self.op(Op::Add, vec![Source::Value(a), Source::Value(b)])

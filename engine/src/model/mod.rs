@@ -7,6 +7,7 @@ mod convnext;
 mod gpt2;
 mod inputs;
 mod llama;
+mod llava;
 mod prompt;
 mod resnet;
 mod roberta;
@@ -14,6 +15,7 @@ mod sample;
 mod sequences;
 mod t5;
 mod tensors;
+mod tiles;
 mod vit;
 mod wav2vec2;
 mod whisper;
@@ -94,6 +96,8 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("Qwen2Model", llama::build_qwen2, Task::Bare),
     ("Qwen2ForCausalLM", llama::build_qwen2, Task::CausalLm),
     ("T5ForConditionalGeneration", t5::build, Task::CausalLm),
+    ("LlavaForConditionalGeneration", llava::build, Task::CausalLm),
+    ("LlavaNextForConditionalGeneration", llava::build_next, Task::CausalLm),
     ("WhisperForConditionalGeneration", whisper::build, Task::CausalLm),
     ("ViTModel", vit::build, Task::Bare),
     ("ViTForImageClassification", vit::build, Task::SequenceLabels),
@@ -132,6 +136,8 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "gpt2" => "GPT2LMHeadModel",
             "llama" => "LlamaForCausalLM",
             "mistral" => "MistralForCausalLM",
+            "llava" => "LlavaForConditionalGeneration",
+            "llava_next" => "LlavaNextForConditionalGeneration",
             "whisper" => "WhisperForConditionalGeneration",
             "t5" => "T5ForConditionalGeneration",
             "qwen2" => "Qwen2ForCausalLM",
