@@ -39,6 +39,10 @@ words! {
         T5 = "t5",
         /// Whisper: Radford et al. 2022.
         Whisper = "whisper",
+        /// LLaVA 1.5: Liu et al. 2023.
+        Llava = "llava",
+        /// LLaVA-NeXT: Liu et al. 2024.
+        LlavaNext = "llava_next",
         /// ViT: Dosovitskiy et al. 2020.
         Vit = "vit",
         /// CLIP: Radford et al. 2021.

@@ -147,17 +147,15 @@ fn what_cannot_be_generated_is_refused() {
 
 #[test]
 fn synthetic_models_of_every_family_say_something() {
-    for family in [Family::Gpt2, Family::Llama, Family::Qwen2, Family::T5, Family::Whisper] {
+    use Family::{Gpt2, Llama, Llava, LlavaNext, Qwen2, T5, Whisper};
+    for family in [Gpt2, Llama, Qwen2, T5, Whisper, Llava, LlavaNext] {
         let source = ModelSource::Synthetic { family, size: Size::Tiny, seed: 1 };
-        let mut host = host(Platform::NativeCpu, source);
-        let mut inputs = Tensors::new();
-        if family == Family::Whisper {
-            let values = (0..80 * 3000).map(|i| (i as f32 * 0.37).sin()).collect();
-            inputs.insert("input_features".into(), Tensor::f32(&[1, 80, 3000], values));
-        } else {
-            let ids = (0..12).map(|i| i * 331 % 4000).collect();
-            inputs.insert("input_ids".into(), Tensor::i32(&[1, 12], ids));
-        }
+        let mut host = Host::new("");
+        let (platform, options) = (Platform::NativeCpu, Options::default());
+        let step = Step::Load { slot: "model".into(), platform, model: source, options };
+        let outcome = pollster::block_on(host.perform(step));
+        let Outcome::Loaded { model, .. } = outcome else { panic!("{family:?}: {outcome:?}") };
+        let inputs = model.inputs.iter().map(|input| (input.name.clone(), input.sample(7))).collect();
         let decode = Decode { step_logits: true, ..Decode::greedy(4) };
         let Outcome::Generated { outputs, .. } = perform(&mut host, &inputs, &decode) else { panic!("{family:?}") };
         for row in outputs["step_logits"].as_f32().expect("floats").chunks(4096) {

@@ -1,5 +1,6 @@
 //! Configurations of published architectures, and shortened ones for machines that cannot carry them.
 
+mod both;
 mod senses;
 mod text;
 
@@ -30,6 +31,8 @@ pub fn config(family: Family, size: Size) -> Config {
         Family::Qwen2 => return text::qwen2(size),
         Family::T5 => return text::t5(size),
         Family::Whisper => return text::whisper(size),
+        Family::Llava => return both::llava(size),
+        Family::LlavaNext => return both::llava_next(size),
         Family::Vit | Family::Clip | Family::Resnet | Family::Convnext | Family::Wav2vec2 => {
             return Config::new(senses::config(family, size));
         }

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     graph::{Activation, Element, Graph, Value},
     load::Config,
-    protocol::{InputInfo, InputKind, Tensor, Tensors},
+    protocol::{InputInfo, InputKind, Tensor, TensorData, Tensors},
     weights::{Param, Weights},
 };
 
@@ -100,6 +100,18 @@ impl Llava {
         self.side().iter().product::<usize>() + usize::from(!self.patches_only)
     }
 
+    /// Rows and columns of tiles in a grid of this extent.
+    fn tiles(&self, extent: Extent) -> Extent {
+        [extent[0] / self.pixels.size[0], extent[1] / self.pixels.size[1]]
+    }
+
+    /// The extent of an image that fills the largest grid for which there are tiles.
+    fn largest(&self, grid: &Grid, tiles: usize) -> Result<Extent> {
+        let fits = |pinpoint: &&Extent| self.tiles(**pinpoint).iter().product::<usize>() < tiles;
+        let largest = grid.pinpoints.iter().filter(fits).max_by_key(|pinpoint| pinpoint[0] * pinpoint[1]);
+        largest.copied().ok_or_else(|| Error::model("missing input").expected(format!("'{SIZES}'")))
+    }
+
     /// Images of the tower's size `[N, C, h, w]`, and the order in which their features are used.
     fn images(&self, inputs: &Tensors) -> Result<(Tensor, Vec<usize>)> {
         let Some(grid) = &self.grid else {
@@ -113,15 +125,17 @@ impl Llava {
         let axes = [&axes[..], &[("width", Some(width))]].concat();
         let pixels = tensors::floats(inputs, PIXELS, &axes)?;
         let [images, tiles] = [pixels.shape[0], pixels.shape[1]];
-        let sizes = inputs.get(SIZES).ok_or_else(|| Error::model("missing input").expected(format!("'{SIZES}'")))?;
-        let sizes = self.text.rules().integers(SIZES, sizes, &[images, 2], 1 << 20)?;
+        let sizes = match inputs.get(SIZES) {
+            Some(sizes) => self.text.rules().integers(SIZES, sizes, &[images, 2], 1 << 20)?,
+            None => integers(&[images, 2], self.largest(grid, tiles)?.repeat(images)),
+        };
         let (mut used, mut order, mut placed) = (Vec::new(), Vec::new(), Vec::new());
         let values = pixels.as_f32().unwrap_or_default().chunks(tiles * tile);
         for (values, size) in values.zip(sizes.as_i32().unwrap_or_default().chunks(2)) {
             let image = [size[0], size[1]].map(|size| usize::try_from(size).unwrap_or(0));
             let best = tiles::best(image, &grid.pinpoints).filter(|_| !image.contains(&0));
             let best = best.ok_or_else(|| Error::model("an image without extent").of(SIZES))?;
-            let cut = [best[0] / height, best[1] / width];
+            let cut = self.tiles(best);
             let needed = 1 + cut[0] * cut[1];
             if needed > tiles {
                 let expected = format!("at least {needed} tiles for an image of {image:?}");
@@ -136,9 +150,28 @@ impl Llava {
         Ok((Tensor::f32(&[placed.len(), channels, height, width], used), order.collect()))
     }
 
-    /// What the pass over a text with images reads besides the text. A text that mentions no image gets them
-    /// in front.
-    fn place(&self, inputs: &Tensors, text: &mut Tensors) -> Result<Tensors> {
+    /// The inputs, where a text that mentions no image mentions all of them in front.
+    fn mention(&self, inputs: &Tensors) -> Result<Tensors> {
+        let text = [("input_ids", self.image), ("attention_mask", 1)];
+        let mut inputs = inputs.clone();
+        let ids = inputs.get(text[0].0).and_then(|ids| Some((ids.as_i32()?, *ids.shape.first()?)));
+        let Some((_, batch)) = ids.filter(|(ids, _)| !ids.contains(&self.image) && inputs.contains_key(PIXELS)) else {
+            return Ok(inputs);
+        };
+        let (_, order) = self.images(&inputs)?;
+        let features = order.len() / batch.max(1);
+        for (name, value) in text {
+            let Some(Tensor { shape, data: TensorData::I32(values) }) = inputs.get_mut(name) else { continue };
+            let &mut [_, length] = shape.as_mut_slice() else { continue };
+            let rows = values.chunks(length.max(1)).map(|row| [&vec![value; features], row].concat());
+            *values = rows.collect::<Vec<_>>().concat();
+            shape[1] += features;
+        }
+        Ok(inputs)
+    }
+
+    /// What the pass over a text with images reads besides the text.
+    fn place(&self, inputs: &Tensors, text: &Tensors) -> Result<Tensors> {
         if !inputs.contains_key(PIXELS) {
             return Ok(Tensors::new());
         }
@@ -214,12 +247,20 @@ impl Model for Llava {
     }
 
     fn inputs(&self) -> Vec<InputInfo> {
-        vec![InputInfo::new("input_ids", &[1, 128], InputKind::Ids, self.vocabulary())]
+        let mut pixels = self.pixels.info();
+        if let Some(grid) = &self.grid {
+            let tiles = |pinpoint: &Extent| self.tiles(*pinpoint).iter().product::<usize>();
+            pixels.shape.insert(1, 1 + grid.pinpoints.iter().map(tiles).max().unwrap_or(0));
+        }
+        // Ids below the one that stands for an image: the text mentions none, and gets it in front.
+        let bound = usize::try_from(self.image).unwrap_or(0).min(self.vocabulary());
+        vec![pixels, InputInfo::new("input_ids", &[1, 32], InputKind::Ids, bound)]
     }
 
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {
-        let mut text = self.text.rules().whole(inputs, &[PIXELS, SIZES])?;
-        let more = self.place(inputs, &mut text)?;
+        let inputs = self.mention(inputs)?;
+        let mut text = self.text.rules().whole(&inputs, &[PIXELS, SIZES])?;
+        let more = self.place(&inputs, &text)?;
         text.extend(more);
         Ok(text)
     }
@@ -235,9 +276,10 @@ impl Model for Llava {
 
 impl Generate for Llava {
     fn prompt(&self, inputs: &Tensors) -> Result<Prompt> {
-        let mut prompt = self.text.rules().prompt(inputs, &[PIXELS, SIZES], &[])?;
-        let mut text = Tensors::from([("input_ids".to_owned(), prompt.ids.clone())]);
-        prompt.first = self.place(inputs, &mut text)?;
+        let inputs = self.mention(inputs)?;
+        let mut prompt = self.text.rules().prompt(&inputs, &[PIXELS, SIZES], &[])?;
+        let text = Tensors::from([("input_ids".to_owned(), prompt.ids.clone())]);
+        prompt.first = self.place(&inputs, &text)?;
         Ok(prompt)
     }
 
