@@ -11,9 +11,7 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
-    protocol::{
-        Decode, Int4, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors,
-    },
+    protocol::{Decode, Int4, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
     weights::{Declared, Format, Store, format},
 };
 
@@ -140,6 +138,7 @@ impl Host {
             weight_bytes: store.bytes(),
             fetched_bytes: store.fetched_bytes,
             outputs: output_names(&*built.model)?,
+            inputs: built.model.inputs(),
         };
         let memory = space.memory();
         self.slots.insert(name, Slot { model: built.model, program: None, generation: None, store, space });
@@ -254,10 +253,10 @@ impl Slot {
     }
 }
 
-/// The names of a model's outputs, from the graph of its smallest input.
+/// The names of a model's outputs, from the graph of its usual inputs.
 fn output_names(model: &dyn Model) -> Result<Vec<String>> {
-    let smallest = Tensors::from([("input_ids".to_owned(), Tensor::i32(&[1, 1], vec![0]))]);
-    let graph = model.graph(&model.prepare(&smallest)?)?;
+    let usual = model.inputs().iter().map(|input| (input.name.clone(), input.sample(0))).collect();
+    let graph = model.graph(&model.prepare(&usual)?)?;
     Ok(graph.output_names().map(str::to_owned).collect())
 }
 

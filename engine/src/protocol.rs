@@ -333,6 +333,46 @@ pub struct ModelInfo {
     pub fetched_bytes: u64,
     /// Outputs that can be asked for.
     pub outputs: Vec<String>,
+    /// Inputs, in usual sizes.
+    #[serde(default)]
+    pub inputs: Vec<InputInfo>,
+}
+
+/// An input as a model usually gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputInfo {
+    /// Its Hugging Face name.
+    pub name: String,
+    /// A usual shape, with a batch of 1.
+    pub shape: Vec<usize>,
+    /// What it holds.
+    pub kind: InputKind,
+    /// Integers are below this; 0 for floats.
+    pub bound: u32,
+}
+
+impl InputInfo {
+    /// An input with this shape.
+    #[must_use]
+    pub fn new(name: &str, shape: &[usize], kind: InputKind, bound: usize) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), kind, bound: u32::try_from(bound).unwrap_or(u32::MAX) }
+    }
+}
+
+/// What an input holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputKind {
+    /// Normalised colours of images or frames.
+    Pixels,
+    /// Features of a sound, such as a log-mel spectrogram.
+    Features,
+    /// A normalised wave.
+    Samples,
+    /// Token ids.
+    Ids,
+    /// 1 where there is something, 0 where there is padding.
+    Mask,
 }
 
 /// A dense little-endian tensor on the CPU.

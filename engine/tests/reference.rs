@@ -8,7 +8,25 @@ use matrix_engine::{
     protocol::{ModelSource, Options, Outcome, Platform, Step},
 };
 
-const FAMILIES: &[&str] = &["bert", "bert_mlm", "roberta", "roberta_mlm", "gpt2", "llama", "qwen2", "t5", "t5_v1_1"];
+const FAMILIES: &[&str] = &[
+    "bert",
+    "bert_mlm",
+    "roberta",
+    "roberta_mlm",
+    "gpt2",
+    "llama",
+    "qwen2",
+    "t5",
+    "t5_v1_1",
+    "whisper",
+    "vit",
+    "clip",
+    "resnet",
+    "convnext",
+    "wav2vec2",
+    "llava",
+    "llava_next",
+];
 
 fn folder(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)

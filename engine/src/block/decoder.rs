@@ -208,10 +208,15 @@ pub struct LanguageHead(Param);
 impl LanguageHead {
     /// Declares `lm_head.weight` under `weights`, unless it is tied to `words`.
     pub fn new(weights: &Weights<'_>, words: &Param, tied: bool) -> Result<Self> {
+        Self::named(weights, "lm_head.weight", words, tied)
+    }
+
+    /// The same with a name of the family's own.
+    pub fn named(weights: &Weights<'_>, name: &str, words: &Param, tied: bool) -> Result<Self> {
         let &[vocabulary, hidden] = words.shape.as_slice() else {
             return Err(crate::error::Error::internal("a table of words has two axes"));
         };
-        Ok(Self(if tied { words.clone() } else { weights.linear("lm_head.weight", vocabulary, hidden)? }))
+        Ok(Self(if tied { words.clone() } else { weights.linear(name, vocabulary, hidden)? }))
     }
 
     /// x `[B, S, H]` → `logits` `[B, S, V]`, and with the rows `[B]` of the last ids `next.logits` `[B, V]`.

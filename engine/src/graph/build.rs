@@ -15,8 +15,10 @@ pub struct Value(pub(super) usize);
 
 /// Where an operand of a node comes from.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Source {
+pub enum Source {
+    /// Another node.
     Value(Value),
+    /// A weight.
     Param(Param),
 }
 
@@ -26,6 +28,11 @@ pub(super) enum Node {
         name: String,
         shape: Vec<usize>,
         element: Element,
+    },
+    /// Another node's values under another shape.
+    View {
+        of: Value,
+        shape: Vec<usize>,
     },
     /// Values that are the same in every run.
     Constant(Tensor),
@@ -44,7 +51,10 @@ pub(super) enum Node {
 impl Node {
     pub(super) fn shape(&self) -> &[usize] {
         match self {
-            Self::Input { shape, .. } | Self::State { shape, .. } | Self::Op { shape, .. } => shape,
+            Self::Input { shape, .. }
+            | Self::View { shape, .. }
+            | Self::State { shape, .. }
+            | Self::Op { shape, .. } => shape,
             Self::Constant(tensor) => &tensor.shape,
         }
     }
@@ -132,6 +142,11 @@ impl Graph {
         self.op(Op::Gather, vec![Source::Value(ids), Source::Param(table.clone())])
     }
 
+    /// The rows of another tensor `[rows, H]` that `ids` name.
+    pub fn gather_rows(&mut self, ids: Value, rows: Value) -> Result<Value> {
+        self.op(Op::Gather, vec![Source::Value(ids), Source::Value(rows)])
+    }
+
     /// `a + b`
     pub fn add(&mut self, a: Value, b: Value) -> Result<Value> {
         self.op(Op::Add, vec![Source::Value(a), Source::Value(b)])
@@ -165,12 +180,8 @@ impl Graph {
 
     /// Attention of `heads` heads over the positions where `mask` is not 0, with the full matrix of scores.
     pub fn attention(&mut self, q: Value, k: Value, v: Value, mask: Value, heads: usize) -> Result<Value> {
-        let width = self.shape(q).last().copied().unwrap_or(0) / heads.max(1);
-        #[expect(clippy::cast_precision_loss, reason = "a head's width")]
-        let scale = 1.0 / (width as f32).sqrt();
-        let scores = self.op(Op::AttentionScores { heads, scale }, vec![Source::Value(q), Source::Value(k)])?;
-        let shares = self.op(Op::AttentionSoftmax, vec![Source::Value(scores), Source::Value(mask)])?;
-        self.op(Op::AttentionContext, vec![Source::Value(shares), Source::Value(v)])
+        let rule = super::AttentionRule { mask: Some(mask), ..Default::default() };
+        self.attention_by([q, k, v], heads, &rule)
     }
 
     /// The first row of every sequence.
@@ -186,6 +197,14 @@ impl Graph {
     /// Rows of length 1.
     pub fn normalize(&mut self, x: Value) -> Result<Value> {
         self.op(Op::Normalize, vec![Source::Value(x)])
+    }
+
+    /// The node that holds a value: itself, unless it is another one's values under another shape.
+    pub(super) fn root(&self, value: Value) -> Value {
+        match self.nodes[value.0] {
+            Node::View { of, .. } => of,
+            _ => value,
+        }
     }
 
     /// `activation(x · weightᵀ)`
@@ -223,6 +242,11 @@ impl Graph {
         self.op(Op::TakeRow, vec![Source::Value(x), Source::Value(rows)])
     }
 
+    /// Windows of `size` rows of `x`, one every `stride` rows, with `padding` zero rows at both ends.
+    pub fn windows(&mut self, x: Value, size: usize, stride: usize, padding: usize) -> Result<Value> {
+        self.op(Op::Windows { size, stride, padding }, vec![Source::Value(x)])
+    }
+
     /// `cache` with the rows of `x` from row `past` on.
     pub fn append(&mut self, cache: Value, x: Value, past: Value) -> Result<Value> {
         let heads = self.shape(cache).get(1).copied().unwrap_or(0);
@@ -258,11 +282,12 @@ impl Graph {
             Node::Input { element, .. } => *element,
             Node::Constant(tensor) if tensor.as_i32().is_some() => Element::I32,
             Node::Constant(_) | Node::State { .. } => Element::F32,
+            Node::View { of, .. } => self.element(*of),
             Node::Op { op, .. } => op.element(),
         }
     }
 
-    fn op(&mut self, op: Op, operands: Vec<Source>) -> Result<Value> {
+    pub(super) fn op(&mut self, op: Op, operands: Vec<Source>) -> Result<Value> {
         let shapes: Vec<&[usize]> = operands
             .iter()
             .map(|operand| match operand {
@@ -280,7 +305,7 @@ impl Graph {
         Ok(self.push(Node::Op { op, operands, shape }))
     }
 
-    fn push(&mut self, node: Node) -> Value {
+    pub(super) fn push(&mut self, node: Node) -> Value {
         self.nodes.push(node);
         Value(self.nodes.len() - 1)
     }

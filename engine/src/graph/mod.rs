@@ -2,13 +2,19 @@
 //! outputs asked for in as little memory as their lifetimes allow.
 
 mod build;
+pub mod copy;
 mod op;
 mod plan;
+mod spatial;
+pub mod window;
 
 pub use build::{Attend, Graph, Value};
+pub use copy::Strided;
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
+pub use spatial::{AttentionRule, Statistics};
+pub use window::{Conv, Window};
 
 /// Element type of a value in the graph. Both have four bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

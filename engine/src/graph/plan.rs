@@ -122,7 +122,7 @@ impl Plan {
                     let (name, shape) = (name.clone(), shape.clone());
                     plan.states.push(Port { name, buffer: place[index], shape, element: Element::F32 });
                 }
-                Node::Input { .. } | Node::Op { .. } => continue,
+                Node::Input { .. } | Node::View { .. } | Node::Op { .. } => continue,
             }
             lasting.insert(place[index]);
         }
@@ -135,8 +135,11 @@ impl Plan {
             }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
+            if let Node::View { of, .. } = node {
+                place[index] = place[of.0];
+            }
             let (Node::Op { op, operands, shape }, Some(_)) = (node, last_use[index]) else { continue };
-            let dies = |value: &Value| last_use[value.0] == Some(index);
+            let dies = |value: &Value| last_use[graph.root(*value).0] == Some(index);
             place[index] = match (op.in_place(), &operands[0]) {
                 (true, Source::Value(first)) if dies(first) => place[first.0],
                 (true, _) => return Err(Error::internal(format!("{op:?} overwrites a value that is needed later"))),
@@ -181,15 +184,16 @@ fn last_uses(graph: &Graph, outputs: &BTreeMap<String, Value>) -> Vec<Option<usi
     let end = graph.nodes.len();
     let mut last = vec![None; end];
     for value in outputs.values() {
-        last[value.0] = Some(end);
+        last[graph.root(*value).0] = Some(end);
     }
     for value in &graph.effects {
-        last[value.0] = Some(end);
+        last[graph.root(*value).0] = Some(end);
     }
     for (index, node) in graph.nodes.iter().enumerate().rev() {
         if let (Node::Op { operands, .. }, Some(_)) = (node, last[index]) {
             for operand in operands {
                 if let Source::Value(value) = operand {
+                    let value = graph.root(*value);
                     last[value.0] = last[value.0].max(Some(index));
                 }
             }

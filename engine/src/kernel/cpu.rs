@@ -1,6 +1,9 @@
 //! The table of fast forms on the CPU. What moves memory only is as fast as its reference.
 
-use super::{Operand, attention, grouped, layer_norm, linear, reference, rms_norm};
+use super::{
+    Operand, attention, grouped, layer_norm, linear, reference, rms_norm,
+    spatial::{self, Form},
+};
 use crate::{error::Result, graph::Op};
 
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
@@ -17,12 +20,16 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::cpu::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
         }
-        (Op::AttentionSoftmax, [mask]) => attention::cpu::softmax(mask.i32()?, mask.shape, out),
+        (Op::AttentionSoftmax { queries, keys, causal }, mask) => {
+            let mask = mask.first().map(Operand::i32).transpose()?;
+            attention::cpu::softmax(mask, [queries, keys], causal, out);
+        }
         (Op::AttentionContext, [shares, v]) => {
             attention::cpu::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
         (Op::RmsNorm { epsilon }, [x, scale]) => rms_norm::cpu(x.f32()?, scale.f32()?, epsilon, out),
         _ if grouped::run(op, operands, out, true)? => {}
+        _ if spatial::run(Form::Fast, op, operands, out)? => {}
         _ => return reference::run(op, operands, out),
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! The table of GPU forms: operation and shapes → kernel, buffers, parameters and grid.
 
+pub mod spatial;
+
 use std::ops::Range;
 
 use super::shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat};
@@ -104,8 +106,9 @@ pub fn dispatch<'a>(
         (Op::Gather, [ids, table]) => return gather(ids, table, out, capability),
         (Op::Add, [a, b]) => {
             let length: usize = a.shape.iter().product();
+            let period = b.shape.iter().product();
             let buffers = whole([a.plain()?, b.plain()?, out]);
-            Dispatch { kernel: Kernel::Add, buffers, params: words(&[length])?, grid: invocations(length)? }
+            Dispatch { kernel: Kernel::Add, buffers, params: words(&[length, period])?, grid: invocations(length)? }
         }
         (Op::LayerNorm { epsilon, residual }, [x, scale, shift, rest @ ..]) => {
             let third = rest.first().unwrap_or(x).plain()?;
@@ -134,12 +137,16 @@ pub fn dispatch<'a>(
                 grid,
             }
         }
-        (Op::AttentionSoftmax, [scores, mask]) => {
-            let rows_per_batch = scores.rows() / mask.shape[0];
+        (Op::AttentionSoftmax { queries, keys, causal }, [scores, mask @ ..]) => {
+            let rows_per_batch = scores.rows() / scores.shape[0];
+            let mut buffers = whole([out]);
+            for mask in mask {
+                buffers.push(mask.plain()?.into());
+            }
             Dispatch {
-                kernel: Kernel::AttentionSoftmax { threads },
-                buffers: whole([mask.plain()?, out]),
-                params: words(&[scores.rows(), scores.width(), rows_per_batch])?,
+                kernel: Kernel::AttentionSoftmax { threads, masked: !mask.is_empty() },
+                buffers,
+                params: words(&[scores.rows(), keys, rows_per_batch, queries, usize::from(causal)])?,
                 grid: groups(scores.rows())?,
             }
         }
@@ -214,6 +221,17 @@ pub fn dispatch<'a>(
             params: words(&[x.rows() * count, x.width(), first, count])?,
             grid: invocations(x.rows() * count)?,
         },
+        (Op::Windows { size, stride, padding }, [x]) => {
+            let [batch, length, width] = axes(x)?;
+            let steps = (length + 2 * padding - size) / stride + 1;
+            let count = batch * steps * width * size;
+            Dispatch {
+                kernel: Kernel::Windows,
+                buffers: whole([x.plain()?, out]),
+                params: words(&[count, length, width, steps, size, stride, padding])?,
+                grid: invocations(count)?,
+            }
+        }
         (Op::TakeRow, [x, rows]) => {
             let [batch, length, width] = axes(x)?;
             Dispatch {
@@ -241,7 +259,7 @@ pub fn dispatch<'a>(
         }
         _ => match super::grouped::gpu::dispatch(op, operands, out, capability)? {
             Some(dispatch) => dispatch,
-            None => return Err(Error::internal(format!("{op:?} with {} operands", operands.len()))),
+            None => spatial::dispatch(op, operands, out, capability)?,
         },
     };
     Ok(vec![dispatch])

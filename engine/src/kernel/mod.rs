@@ -7,10 +7,15 @@
 pub mod activation;
 pub mod add;
 pub mod attention;
+pub mod batch_norm;
+pub mod conv;
+pub mod copy;
 pub mod cpu;
+pub mod elementwise;
 pub mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod group_norm;
 pub mod grouped;
 mod lanes;
 pub mod layer_norm;
@@ -20,11 +25,15 @@ mod operand;
 pub mod pointwise;
 pub mod pool;
 pub mod reference;
+pub mod resize;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
 pub mod select;
 #[cfg(feature = "gpu")]
 pub mod shader;
+pub mod spatial;
+pub mod weight_norm;
+pub mod window;
 
 pub use operand::Operand;

@@ -3,6 +3,7 @@
 use super::{
     Operand, activation, add, attention, gather, grouped, layer_norm, linear, pointwise, pool, rms_norm, rotary,
     sample, select,
+    spatial::{self, Form},
 };
 use crate::{
     error::{Error, Result},
@@ -28,7 +29,10 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::reference::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);
         }
-        (Op::AttentionSoftmax, [mask]) => attention::reference::softmax(mask.i32()?, mask.shape, out),
+        (Op::AttentionSoftmax { queries, keys, causal }, mask) => {
+            let mask = mask.first().map(Operand::i32).transpose()?;
+            attention::reference::softmax(mask, [queries, keys], causal, out);
+        }
         (Op::AttentionContext, [shares, v]) => {
             attention::reference::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
@@ -43,6 +47,10 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::Multiply, [a, b]) => pointwise::multiply(a.f32()?, b.f32()?, out),
         (Op::Scale { factor }, [x]) => pointwise::scale(x.f32()?, factor, out),
         (Op::Columns { first, count }, [x]) => select::columns(x.f32()?, x.width(), first, count, out),
+        (Op::Windows { size, stride, padding }, [x]) => {
+            let shape = [x.shape[0], x.shape[1], x.shape[2]];
+            select::windows(x.f32()?, shape, size, stride, padding, out);
+        }
         (Op::TakeRow, [x, rows]) => select::take_row(x.f32()?, rows.i32()?, x.shape[1], x.shape[2], out),
         (Op::Argmax, [logits]) => sample::argmax(logits.f32()?, logits.width(), bytemuck::cast_slice_mut(out)),
         (Op::Sample(sampling), [logits, draws]) => {
@@ -50,6 +58,7 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             sample::sample(logits.f32()?, draws.f32()?, logits.width(), sampling, out);
         }
         _ if grouped::run(op, operands, out, false)? => {}
+        _ if spatial::run(Form::Reference, op, operands, out)? => {}
         _ => return Err(Error::internal(format!("{op:?} with {} operands", operands.len()))),
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! The GPU kernels by typed key, and the one place where their WGSL is put together: a prefix for the
 //! target, snippets, then the body that uses them.
 
+pub mod spatial;
+
 use crate::graph::Activation;
 
 /// A compute pipeline. Equal keys mean equal pipelines.
@@ -37,6 +39,8 @@ pub enum Kernel {
     AttentionSoftmax {
         /// Threads that share a row.
         threads: u32,
+        /// Whether there is padding.
+        masked: bool,
     },
     /// Weighed values of attention.
     AttentionContext {
@@ -52,6 +56,8 @@ pub enum Kernel {
         /// Threads that share a row.
         threads: u32,
     },
+    /// What models of images and sounds need beside these.
+    Spatial(spatial::Spatial),
     /// RMS norm.
     RmsNorm {
         /// Threads that share a row.
@@ -67,6 +73,8 @@ pub enum Kernel {
     Columns,
     /// One row of every sequence.
     TakeRow,
+    /// Windows of rows.
+    Windows,
     /// Rows into a cache.
     Append,
     /// Scaled dot products of heads that share keys.
@@ -157,11 +165,13 @@ impl Kernel {
         let mut all = vec![Self::Gather, Self::Add, Self::FirstRow, Self::MeanRows];
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
-            all.extend([Self::AttentionSoftmax { threads }, Self::Normalize { threads }]);
+            all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
+            all.push(Self::Normalize { threads });
             all.extend([Self::RmsNorm { threads }, Self::Argmax { threads }, Self::Sample { threads }]);
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
         all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
             all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
@@ -177,18 +187,13 @@ impl Kernel {
                 }
             }
         }
+        all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
         all
     }
 
     /// The whole shader.
     #[must_use]
     pub fn source(self) -> String {
-        let product = |tiling| match tiling {
-            Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
-            Tiling::Direct => include_str!("matmul/direct.wgsl"),
-            Tiling::Rows => include_str!("linear/rows.wgsl"),
-            Tiling::Single => include_str!("matmul/single.wgsl"),
-        };
         let parts: &[&str] = match self {
             Self::Gather => &[include_str!("gather/gather.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
@@ -209,17 +214,24 @@ impl Kernel {
                 product(tiling),
             ],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
-            Self::AttentionSoftmax { .. } => &[include_str!("attention/softmax.wgsl")],
+            Self::AttentionSoftmax { masked: true, .. } => {
+                &[include_str!("attention/mask.wgsl"), include_str!("attention/softmax.wgsl")]
+            }
+            Self::AttentionSoftmax { masked: false, .. } => {
+                &[include_str!("attention/no_mask.wgsl"), include_str!("attention/softmax.wgsl")]
+            }
             Self::AttentionContext { tiling } => &[include_str!("attention/context.wgsl"), product(tiling)],
             Self::FirstRow => &[include_str!("pool/first_row.wgsl")],
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
             Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
+            Self::Spatial(kernel) => &kernel.parts(),
             Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
             Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
             Self::Multiply => &[include_str!("pointwise/multiply.wgsl")],
             Self::Scale => &[include_str!("pointwise/scale.wgsl")],
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
+            Self::Windows => &[include_str!("select/windows.wgsl")],
             Self::Append => &[include_str!("grouped/append.wgsl")],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
@@ -238,7 +250,10 @@ impl Kernel {
             Self::LayerNorm { residual, threads } => {
                 vec![("RESIDUAL", f64::from(u8::from(residual))), ("THREADS", f64::from(threads))]
             }
-            Self::AttentionSoftmax { threads } | Self::Normalize { threads } => vec![("THREADS", f64::from(threads))],
+            Self::AttentionSoftmax { threads, .. } | Self::Normalize { threads } => {
+                vec![("THREADS", f64::from(threads))]
+            }
+            Self::Spatial(kernel) => kernel.constants(),
             Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
                 vec![("THREADS", f64::from(threads))]
             }
@@ -248,15 +263,7 @@ impl Kernel {
             Self::GroupedScores { tiling } | Self::GroupedContext { tiling } => tiling.constants(),
             Self::AttentionScores { tiling } | Self::AttentionContext { tiling } => tiling.constants(),
             Self::Linear { tiling, activation, .. } => {
-                let number = match activation {
-                    None => 0.0,
-                    Some(Activation::Gelu) => 1.0,
-                    Some(Activation::GeluTanh) => 2.0,
-                    Some(Activation::Relu) => 3.0,
-                    Some(Activation::Silu) => 4.0,
-                    Some(Activation::Tanh) => 5.0,
-                };
-                [tiling.constants(), vec![("ACTIVATION", number)]].concat()
+                [tiling.constants(), vec![("ACTIVATION", activation_number(activation))]].concat()
             }
             _ => Vec::new(),
         }
@@ -274,13 +281,40 @@ impl Kernel {
             Self::LayerNorm { .. } => &[Read, Read, Read, Read, Write, Uniform],
             Self::Linear { format: WeightFormat::F32, .. } => &[Read, Read, Write, Uniform, Read],
             Self::Linear { format: WeightFormat::Int4, .. } => &[Read, Read, Write, Uniform, Read, Read],
-            Self::AttentionSoftmax { .. } | Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
-            Self::Scale | Self::Columns | Self::Argmax { .. } => &[Read, Write, Uniform],
+            Self::AttentionSoftmax { masked: true, .. } => &[Write, Uniform, Read],
+            Self::AttentionSoftmax { masked: false, .. } => &[Write, Uniform],
+            Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
+            Self::Spatial(kernel) => kernel.bindings(),
+            Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
                 &[Read, Read, Write, Uniform]
             }
             Self::GroupedScores { .. } | Self::GroupedContext { .. } => &[Read, Read, Read, Write, Uniform],
             Self::Rotary | Self::GroupedSoftmax { .. } => &[Read, Read, Read, Read, Write, Uniform],
         }
+    }
+}
+
+/// The body of a product.
+fn product(tiling: Tiling) -> &'static str {
+    match tiling {
+        Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
+        Tiling::Direct => include_str!("matmul/direct.wgsl"),
+        Tiling::Rows => include_str!("linear/rows.wgsl"),
+        Tiling::Single => include_str!("matmul/single.wgsl"),
+    }
+}
+
+/// The number by which the shader knows an activation.
+fn activation_number(activation: Option<Activation>) -> f64 {
+    match activation {
+        None => 0.0,
+        Some(Activation::Gelu) => 1.0,
+        Some(Activation::GeluTanh) => 2.0,
+        Some(Activation::Relu) => 3.0,
+        Some(Activation::Silu) => 4.0,
+        Some(Activation::Tanh) => 5.0,
+        Some(Activation::QuickGelu) => 6.0,
+        Some(Activation::Sigmoid) => 7.0,
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     graph::{Activation, Graph},
     load::Config,
-    protocol::Tensors,
+    protocol::{InputInfo, Tensors},
     weights::Weights,
 };
 
@@ -60,6 +60,10 @@ fn masked_lm(config: &Config, weights: &Weights<'_>, encoder: &Encoder, shape: &
 impl Model for Bert {
     fn vocabulary(&self) -> usize {
         self.rules.vocabulary
+    }
+
+    fn inputs(&self) -> Vec<InputInfo> {
+        self.rules.inputs()
     }
 
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     graph::{Activation, Attend, Graph, Value},
     load::Config,
-    protocol::Tensors,
+    protocol::{InputInfo, InputKind, Tensors},
     weights::{Param, Weights},
 };
 
@@ -129,6 +129,11 @@ impl Gpt2 {
 impl Model for Gpt2 {
     fn vocabulary(&self) -> usize {
         self.rules.vocabulary
+    }
+
+    fn inputs(&self) -> Vec<InputInfo> {
+        let length = self.rules.longest.min(128);
+        vec![InputInfo::new("input_ids", &[1, length], InputKind::Ids, self.rules.vocabulary)]
     }
 
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {

@@ -4,7 +4,7 @@ use crate::{
     block::TextInputs,
     error::{Error, Result},
     graph::{Element, Graph},
-    protocol::{Tensor, Tensors},
+    protocol::{InputInfo, InputKind, Tensor, Tensors},
 };
 
 /// Bounds of a text model's inputs.
@@ -18,6 +18,16 @@ pub struct InputRules {
 }
 
 impl InputRules {
+    /// What a usual text looks like.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<InputInfo> {
+        let shape = [1, self.longest.min(128)];
+        vec![
+            InputInfo::new("input_ids", &shape, InputKind::Ids, self.vocabulary),
+            InputInfo::new("attention_mask", &shape, InputKind::Mask, 2),
+        ]
+    }
+
     /// Checks `input_ids`, fills in `attention_mask` and `token_type_ids`, and adds `position_ids` as
     /// `positions` gives them for one sequence.
     pub fn prepare(&self, inputs: &Tensors, positions: impl Fn(&[i32]) -> Vec<i32>) -> Result<Tensors> {

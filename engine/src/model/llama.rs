@@ -53,6 +53,22 @@ fn refuse_windows(config: &Config, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// Declares the language model inside another model, of the kind that `config` names.
+pub fn inside(config: &Config, weights: &Weights<'_>) -> Result<Llama> {
+    const KEY: &str = "text_config.model_type";
+    let shape = DecoderShape::new(config)?;
+    let shape = match config.word("model_type", "llama")? {
+        "llama" => shape,
+        "mistral" => {
+            refuse_windows(config, "sliding_window")?;
+            shape
+        }
+        "qwen2" => DecoderShape { qkv_bias: true, output_bias: false, mlp_bias: false, ..shape },
+        other => return Err(Config::unsupported(KEY, "'llama', 'mistral' or 'qwen2'", format!("'{other}'"))),
+    };
+    Llama::new(config, weights, &shape, Task::CausalLm)
+}
+
 impl Llama {
     /// Declares the language model under `weights`.
     pub fn new(config: &Config, weights: &Weights<'_>, shape: &DecoderShape, task: Task) -> Result<Self> {
@@ -67,6 +83,12 @@ impl Llama {
         // Nothing in the weights bounds the length of a text.
         let rules = TextRules { vocabulary: shape.vocabulary, longest: 1 << 20 };
         Ok(Self { rules, words, decoder, head })
+    }
+
+    /// What a text has to be.
+    #[must_use]
+    pub fn rules(&self) -> &TextRules {
+        &self.rules
     }
 
     /// Embeddings of ids `[B, S]`.

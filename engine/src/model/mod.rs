@@ -1,24 +1,37 @@
 //! Model families: names, shapes and wiring. No dtype, device or optimization is known here.
 
 mod bert;
+mod clip;
+mod clip_text;
+mod convnext;
 mod gpt2;
 mod inputs;
 mod llama;
+mod llava;
 mod prompt;
+mod resnet;
 mod roberta;
+mod sample;
 mod sequences;
 mod t5;
+mod tensors;
+mod tiles;
+mod vit;
+mod wav2vec2;
+mod whisper;
 
 use std::cell::RefCell;
 
+pub use clip_text::ClipTextRules;
 pub use inputs::InputRules;
 pub use prompt::{Generate, Pass, Prompt};
+pub use tensors::PixelRules;
 
 use crate::{
     error::{Error, Result},
     graph::Graph,
     load::{Config, Origin},
-    protocol::Tensors,
+    protocol::{InputInfo, InputKind, Tensors},
     weights::{Declared, Weights},
 };
 
@@ -26,6 +39,11 @@ use crate::{
 pub trait Model {
     /// Number of token ids it knows; 0 when it takes none.
     fn vocabulary(&self) -> usize;
+
+    /// What it takes, in usual sizes. [`InputInfo::sample`] makes such inputs up.
+    fn inputs(&self) -> Vec<InputInfo> {
+        vec![InputInfo::new("input_ids", &[1, 128], InputKind::Ids, self.vocabulary())]
+    }
 
     /// Checks the inputs given by a user and completes them with those that follow from them.
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors>;
@@ -50,7 +68,7 @@ pub enum Task {
     MaskedLm,
     /// Labels positions.
     TokenLabels,
-    /// Labels sequences.
+    /// Labels sequences, or images.
     SequenceLabels,
     /// Predicts the next word.
     CausalLm,
@@ -78,6 +96,18 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("Qwen2Model", llama::build_qwen2, Task::Bare),
     ("Qwen2ForCausalLM", llama::build_qwen2, Task::CausalLm),
     ("T5ForConditionalGeneration", t5::build, Task::CausalLm),
+    ("LlavaForConditionalGeneration", llava::build, Task::CausalLm),
+    ("LlavaNextForConditionalGeneration", llava::build_next, Task::CausalLm),
+    ("WhisperForConditionalGeneration", whisper::build, Task::CausalLm),
+    ("ViTModel", vit::build, Task::Bare),
+    ("ViTForImageClassification", vit::build, Task::SequenceLabels),
+    ("CLIPModel", clip::build, Task::Bare),
+    ("ResNetModel", resnet::build, Task::Bare),
+    ("ResNetForImageClassification", resnet::build, Task::SequenceLabels),
+    ("ConvNextModel", convnext::build, Task::Bare),
+    ("ConvNextForImageClassification", convnext::build, Task::SequenceLabels),
+    ("Wav2Vec2Model", wav2vec2::build, Task::Bare),
+    ("Wav2Vec2ForCTC", wav2vec2::build, Task::TokenLabels),
 ];
 
 /// A model and the weights it needs.
@@ -106,8 +136,16 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "gpt2" => "GPT2LMHeadModel",
             "llama" => "LlamaForCausalLM",
             "mistral" => "MistralForCausalLM",
+            "llava" => "LlavaForConditionalGeneration",
+            "llava_next" => "LlavaNextForConditionalGeneration",
+            "whisper" => "WhisperForConditionalGeneration",
             "t5" => "T5ForConditionalGeneration",
             "qwen2" => "Qwen2ForCausalLM",
+            "vit" => "ViTModel",
+            "clip" => "CLIPModel",
+            "resnet" => "ResNetModel",
+            "convnext" => "ConvNextModel",
+            "wav2vec2" => "Wav2Vec2Model",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },
     };

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     graph::{Activation, Graph},
     load::Config,
-    protocol::Tensors,
+    protocol::{InputInfo, Tensors},
     weights::Weights,
 };
 
@@ -78,6 +78,10 @@ fn positions(ids: &[i32], padding: usize) -> Vec<i32> {
 impl Model for Roberta {
     fn vocabulary(&self) -> usize {
         self.rules.vocabulary
+    }
+
+    fn inputs(&self) -> Vec<InputInfo> {
+        self.rules.inputs()
     }
 
     fn prepare(&self, inputs: &Tensors) -> Result<Tensors> {

@@ -1,7 +1,12 @@
 //! The inputs of models with an encoder and a decoder.
 
-use super::prompt::{Prompt, TextRules};
+use super::{
+    Pass,
+    prompt::{Prompt, TextRules},
+};
 use crate::{
+    block::{Memory, Stack},
+    cache::{Cache, Stateless},
     error::{Error, Result},
     graph::{Element, Graph, Value},
     load::Config,
@@ -10,6 +15,8 @@ use crate::{
 
 /// What a user calls the decoder's ids.
 pub const DECODER_IDS: &str = "decoder_input_ids";
+/// What a user calls the mask of the decoder's ids.
+pub const DECODER_MASK: &str = "decoder_attention_mask";
 /// What an encoder reads, once prepared. The decoder's tensors have the names of a text.
 pub const IDS: &str = "encoder.ids";
 /// `[B, T]`, 0 where the encoder's sequence is padding.
@@ -40,7 +47,7 @@ pub fn starts(batch: usize, start: i32) -> Tensor {
 /// `input_ids` and `attention_mask` for an encoder of text, `decoder_input_ids` and `decoder_attention_mask` for
 /// the decoder → what the decoder reads, and what the encoder reads.
 pub fn texts(rules: &TextRules, inputs: &Tensors, start: i32) -> Result<(Tensors, Tensors)> {
-    let Prompt { ids, mask, .. } = rules.prompt(inputs, &[DECODER_IDS, "decoder_attention_mask"], &[])?;
+    let Prompt { ids, mask, .. } = rules.prompt(inputs, &[DECODER_IDS, DECODER_MASK], &[])?;
     let decoder = decoder(rules, inputs, ids.shape[0], start)?;
     Ok((decoder, [(IDS, ids), (MASK, mask)].map(|(name, tensor)| (name.to_owned(), tensor)).into()))
 }
@@ -54,16 +61,52 @@ pub fn decoder(rules: &TextRules, inputs: &Tensors, batch: usize, start: i32) ->
     }
     let ids = rules.ids(DECODER_IDS, &given)?;
     let mut text = Tensors::from([("input_ids".to_owned(), ids.clone())]);
-    if let Some(mask) = inputs.get("decoder_attention_mask") {
-        let mask = rules.integers("decoder_attention_mask", mask, &ids.shape, 2)?;
+    if let Some(mask) = inputs.get(DECODER_MASK) {
+        let mask = rules.integers(DECODER_MASK, mask, &ids.shape, 2)?;
         text.insert("attention_mask".to_owned(), mask);
     }
     rules.whole(&text, &[])
 }
 
-/// A prompt whose first pass is the encoder's.
-#[must_use]
-pub fn prompt(ids: Tensor, encode: Tensors, every: Tensors, longest: usize) -> Prompt {
-    let mask = Tensor::i32(&ids.shape, vec![1; ids.shape.iter().product()]);
-    Prompt { ids, mask, encode: Some(encode), first: Tensors::new(), every, longest }
+/// A prompt whose first pass is the encoder's, from what [`decoder`] and an encoder read.
+pub fn prompt(decoder: &Tensors, encode: Tensors, longest: usize) -> Result<Prompt> {
+    let part = |from: &Tensors, name: &str| {
+        from.get(name).cloned().ok_or_else(|| Error::internal("inputs were not prepared").of(name))
+    };
+    let every = Tensors::from([(MASK.to_owned(), part(&encode, MASK)?)]);
+    let (ids, mask) = (part(decoder, "input_ids")?, part(decoder, "attention_mask")?);
+    Ok(Prompt { ids, mask, encode: Some(encode), first: Tensors::new(), every, longest })
+}
+
+/// A model of an encoder and a decoder of text.
+pub trait TwoStacks {
+    /// The encoder over what it reads → hidden states `[B, T, H]`, and their mask `[B, T]`.
+    fn encode(&self, graph: &mut Graph, inputs: &Tensors) -> Result<(Value, Value)>;
+
+    /// The decoder over a text → logits, as outputs.
+    fn decode(&self, graph: &mut Graph, inputs: &Tensors, memory: &Memory<'_>) -> Result<()>;
+
+    /// The decoder's layers.
+    fn decoder(&self) -> &Stack;
+}
+
+/// Both in one pass.
+pub fn whole(model: &impl TwoStacks, inputs: &Tensors) -> Result<Graph> {
+    let mut graph = Graph::new();
+    let (hidden, mask) = model.encode(&mut graph, inputs)?;
+    model.decode(&mut graph, inputs, &Memory { hidden: Some(hidden), mask, cache: &Stateless })?;
+    Ok(graph)
+}
+
+/// One pass of a generation.
+pub fn pass(model: &impl TwoStacks, inputs: &Tensors, cache: &dyn Cache, pass: Pass) -> Result<Graph> {
+    let mut graph = Graph::new();
+    if pass == Pass::Encode {
+        let (hidden, _) = model.encode(&mut graph, inputs)?;
+        model.decoder().keep(&mut graph, hidden, cache)?;
+    } else {
+        let mask = input(&mut graph, inputs, MASK, Element::I32)?;
+        model.decode(&mut graph, inputs, &Memory { hidden: None, mask, cache })?;
+    }
+    Ok(graph)
 }

@@ -19,6 +19,8 @@ pub enum Role {
     Scale,
     /// Anything that is added.
     Bias,
+    /// Window `[outputs, inputs, height, width]` of a convolution, or without the height.
+    Conv,
 }
 
 /// A weight as the graph refers to it.
@@ -41,6 +43,17 @@ pub struct Declared {
     pub role: Role,
     /// Whether files hold it with its two axes exchanged.
     pub transposed: bool,
+    /// Factor of its deviation when it is synthetic.
+    pub gain: f32,
+}
+
+impl Param {
+    /// The same values under another shape.
+    #[must_use]
+    pub fn reshaped(&self, shape: &[usize]) -> Self {
+        debug_assert_eq!(self.shape.iter().product::<usize>(), shape.iter().product::<usize>());
+        Self { id: self.id, shape: shape.to_vec() }
+    }
 }
 
 impl Declared {
@@ -56,19 +69,27 @@ pub struct Weights<'a> {
     origin: &'a Origin,
     declared: &'a RefCell<Vec<Declared>>,
     path: String,
+    gain: f32,
 }
 
 impl<'a> Weights<'a> {
     /// The root of the tree. Declared weights are added to `declared`.
     #[must_use]
     pub fn root(origin: &'a Origin, declared: &'a RefCell<Vec<Declared>>) -> Self {
-        Self { origin, declared, path: String::new() }
+        Self { origin, declared, path: String::new(), gain: 1.0 }
     }
 
     /// The subtree `part`, which may have dots in it.
     #[must_use]
     pub fn at(&self, part: &str) -> Self {
-        Self { origin: self.origin, declared: self.declared, path: self.full(part) }
+        Self { origin: self.origin, declared: self.declared, path: self.full(part), gain: self.gain }
+    }
+
+    /// The same place, but synthetic matrices and tables declared from here are larger by `gain`: for models
+    /// that count on it instead of scaling what they compute.
+    #[must_use]
+    pub fn gain(&self, gain: f32) -> Self {
+        Self { gain, ..self.at("") }
     }
 
     /// The subtree `part` if any weight lies in it, else this tree: checkpoints of a bare model leave
@@ -108,6 +129,13 @@ impl<'a> Weights<'a> {
         Ok(Param { id: stored.id, shape })
     }
 
+    /// Declares the kernels `[outputs, inputs, length]` of a convolution over rows, as a matrix
+    /// `[outputs, inputs · length]`.
+    pub fn window(&self, name: &str, outputs: usize, inputs: usize, length: usize) -> Result<Param> {
+        let stored = self.declare(name, &[outputs, inputs, length], Role::Linear)?;
+        Ok(Param { id: stored.id, shape: vec![outputs, inputs * length] })
+    }
+
     /// Declares an embedding table.
     pub fn embedding(&self, name: &str, entries: usize, width: usize) -> Result<Param> {
         self.declare(name, &[entries, width], Role::Embedding)
@@ -121,6 +149,26 @@ impl<'a> Weights<'a> {
     /// Declares a vector that is added.
     pub fn bias(&self, name: &str, width: usize) -> Result<Param> {
         self.declare(name, &[width], Role::Bias)
+    }
+
+    /// Declares the window of a convolution.
+    pub fn conv(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Conv)
+    }
+
+    /// Declares a table under the shape it has in files.
+    pub fn table(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Embedding)
+    }
+
+    /// Declares factors under the shape they have in files.
+    pub fn scales(&self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.declare(name, shape, Role::Scale)
+    }
+
+    /// Declares a single number that scales.
+    pub fn number(&self, name: &str) -> Result<Param> {
+        self.declare(name, &[], Role::Scale)
     }
 
     fn full(&self, name: &str) -> String {
@@ -159,7 +207,7 @@ impl<'a> Weights<'a> {
         };
         let mut declared = self.declared.borrow_mut();
         let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
-            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false });
+            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false, gain: self.gain });
             declared.len() - 1
         });
         Ok(Param { id, shape: shape.to_vec() })

@@ -222,8 +222,10 @@ fn transpose(values: &[f32], shape: &[usize]) -> Vec<f32> {
 #[expect(clippy::cast_precision_loss, reason = "a width")]
 fn distribution(weight: &Declared) -> Distribution {
     match weight.role {
-        Role::Linear => Distribution::Bell(1.0 / (weight.shape.last().copied().unwrap_or(1) as f32).sqrt()),
-        Role::Embedding => Distribution::Bell(0.02),
+        Role::Linear | Role::Conv => {
+            Distribution::Bell(weight.gain / (weight.shape.iter().skip(1).product::<usize>() as f32).sqrt())
+        }
+        Role::Embedding => Distribution::Bell(weight.gain * 0.02),
         Role::Scale => Distribution::Constant(1.0),
         Role::Bias => Distribution::Constant(0.0),
     }

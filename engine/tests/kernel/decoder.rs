@@ -138,3 +138,17 @@ fn ids_from_logits() {
         }
     }
 }
+
+#[test]
+fn windows_of_rows() {
+    let mut check = Check::new();
+    for [batch, length, width, size, stride, padding] in
+        [[1, 1, 1, 3, 1, 1], [2, 7, 5, 3, 2, 1], [3, 12, 3, 4, 3, 0], [1, 65, 20, 5, 1, 2]]
+    {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[batch, length, width], Element::F32);
+        let y = graph.windows(x, size, stride, padding).expect("fits");
+        let inputs = Tensors::from([floats("x", &[batch, length, width])]);
+        check.run(&format!("windows {length} {width} {size} {stride} {padding}"), graph, y, &[], &inputs);
+    }
+}

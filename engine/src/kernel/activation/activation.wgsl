@@ -1,6 +1,6 @@
 // The activation a linear layer applies to its result, chosen when the pipeline is made.
 
-// 0 none, 1 GELU, 2 GELU by tanh, 3 ReLU, 4 SiLU, 5 tanh
+// 0 none, 1 GELU, 2 GELU by tanh, 3 ReLU, 4 SiLU, 5 tanh, 6 quick GELU, 7 sigmoid
 override ACTIVATION: u32 = 0u;
 
 // The error function as a quotient of polynomials in x²; ±1 from |x| = 4 on.
@@ -34,6 +34,8 @@ fn activate(x: f32) -> f32 {
         case 3u: { return max(x, 0.0); }
         case 4u: { return x / (1.0 + exp(min(-x, 80.0))); }
         case 5u: { return bounded_tanh(x); }
+        case 6u: { return x / (1.0 + exp(min(-1.702 * x, 80.0))); }
+        case 7u: { return 1.0 / (1.0 + exp(min(-x, 80.0))); }
         default: { return x; }
     }
 }

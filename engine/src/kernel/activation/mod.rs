@@ -12,7 +12,9 @@ pub fn reference(activation: Activation, values: &mut [f32]) {
             Activation::GeluTanh => {
                 0.5 * x * (1.0 + (std::f64::consts::FRAC_2_PI.sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
             }
+            Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
             Activation::Relu => x.max(0.0),
+            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Activation::Silu => x / (1.0 + (-x).exp()),
             Activation::Tanh => x.tanh(),
         } as f32;
@@ -45,6 +47,8 @@ pub fn cpu(activation: Activation, values: &mut [f32]) {
             values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * (SQRT_2_OVER_PI * (*x + 0.044_715 * *x * *x * *x)).tanh());
         }
         Activation::Relu => values.iter_mut().for_each(|x| *x = x.max(0.0)),
+        Activation::QuickGelu => values.iter_mut().for_each(|x| *x /= 1.0 + (-1.702 * *x).exp()),
+        Activation::Sigmoid => values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp())),
         Activation::Silu => values.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp()),
         Activation::Tanh => values.iter_mut().for_each(|x| *x = x.tanh()),
     }

@@ -1,9 +1,9 @@
-// out = a + b, one value per invocation.
+// out = a + b, with b repeated: one value per invocation.
 
-struct Params { length: u32 }
+struct Params { length: u32, period: u32 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;          // [length]
-@group(0) @binding(1) var<storage, read> b: array<f32>;          // [length]
+@group(0) @binding(1) var<storage, read> b: array<f32>;          // [period]
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [length]
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -11,6 +11,6 @@ struct Params { length: u32 }
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * 256u + id.x;
     if i < params.length {
-        out[i] = a[i] + b[i];
+        out[i] = a[i] + b[i % params.period];
     }
 }

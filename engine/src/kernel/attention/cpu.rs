@@ -16,16 +16,19 @@ pub fn scores(q: &[f32], k: &[f32], q_shape: &[usize], k_shape: &[usize], heads:
 }
 
 /// scores `[B, heads, S, T]` in place, mask `[B, T]`
-pub fn softmax(mask: &[i32], mask_shape: &[usize], scores: &mut [f32]) {
-    let (batches, t) = (mask_shape[0], mask_shape[1]);
-    let per_batch = scores.len() / batches;
+pub fn softmax(mask: Option<&[i32]>, [s, t]: [usize; 2], causal: bool, scores: &mut [f32]) {
+    let per_batch = mask.map_or(1, |mask| scores.len() * t / mask.len());
     for (index, row) in scores.chunks_exact_mut(t).enumerate() {
-        let mask = &mask[index * t / per_batch * t..][..t];
-        let mut largest = f32::MIN;
-        for (score, &mask) in row.iter_mut().zip(mask) {
-            *score = if mask == 0 { MASKED } else { *score };
-            largest = largest.max(*score);
+        if let Some(mask) = mask {
+            let mask = &mask[index * t / per_batch * t..][..t];
+            for (score, &mask) in row.iter_mut().zip(mask) {
+                *score = if mask == 0 { MASKED } else { *score };
+            }
         }
+        if causal {
+            row[(index % s + t + 1).saturating_sub(s).min(t)..].fill(MASKED);
+        }
+        let largest = row.iter().copied().fold(f32::MIN, f32::max);
         let mut sum = 0.0;
         for score in row.iter_mut() {
             *score = (*score - largest).exp();

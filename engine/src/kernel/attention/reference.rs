@@ -18,13 +18,14 @@ pub fn scores(q: &[f32], k: &[f32], q_shape: &[usize], k_shape: &[usize], heads:
 
 /// scores `[B, heads, S, T]` in place, mask `[B, T]`
 #[expect(clippy::cast_possible_truncation, reason = "back to f32")]
-pub fn softmax(mask: &[i32], mask_shape: &[usize], scores: &mut [f32]) {
-    let (batches, t) = (mask_shape[0], mask_shape[1]);
-    let per_batch = scores.len() / batches;
+pub fn softmax(mask: Option<&[i32]>, [s, t]: [usize; 2], causal: bool, scores: &mut [f32]) {
+    let per_batch = mask.map_or(1, |mask| scores.len() * t / mask.len());
     for (index, row) in scores.chunks_exact_mut(t).enumerate() {
-        let mask = &mask[index * t / per_batch * t..][..t];
-        for (score, &mask) in row.iter_mut().zip(mask) {
-            *score = if mask == 0 { MASKED } else { *score };
+        for (j, score) in row.iter_mut().enumerate() {
+            let padding = mask.is_some_and(|mask| mask[index * t / per_batch * t + j] == 0);
+            if padding || causal && j + s > index % s + t {
+                *score = MASKED;
+            }
         }
         let largest = row.iter().copied().fold(f32::MIN, f32::max);
         let sum: f64 = row.iter().map(|&score| f64::from(score - largest).exp()).sum();

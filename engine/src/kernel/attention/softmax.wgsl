@@ -1,15 +1,28 @@
-// Softmax of each row of scores where the mask is not 0, written over the scores: one workgroup per row.
+// Softmax of each row of scores over the visible columns, written over the scores: one workgroup per row.
+// A snippet in front of this body says what padding is:
+//   fn padding(row: u32, column: u32) -> bool
 
-struct Params { rows: u32, columns: u32, rows_per_batch: u32 }
+struct Params {
+    rows: u32,
+    columns: u32,
+    rows_per_batch: u32,
+    queries: u32,
+    // Whether query i sees columns up to i + columns - queries only.
+    causal: u32,
+}
 
-@group(0) @binding(0) var<storage, read> mask: array<i32>;          // [B, columns]
-@group(0) @binding(1) var<storage, read_write> scores: array<f32>;  // [rows, columns]
-@group(0) @binding(2) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read_write> scores: array<f32>;  // [rows, columns]
+@group(0) @binding(1) var<uniform> params: Params;
 
 // A power of two.
 override THREADS: u32 = 64u;
 const MASKED = -3.4e38;
 var<workgroup> scratch: array<f32, THREADS>;
+
+fn score(row: u32, column: u32) -> f32 {
+    let later = params.causal != 0u && column + params.queries > row % params.queries + params.columns;
+    return select(scores[row * params.columns + column], MASKED, later || padding(row, column));
+}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -22,11 +35,10 @@ fn main(
         return;
     }
     let start = row * params.columns;
-    let mask_start = row / params.rows_per_batch * params.columns;
 
     var largest = MASKED;
     for (var c = thread; c < params.columns; c += THREADS) {
-        largest = max(largest, select(MASKED, scores[start + c], mask[mask_start + c] != 0));
+        largest = max(largest, score(row, c));
     }
     scratch[thread] = largest;
     workgroupBarrier();
@@ -41,7 +53,7 @@ fn main(
 
     var sum = 0.0;
     for (var c = thread; c < params.columns; c += THREADS) {
-        let share = exp(select(MASKED, scores[start + c], mask[mask_start + c] != 0) - largest);
+        let share = exp(score(row, c) - largest);
         scores[start + c] = share;
         sum += share;
     }

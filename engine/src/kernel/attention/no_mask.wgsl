@@ -1,0 +1,5 @@
+// No padding.
+
+fn padding(row: u32, column: u32) -> bool {
+    return false;
+}

@@ -1,0 +1,17 @@
+// out = x · scale + residual, one value per invocation.
+
+struct Params { length: u32, channels: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;          // [length / channels, channels]
+@group(0) @binding(1) var<storage, read> scale: array<f32>;      // [channels]
+@group(0) @binding(2) var<storage, read> residual: array<f32>;   // [length / channels, channels]
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;  // [length / channels, channels]
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * 256u + id.x;
+    if i < params.length {
+        out[i] = x[i] * scale[i % params.channels] + residual[i];
+    }
+}
