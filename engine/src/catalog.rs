@@ -39,6 +39,8 @@ words! {
         Convnext = "convnext",
         /// Wav2Vec2: Baevski et al. 2020.
         Wav2vec2 = "wav2vec2",
+        /// X-CLIP: Ni et al. 2022.
+        Xclip = "xclip",
     }
 }
 

@@ -62,6 +62,7 @@ fn full_presets_have_the_published_number_of_parameters() {
         (Family::Resnet, 25.6),
         (Family::Convnext, 28.6),
         (Family::Wav2vec2, 94.4),
+        (Family::Xclip, 196.6),
     ];
     for (family, millions) in published {
         let origin = matrix_engine::load::Origin::Synthetic(matrix_engine::load::Synthetic::new(0));

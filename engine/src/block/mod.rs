@@ -11,6 +11,7 @@ mod norm;
 mod patches;
 mod sound;
 mod transformer;
+mod xclip;
 
 pub use attention::SelfAttention;
 pub use clip::{ClipText, ClipTextInputs, ClipVision, name_states};
@@ -22,4 +23,5 @@ pub use linear::Linear;
 pub use norm::LayerNorm;
 pub use patches::{PatchShape, Patches};
 pub use sound::{ConvPositions, WaveEncoder};
-pub use transformer::{LayerNames, LayerShape, TransformerLayer};
+pub use transformer::{Attention, LayerNames, LayerShape, TransformerLayer};
+pub use xclip::{FrameMixer, FrameTower, Prompts};

@@ -11,6 +11,7 @@ mod sample;
 mod tensors;
 mod vit;
 mod wav2vec2;
+mod xclip;
 
 use std::cell::RefCell;
 
@@ -78,6 +79,7 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("ResNetForImageClassification", resnet::build, Task::SequenceLabels),
     ("ConvNextModel", convnext::build, Task::Bare),
     ("ConvNextForImageClassification", convnext::build, Task::SequenceLabels),
+    ("XCLIPModel", xclip::build, Task::Bare),
     ("Wav2Vec2Model", wav2vec2::build, Task::Bare),
     ("Wav2Vec2ForCTC", wav2vec2::build, Task::TokenLabels),
 ];
@@ -109,6 +111,7 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "clip" => "CLIPModel",
             "resnet" => "ResNetModel",
             "convnext" => "ConvNextModel",
+            "xclip" => "XCLIPModel",
             "wav2vec2" => "Wav2Vec2Model",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },

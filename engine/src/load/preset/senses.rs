@@ -13,6 +13,7 @@ pub fn config(family: Family, size: Size) -> Value {
         Family::Resnet => resnet(size),
         Family::Convnext => convnext(size),
         Family::Wav2vec2 => wav2vec2(size),
+        Family::Xclip => xclip(size),
         _ => clip(size),
     }
 }
@@ -87,6 +88,24 @@ fn clip(size: Size) -> Value {
         "architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": width,
         "text_config": text, "vision_config": vision,
     })
+}
+
+/// X-CLIP-base-patch32 (microsoft/xclip-base-patch32): CLIP's towers, eight frames.
+fn xclip(size: Size) -> Value {
+    let mut value = clip(size);
+    value["architectures"] = json!(["XCLIPModel"]);
+    value["model_type"] = "xclip".into();
+    let width = value["projection_dim"].clone();
+    let vision = &mut value["vision_config"];
+    vision["num_frames"] = 8.into();
+    vision["mit_num_hidden_layers"] = 1.into();
+    vision["mit_num_attention_heads"] = if size == Size::Tiny { 4 } else { 8 }.into();
+    vision["mit_intermediate_size"] = if size == Size::Tiny { 512 } else { 2048 }.into();
+    vision["mit_hidden_size"] = width;
+    value["prompt_layers"] = 2.into();
+    value["prompt_num_attention_heads"] = 8.into();
+    value["prompt_hidden_act"] = "quick_gelu".into();
+    value
 }
 
 /// Width, heads, inner width and number of layers: of the tiny model, and of the full one.
