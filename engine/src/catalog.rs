@@ -41,6 +41,8 @@ words! {
         Wav2vec2 = "wav2vec2",
         /// X-CLIP: Ni et al. 2022.
         Xclip = "xclip",
+        /// CLAP: Wu et al. 2022.
+        Clap = "clap",
     }
 }
 

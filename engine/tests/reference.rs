@@ -8,8 +8,20 @@ use matrix_engine::{
     protocol::{ModelSource, Options, Outcome, Platform, Step, Tensors},
 };
 
-const FAMILIES: [&str; 10] =
-    ["bert", "bert_mlm", "roberta", "roberta_mlm", "vit", "clip", "resnet", "convnext", "wav2vec2", "xclip"];
+const FAMILIES: [&str; 12] = [
+    "bert",
+    "bert_mlm",
+    "roberta",
+    "roberta_mlm",
+    "vit",
+    "clip",
+    "resnet",
+    "convnext",
+    "wav2vec2",
+    "xclip",
+    "clap",
+    "clap_fused",
+];
 
 fn folder(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)

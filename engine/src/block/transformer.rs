@@ -53,6 +53,15 @@ impl LayerNames {
         outer_norm: "layer_norm2",
     };
 
+    /// Of Swin, as HTSAT has it.
+    pub const SWIN: Self = Self {
+        query: "attention.self.query",
+        key: "attention.self.key",
+        value: "attention.self.value",
+        output: "attention.output.dense",
+        ..Self::VIT
+    };
+
     /// Of Wav2Vec2.
     pub const WAV2VEC2: Self = Self {
         query: "attention.q_proj",

@@ -24,7 +24,13 @@ pub fn config(family: Family, size: Size) -> Config {
             "layer_norm_eps": 1e-5, "max_position_embeddings": 514, "pad_token_id": 1,
             "type_vocab_size": 1, "vocab_size": 50265,
         }),
-        Family::Vit | Family::Clip | Family::Resnet | Family::Convnext | Family::Wav2vec2 | Family::Xclip => {
+        Family::Vit
+        | Family::Clip
+        | Family::Resnet
+        | Family::Convnext
+        | Family::Wav2vec2
+        | Family::Xclip
+        | Family::Clap => {
             return Config::new(senses::config(family, size));
         }
     };

@@ -1,6 +1,7 @@
 //! Model families: names, shapes and wiring. No dtype, device or optimization is known here.
 
 mod bert;
+mod clap;
 mod clip;
 mod clip_text;
 mod convnext;
@@ -80,6 +81,7 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("ConvNextModel", convnext::build, Task::Bare),
     ("ConvNextForImageClassification", convnext::build, Task::SequenceLabels),
     ("XCLIPModel", xclip::build, Task::Bare),
+    ("ClapModel", clap::build, Task::Bare),
     ("Wav2Vec2Model", wav2vec2::build, Task::Bare),
     ("Wav2Vec2ForCTC", wav2vec2::build, Task::TokenLabels),
 ];
@@ -112,6 +114,7 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "resnet" => "ResNetModel",
             "convnext" => "ConvNextModel",
             "xclip" => "XCLIPModel",
+            "clap" => "ClapModel",
             "wav2vec2" => "Wav2Vec2Model",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },

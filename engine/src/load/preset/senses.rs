@@ -14,6 +14,7 @@ pub fn config(family: Family, size: Size) -> Value {
         Family::Convnext => convnext(size),
         Family::Wav2vec2 => wav2vec2(size),
         Family::Xclip => xclip(size),
+        Family::Clap => clap(size),
         _ => clip(size),
     }
 }
@@ -106,6 +107,31 @@ fn xclip(size: Size) -> Value {
     value["prompt_num_attention_heads"] = 8.into();
     value["prompt_hidden_act"] = "quick_gelu".into();
     value
+}
+
+/// CLAP HTSAT (laion/clap-htsat-unfused).
+fn clap(size: Size) -> Value {
+    let (depths, heads, first, side, window) = match size {
+        Size::Tiny => (vec![2, 2, 2], vec![2, 4, 8], 48, 128, 4),
+        Size::Small => (vec![2, 2, 2, 2], vec![4, 8, 16, 32], 96, 256, 8),
+        Size::Full => (vec![2, 2, 6, 2], vec![4, 8, 16, 32], 96, 256, 8),
+    };
+    let mut text = json!({
+        "hidden_act": "gelu", "layer_norm_eps": 1e-12, "max_position_embeddings": 514, "pad_token_id": 1,
+        "type_vocab_size": 1, "vocab_size": if size == Size::Tiny { 4096 } else { 50265 },
+    });
+    layers(&mut text, size, [128, 4, 512, 2], [768, 12, 3072, 12]);
+    json!({
+        "architectures": ["ClapModel"], "model_type": "clap", "projection_hidden_act": "relu",
+        "projection_dim": if size == Size::Tiny { 128 } else { 512 },
+        "text_config": text,
+        "audio_config": {
+            "hidden_act": "gelu", "layer_norm_eps": 1e-5, "enable_fusion": false, "num_mel_bins": 64,
+            "spec_size": side, "window_size": window, "patch_size": 4, "patch_stride": [4, 4],
+            "patch_embeds_hidden_size": first, "depths": depths, "num_attention_heads": heads,
+            "mlp_ratio": 4.0, "qkv_bias": true, "enable_patch_layer_norm": true,
+        },
+    })
 }
 
 /// Width, heads, inner width and number of layers: of the tiny model, and of the full one.
