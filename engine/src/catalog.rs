@@ -53,6 +53,10 @@ words! {
         Convnext = "convnext",
         /// Wav2Vec2: Baevski et al. 2020.
         Wav2vec2 = "wav2vec2",
+        /// X-CLIP: Ni et al. 2022.
+        Xclip = "xclip",
+        /// CLAP: Wu et al. 2022.
+        Clap = "clap",
     }
 }
 

@@ -138,6 +138,7 @@ impl Host {
             weight_bytes: store.bytes(),
             fetched_bytes: store.fetched_bytes,
             outputs: output_names(&*built.model)?,
+            generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
         };
         let memory = space.memory();

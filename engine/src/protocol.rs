@@ -333,6 +333,9 @@ pub struct ModelInfo {
     pub fetched_bytes: u64,
     /// Outputs that can be asked for.
     pub outputs: Vec<String>,
+    /// Whether it continues text.
+    #[serde(default)]
+    pub generates: bool,
     /// Inputs, in usual sizes.
     #[serde(default)]
     pub inputs: Vec<InputInfo>,

@@ -41,7 +41,7 @@ fn tiny_presets_give_numbers_that_differ_and_stay_small() {
             }
             let largest = answers[0].iter().fold(0.0_f32, |m, v| m.max(v.abs()));
             assert!(answers.iter().flatten().all(|v| v.is_finite()), "{family:?}");
-            assert!((0.01..200.0).contains(&largest), "{family:?} {largest}");
+            assert!((1e-3..200.0).contains(&largest), "{family:?} {largest}");
             let apart = answers[0].iter().zip(&answers[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(apart > 1e-3 * largest, "{family:?}: the same for every input");
             if answers[0].len() > 1 {
@@ -62,6 +62,8 @@ fn full_presets_have_the_published_number_of_parameters() {
         (Family::Resnet, 25.6),
         (Family::Convnext, 28.6),
         (Family::Wav2vec2, 94.4),
+        (Family::Xclip, 196.6),
+        (Family::Clap, 153.5),
     ];
     for (family, millions) in published {
         let origin = matrix_engine::load::Origin::Synthetic(matrix_engine::load::Synthetic::new(0));

@@ -26,6 +26,9 @@ const FAMILIES: &[&str] = &[
     "wav2vec2",
     "llava",
     "llava_next",
+    "xclip",
+    "clap",
+    "clap_fused",
 ];
 
 fn folder(family: &str) -> PathBuf {

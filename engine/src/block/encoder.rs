@@ -107,20 +107,31 @@ impl Encoder {
     /// Writes the encoder into the graph and returns the last hidden state `[B, S, H]` and the pooled
     /// first token `[B, H]`. Every hidden state and the sentence embedding become outputs.
     pub fn forward(&self, graph: &mut Graph, inputs: &TextInputs) -> Result<(Value, Option<Value>)> {
+        self.forward_named(graph, inputs, "")
+    }
+
+    /// The same, with a prefix in front of the outputs' names: for a tower among others.
+    pub fn forward_named(
+        &self,
+        graph: &mut Graph,
+        inputs: &TextInputs,
+        prefix: &str,
+    ) -> Result<(Value, Option<Value>)> {
+        let name = |output: &str| format!("{prefix}{output}");
         let mut x = self.embedding.forward(graph, inputs)?;
-        graph.output("embeddings", x);
+        graph.output(&name("embeddings"), x);
         for (index, layer) in self.layers.iter().enumerate() {
             x = layer.forward(graph, x, inputs.mask)?;
-            graph.output(&format!("layer{index}"), x);
+            graph.output(&name(&format!("layer{index}")), x);
         }
-        graph.output("last_hidden_state", x);
+        graph.output(&name("last_hidden_state"), x);
         let mean = graph.mean_rows(x, inputs.mask)?;
         let sentence = graph.normalize(mean)?;
-        graph.output("sentence_embedding", sentence);
+        graph.output(&name("sentence_embedding"), sentence);
         let Some(pooler) = &self.pooler else { return Ok((x, None)) };
         let first = graph.first_row(x)?;
         let pooled = pooler.forward(graph, first, Some(Activation::Tanh))?;
-        graph.output("pooler_output", pooled);
+        graph.output(&name("pooler_output"), pooled);
         Ok((x, Some(pooled)))
     }
 }

@@ -89,7 +89,7 @@ impl Patches {
         let conv = Conv { window, groups: 1, activation: None, channels_first: true };
         let patches = graph.conv(pixels, &self.window, self.bias.as_ref(), conv)?;
         let patches = graph.reshape(patches, &[batch, tokens - 1, hidden])?;
-        let class = graph.repeat(&self.class.reshaped(&[1, hidden]), &[batch])?;
+        let class = graph.spread(&self.class.reshaped(&[1, hidden]), 0, batch)?;
         let x = graph.concat(class, patches, 1)?;
         graph.shift(x, &self.positions.reshaped(&[tokens, hidden]))
     }

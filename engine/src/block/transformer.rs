@@ -53,6 +53,15 @@ impl LayerNames {
         outer_norm: "layer_norm2",
     };
 
+    /// Of Swin, as HTSAT has it.
+    pub const SWIN: Self = Self {
+        query: "attention.self.query",
+        key: "attention.self.key",
+        value: "attention.self.value",
+        output: "attention.output.dense",
+        ..Self::VIT
+    };
+
     /// Of Wav2Vec2.
     pub const WAV2VEC2: Self = Self {
         query: "attention.q_proj",
@@ -107,65 +116,99 @@ impl LayerShape {
     }
 }
 
-/// Attention and feed-forward, each with a norm and a residual.
-pub struct TransformerLayer {
+/// Attention with projections around it.
+pub struct Attention {
     query: Linear,
     key: Linear,
     value: Linear,
     output: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    /// Declares the projections of queries, keys, values and results, by these names under `weights`.
+    pub fn new(weights: &Weights<'_>, names: [&str; 4], hidden: usize, heads: usize, biased: bool) -> Result<Self> {
+        let [query, key, value, output] = names;
+        let project = |name| Linear::optional(&weights.at(name), hidden, hidden, biased);
+        let output = Linear::new(&weights.at(output), hidden, hidden)?;
+        Ok(Self { query: project(query)?, key: project(key)?, value: project(value)?, output, heads })
+    }
+
+    /// x `[B, S, H]` and what it looks at `[B, T, H]` → `[B, S, H]`
+    pub fn forward(&self, graph: &mut Graph, x: Value, memory: Value, rule: &AttentionRule) -> Result<Value> {
+        let query = self.query.forward(graph, x, None)?;
+        let key = self.key.forward(graph, memory, None)?;
+        let value = self.value.forward(graph, memory, None)?;
+        let context = graph.attention_by([query, key, value], self.heads, rule)?;
+        self.output.forward(graph, context, None)
+    }
+}
+
+/// Attention and feed-forward, each with a norm and a residual.
+pub struct TransformerLayer {
+    attention: Attention,
     attention_norm: LayerNorm,
     inner: Linear,
     outer: Linear,
     outer_norm: LayerNorm,
-    shape: LayerShape,
+    activation: Activation,
 }
 
 impl TransformerLayer {
     /// Declares a layer under `weights`.
     pub fn new(weights: &Weights<'_>, names: &LayerNames, shape: &LayerShape) -> Result<Self> {
         let hidden = shape.hidden;
-        let project = |name| Linear::optional(&weights.at(name), hidden, hidden, shape.biased);
+        let projections = [names.query, names.key, names.value, names.output];
         Ok(Self {
-            query: project(names.query)?,
-            key: project(names.key)?,
-            value: project(names.value)?,
-            output: Linear::new(&weights.at(names.output), hidden, hidden)?,
+            attention: Attention::new(weights, projections, hidden, shape.heads, shape.biased)?,
             attention_norm: LayerNorm::new(&weights.at(names.attention_norm), hidden, shape.epsilon)?,
             inner: Linear::new(&weights.at(names.inner), shape.inner, hidden)?,
             outer: Linear::new(&weights.at(names.outer), hidden, shape.inner)?,
             outer_norm: LayerNorm::new(&weights.at(names.outer_norm), hidden, shape.epsilon)?,
-            shape: *shape,
+            activation: shape.activation,
         })
     }
 
     /// x `[B, S, H]` → the same shape, each norm in front of its part.
     pub fn forward_pre(&self, graph: &mut Graph, x: Value, rule: &AttentionRule) -> Result<Value> {
-        let normed = self.attention_norm.forward(graph, x)?;
-        let attended = self.attend(graph, normed, rule)?;
-        let x = graph.add(attended, x)?;
-        let normed = self.outer_norm.forward(graph, x)?;
-        let outer = self.feed_forward(graph, normed)?;
-        graph.add(outer, x)
+        let x = self.attend_pre(graph, x, rule)?;
+        self.feed_pre(graph, x)
     }
 
     /// x `[B, S, H]` → the same shape, each norm behind its residual.
     pub fn forward_post(&self, graph: &mut Graph, x: Value, rule: &AttentionRule) -> Result<Value> {
-        let attended = self.attend(graph, x, rule)?;
+        let attended = self.attention.forward(graph, x, x, rule)?;
         let x = self.attention_norm.forward_residual(graph, attended, x)?;
         let outer = self.feed_forward(graph, x)?;
         self.outer_norm.forward_residual(graph, outer, x)
     }
 
-    fn attend(&self, graph: &mut Graph, x: Value, rule: &AttentionRule) -> Result<Value> {
-        let query = self.query.forward(graph, x, None)?;
-        let key = self.key.forward(graph, x, None)?;
-        let value = self.value.forward(graph, x, None)?;
-        let context = graph.attention_by([query, key, value], self.shape.heads, rule)?;
-        self.output.forward(graph, context, None)
+    /// The attention part by itself, its norm in front.
+    pub fn attend_pre(&self, graph: &mut Graph, x: Value, rule: &AttentionRule) -> Result<Value> {
+        let normed = self.attention_norm.forward(graph, x)?;
+        let attended = self.attention.forward(graph, normed, normed, rule)?;
+        graph.add(attended, x)
+    }
+
+    /// The norm in front of the attention part.
+    pub fn norm(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        self.attention_norm.forward(graph, x)
+    }
+
+    /// The attention part without norm and residual.
+    pub fn attend(&self, graph: &mut Graph, x: Value, rule: &AttentionRule) -> Result<Value> {
+        self.attention.forward(graph, x, x, rule)
+    }
+
+    /// The feed-forward part by itself, its norm in front.
+    pub fn feed_pre(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let normed = self.outer_norm.forward(graph, x)?;
+        let outer = self.feed_forward(graph, normed)?;
+        graph.add(outer, x)
     }
 
     fn feed_forward(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        let inner = self.inner.forward(graph, x, Some(self.shape.activation))?;
+        let inner = self.inner.forward(graph, x, Some(self.activation))?;
         self.outer.forward(graph, inner, None)
     }
 }

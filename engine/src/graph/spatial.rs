@@ -48,13 +48,20 @@ impl Graph {
         self.op(Op::AttentionContext, vec![shares.into(), v.into()])
     }
 
+    /// Dot products of every row of a `[B, M, W]` with every row of b `[B, N, W]` → `[B, M, N]`
+    pub fn batch_products(&mut self, a: Value, b: Value) -> Result<Value> {
+        let products = self.op(Op::AttentionScores { heads: 1, scale: 1.0 }, vec![a.into(), b.into()])?;
+        let &[batch, _, m, n] = self.shape(products) else { return Err(Error::internal("scores have four axes")) };
+        self.reshape(products, &[batch, m, n])
+    }
+
     /// Dot products of every row of a `[M, W]` with every row of b `[N, W]` → `[M, N]`
     pub fn products(&mut self, a: Value, b: Value) -> Result<Value> {
         let (&[m, width], &[n, _]) = (self.shape(a), self.shape(b)) else {
             return Err(Error::internal("products are of matrices"));
         };
         let (a, b) = (self.reshape(a, &[1, m, width])?, self.reshape(b, &[1, n, width])?);
-        let products = self.op(Op::AttentionScores { heads: 1, scale: 1.0 }, vec![a.into(), b.into()])?;
+        let products = self.batch_products(a, b)?;
         self.reshape(products, &[m, n])
     }
 
@@ -158,10 +165,11 @@ impl Graph {
     }
 
     /// Axis i of the result is axis `order[i]` of `x`.
-    pub fn permute(&mut self, x: Value, order: &[usize]) -> Result<Value> {
-        let axes = axes(self.shape(x))?;
+    pub fn permute(&mut self, x: impl Into<Source>, order: &[usize]) -> Result<Value> {
+        let x = x.into();
+        let axes = axes(self.source_shape(&x))?;
         let axes = order.iter().map(|&axis| axes.get(axis).copied()).collect::<Option<Vec<_>>>();
-        self.copy(x.into(), &axes.ok_or_else(|| Error::internal("no such axis"))?)
+        self.copy(x, &axes.ok_or_else(|| Error::internal("no such axis"))?)
     }
 
     /// `count` entries of an axis from `first` on; what lies outside is 0.
@@ -174,19 +182,23 @@ impl Graph {
         self.along(x, axis, |whole| Some(Axis { shift: by, wrap: true, ..whole }))
     }
 
-    /// A tensor repeated over leading axes.
-    pub fn repeat(&mut self, x: impl Into<Source>, leading: &[usize]) -> Result<Value> {
+    /// A tensor repeated along a new axis, which becomes axis `axis`.
+    pub fn spread(&mut self, x: impl Into<Source>, axis: usize, count: usize) -> Result<Value> {
         let x = x.into();
-        let repeated = leading.iter().map(|&size| {
-            let size = u32::try_from(size).map_err(|_| Error::internal("an axis of more than 32 bits"))?;
-            Ok(Axis::whole(size, 0))
-        });
-        let mut all = repeated.collect::<Result<Vec<_>>>()?;
-        all.extend(axes(match &x {
+        let count = u32::try_from(count).map_err(|_| Error::internal("an axis of more than 32 bits"))?;
+        let mut axes = axes(self.source_shape(&x))?;
+        if axis > axes.len() {
+            return Err(Error::internal("no such axis").found(axis.to_string()));
+        }
+        axes.insert(axis, Axis::whole(count, 0));
+        self.copy(x, &axes)
+    }
+
+    fn source_shape<'a>(&'a self, x: &'a Source) -> &'a [usize] {
+        match x {
             Source::Value(value) => self.shape(*value),
             Source::Param(param) => &param.shape,
-        })?);
-        self.copy(x, &all)
+        }
     }
 
     fn along(&mut self, x: Value, axis: usize, change: impl Fn(Axis) -> Option<Axis>) -> Result<Value> {

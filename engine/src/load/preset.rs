@@ -33,7 +33,13 @@ pub fn config(family: Family, size: Size) -> Config {
         Family::Whisper => return text::whisper(size),
         Family::Llava => return both::llava(size),
         Family::LlavaNext => return both::llava_next(size),
-        Family::Vit | Family::Clip | Family::Resnet | Family::Convnext | Family::Wav2vec2 => {
+        Family::Vit
+        | Family::Clip
+        | Family::Resnet
+        | Family::Convnext
+        | Family::Wav2vec2
+        | Family::Xclip
+        | Family::Clap => {
             return Config::new(senses::config(family, size));
         }
     };

@@ -227,7 +227,7 @@ impl Llava {
         let [images, tokens, hidden] = [graph.shape(x)[0], graph.shape(x)[1], graph.shape(x)[2]];
         let mut x = graph.reshape(x, &[images * tokens, hidden])?;
         if let Some(grid) = &self.grid {
-            let newline = graph.repeat(&grid.newline, &[])?;
+            let newline = graph.permute(&grid.newline, &[0, 1])?;
             let all = graph.concat(x, newline, 0)?;
             let order = tensors::declare(graph, inputs, ORDER)?;
             x = graph.gather_rows(order, all)?;

@@ -1,6 +1,7 @@
 //! Model families: names, shapes and wiring. No dtype, device or optimization is known here.
 
 mod bert;
+mod clap;
 mod clip;
 mod clip_text;
 mod convnext;
@@ -19,6 +20,7 @@ mod tiles;
 mod vit;
 mod wav2vec2;
 mod whisper;
+mod xclip;
 
 use std::cell::RefCell;
 
@@ -106,6 +108,8 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("ResNetForImageClassification", resnet::build, Task::SequenceLabels),
     ("ConvNextModel", convnext::build, Task::Bare),
     ("ConvNextForImageClassification", convnext::build, Task::SequenceLabels),
+    ("XCLIPModel", xclip::build, Task::Bare),
+    ("ClapModel", clap::build, Task::Bare),
     ("Wav2Vec2Model", wav2vec2::build, Task::Bare),
     ("Wav2Vec2ForCTC", wav2vec2::build, Task::TokenLabels),
 ];
@@ -145,6 +149,8 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "clip" => "CLIPModel",
             "resnet" => "ResNetModel",
             "convnext" => "ConvNextModel",
+            "xclip" => "XCLIPModel",
+            "clap" => "ClapModel",
             "wav2vec2" => "Wav2Vec2Model",
             other => return Err(unknown(format!("nothing, and model_type '{other}'"))),
         },

@@ -62,7 +62,7 @@ fn masked_lm(config: &Config, weights: &Weights<'_>, encoder: &Encoder, shape: &
 }
 
 /// Tokens count up from behind the padding id; padding keeps its own position.
-fn positions(ids: &[i32], padding: usize) -> Vec<i32> {
+pub(super) fn positions(ids: &[i32], padding: usize) -> Vec<i32> {
     let padding = i32::try_from(padding).unwrap_or(i32::MAX);
     let mut position = padding;
     let next = |&id: &i32| {

@@ -88,9 +88,12 @@ fn other_orders() {
         let y = graph.slice(y, 1, -1, a + 3).expect("fits");
         let y = graph.slice(y, 2, 1, b + 2).expect("fits");
         let y = graph.reshape(y, &[c, (a + 3) * (b + 2)]).expect("fits");
-        let y = graph.repeat(y, &[2, 1]).expect("fits");
-        let z = graph.repeat(&param(0, &[c, 1]), &[2, 1]).expect("fits");
-        let y = graph.concat(z, y, 3).expect("fits");
+        let y = graph.spread(y, 0, 2).expect("fits");
+        let z = graph.spread(&param(0, &[c]), 1, 3).expect("fits");
+        let z = graph.permute(z, &[1, 0]).expect("fits");
+        let z = graph.spread(z, 0, 2).expect("fits");
+        let z = graph.permute(z, &[0, 2, 1]).expect("fits");
+        let y = graph.concat(z, y, 2).expect("fits");
         let weights = [Known::F32(bell("weight", c))];
         check.run(&format!("other orders {shape:?}"), graph, y, &weights, &inputs);
     }

@@ -2,4 +2,5 @@
 
 mod copy;
 mod refused;
+mod senses;
 mod variants;

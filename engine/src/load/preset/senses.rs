@@ -13,6 +13,8 @@ pub fn config(family: Family, size: Size) -> Value {
         Family::Resnet => resnet(size),
         Family::Convnext => convnext(size),
         Family::Wav2vec2 => wav2vec2(size),
+        Family::Xclip => xclip(size),
+        Family::Clap => clap(size),
         _ => clip(size),
     }
 }
@@ -86,6 +88,49 @@ fn clip(size: Size) -> Value {
     json!({
         "architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": width,
         "text_config": text, "vision_config": vision,
+    })
+}
+
+/// X-CLIP-base-patch32 (microsoft/xclip-base-patch32): CLIP's towers, eight frames.
+fn xclip(size: Size) -> Value {
+    let mut value = clip(size);
+    value["architectures"] = json!(["XCLIPModel"]);
+    value["model_type"] = "xclip".into();
+    let width = value["projection_dim"].clone();
+    let vision = &mut value["vision_config"];
+    vision["num_frames"] = 8.into();
+    vision["mit_num_hidden_layers"] = 1.into();
+    vision["mit_num_attention_heads"] = if size == Size::Tiny { 4 } else { 8 }.into();
+    vision["mit_intermediate_size"] = if size == Size::Tiny { 512 } else { 2048 }.into();
+    vision["mit_hidden_size"] = width;
+    value["prompt_layers"] = 2.into();
+    value["prompt_num_attention_heads"] = 8.into();
+    value["prompt_hidden_act"] = "quick_gelu".into();
+    value
+}
+
+/// CLAP HTSAT (laion/clap-htsat-unfused).
+fn clap(size: Size) -> Value {
+    let (depths, heads, first, side, window) = match size {
+        Size::Tiny => (vec![2, 2, 2], vec![2, 4, 8], 48, 128, 4),
+        Size::Small => (vec![2, 2, 2, 2], vec![4, 8, 16, 32], 96, 256, 8),
+        Size::Full => (vec![2, 2, 6, 2], vec![4, 8, 16, 32], 96, 256, 8),
+    };
+    let mut text = json!({
+        "hidden_act": "gelu", "layer_norm_eps": 1e-12, "max_position_embeddings": 514, "pad_token_id": 1,
+        "type_vocab_size": 1, "vocab_size": if size == Size::Tiny { 4096 } else { 50265 },
+    });
+    layers(&mut text, size, [128, 4, 512, 2], [768, 12, 3072, 12]);
+    json!({
+        "architectures": ["ClapModel"], "model_type": "clap", "projection_hidden_act": "relu",
+        "projection_dim": if size == Size::Tiny { 128 } else { 512 },
+        "text_config": text,
+        "audio_config": {
+            "hidden_act": "gelu", "layer_norm_eps": 1e-5, "enable_fusion": false, "num_mel_bins": 64,
+            "spec_size": side, "window_size": window, "patch_size": 4, "patch_stride": [4, 4],
+            "patch_embeds_hidden_size": first, "depths": depths, "num_attention_heads": heads,
+            "mlp_ratio": 4.0, "qkv_bias": true, "enable_patch_layer_norm": true,
+        },
     })
 }
 
