@@ -15,7 +15,8 @@ pub struct Effect {
     pub improvement_percent: Option<f64>,
     /// Where the improvement lies with 95 % confidence; `None` with too few samples.
     pub interval: Option<Interval>,
-    /// Chance of differences as one-sided as these if the treatment did nothing; `None` for exact metrics.
+    /// Chance of differences as one-sided as these if the treatment did nothing; `None` for exact metrics and with too
+    /// few samples.
     pub p: Option<f64>,
     /// Number of pairs.
     pub samples: usize,
@@ -73,7 +74,8 @@ impl Effect {
         let Some(mut gains) = gains(metric, pairs) else { return Some(shown) };
         let back = |gain: f64| percent(metric, gain);
         let interval = if metric.exact { range(&gains) } else { Interval::of_median(&gains) };
-        let p = if metric.exact { None } else { Some(ranks::signed_rank_p(&gains)) };
+        // Where resampling knows too little, so do signs: with four pairs p cannot fall below 0.125.
+        let p = interval.filter(|_| !metric.exact).map(|_| ranks::signed_rank_p(&gains));
         let improvement = back(median(&mut gains)?);
         let interval = interval.map(|gain| Interval { low: back(gain.low), high: back(gain.high) });
         let verdict = verdict(improvement, interval, metric.threshold);

@@ -60,6 +60,12 @@ pub struct Model {
 }
 
 impl Model {
+    /// The name, and whether the weights are made up: what stands beside every number.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.is_synthetic() { format!("{} (synthetic)", self.name) } else { self.name.clone() }
+    }
+
     /// Whether the weights are made up; said wherever a number of the model is shown.
     #[must_use]
     pub fn is_synthetic(&self) -> bool {

@@ -146,11 +146,7 @@ impl CellView {
     /// Reads the evidence of a cell.
     pub(super) fn read(store: &Store, run: &str, row: &CellRow, effects: &[(String, Effect)]) -> Result<Self> {
         let cell = &row.cell;
-        let model = if cell.model.is_synthetic() {
-            format!("{} (synthetic)", cell.model.name)
-        } else {
-            cell.model.name.clone()
-        };
+        let model = cell.model.title();
         let title = format!("{} · {} · {model} · {}", cell.browser.title(), cell.platform.name(), cell.optimization());
         let status = |status: Option<Status>| status.map_or("running", Status::name).to_owned();
         let attempts = store.attempts(row.id)?.into_iter().map(|attempt| AttemptView {

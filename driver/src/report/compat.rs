@@ -96,28 +96,24 @@ pub(super) fn entry(cells: &[Judged<'_>]) -> (Support, Vec<String>) {
         (false, true) => Support::None,
         (false, false) => Support::NotRun,
     };
-    let named = cells
+    let remarks = cells
         .iter()
-        .zip(&graded)
-        .flat_map(|(judged, (_, notes))| notes.iter().map(|note| (judged.cell.model.name.as_str(), note.as_str())));
-    (support, together(named))
+        .zip(graded)
+        .flat_map(|(judged, (_, remarks))| remarks.into_iter().map(|remark| (judged.cell.model.title(), remark)));
+    (support, together(remarks))
 }
 
-/// What is said of several models is said once: `minilm, bert-tiny: …`.
-fn together<'a>(remarks: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
-    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+/// What is said of several models is said once: `minilm, bert-tiny (synthetic): …`.
+fn together(remarks: impl Iterator<Item = (String, String)>) -> Vec<String> {
+    let mut said: Vec<(String, Vec<String>)> = Vec::new();
     for (model, remark) in remarks {
         match said.iter_mut().find(|(known, _)| *known == remark) {
+            Some((_, models)) if models.contains(&model) => {}
             Some((_, models)) => models.push(model),
             None => said.push((remark, vec![model])),
         }
     }
-    said.into_iter()
-        .map(|(remark, mut models)| {
-            models.dedup();
-            format!("{}: {remark}", models.join(", "))
-        })
-        .collect()
+    said.into_iter().map(|(remark, models)| format!("{}: {remark}", models.join(", "))).collect()
 }
 
 fn grade(judged: &Judged<'_>) -> (Grade, Vec<String>) {

@@ -151,14 +151,18 @@ pub fn environment(browser: BrowserId, platform: Platform) -> Environment {
         driver: "driver 1.0".into(),
         command_line: vec![product.to_lowercase(), "--headless=new".into(), "--flag=<a>".into()],
         platform: platform.name().into(),
-        device: DeviceInfo {
-            kind: if gpu { "gpu" } else { "cpu" }.into(),
-            vendor: if gpu { "google" } else { "" }.into(),
-            architecture: if gpu { "swiftshader" } else { "" }.into(),
-            description: if gpu { description.into() } else { String::new() },
-            software: gpu,
-            features: if gpu { vec!["shader-f16".into()] } else { vec!["simd128".into()] },
-            ..DeviceInfo::default()
+        device: if browser == BrowserId::Safari && gpu {
+            DeviceInfo::default()
+        } else {
+            DeviceInfo {
+                kind: if gpu { "gpu" } else { "cpu" }.into(),
+                vendor: if gpu { "google" } else { "" }.into(),
+                architecture: if gpu { "swiftshader" } else { "" }.into(),
+                description: if gpu { description.into() } else { String::new() },
+                software: gpu,
+                features: if gpu { vec!["shader-f16".into()] } else { vec!["simd128".into()] },
+                ..DeviceInfo::default()
+            }
         },
         cross_origin_isolated: true,
         visibility: "visible".into(),
