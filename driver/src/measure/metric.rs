@@ -71,6 +71,8 @@ const METRICS: &[Metric] = &[
     Metric { name: "convert_time", title: "Load: converting", ..TIME },
     Metric { name: "first_infer_time", title: "First inference", ..TIME },
     Metric { name: "infer_time", title: "Inference", ..TIME },
+    Metric { name: "prefill_time", title: "Prefill", ..TIME },
+    Metric { name: "token_time", title: "Time per token", ..TIME },
     Metric { name: "weight_bytes", title: "Weights on the device", ..MEMORY },
     Metric { name: "bits_per_weight", title: "Bits per weight", unit: Unit::Plain, ..MEMORY },
     Metric { name: "quantized_bits_per_weight", title: "Bits per quantized weight", ..ERROR },

@@ -103,6 +103,8 @@ pub struct Scenario {
     pub texts: Vec<String>,
     /// Tokens per sequence when ids are seeded.
     pub tokens: u32,
+    /// Tokens that a model which continues text is asked for.
+    pub decode: u32,
 }
 
 /// How often a cell is measured.

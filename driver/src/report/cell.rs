@@ -136,8 +136,16 @@ pub struct SeriesView {
 }
 
 /// Metrics that stand in the table of all cells.
-const MAIN: [&str; 6] =
-    ["load_time", "first_infer_time", "infer_time", "weight_bytes", "memory_peak", "accuracy.cosine"];
+const MAIN: [&str; 8] = [
+    "load_time",
+    "first_infer_time",
+    "infer_time",
+    "prefill_time",
+    "token_time",
+    "weight_bytes",
+    "memory_peak",
+    "accuracy.cosine",
+];
 
 /// Most log lines of a cell in a report.
 const MOST_LOGS: usize = 50;

@@ -14,6 +14,7 @@ use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options
 use super::event::{Arm, Event, Status};
 use super::listener::Listeners;
 use super::reference::Reference;
+use super::workload::Taken;
 use crate::error::Error;
 use crate::measure::{Accuracy, Agreement, Metric, Mismatch, stop};
 use crate::page::{Link, LinkError, Note};
@@ -102,10 +103,11 @@ impl Attempt<'_> {
 
     async fn first_inferences(&mut self) -> Result<(), Ended> {
         for arm in order(0) {
-            let (time, memory, outputs) = self.infer(arm, true).await?;
-            self.emit(arm, 0, Measure::ms("first_infer_time", time))?;
-            self.emit_memory(arm, &memory)?;
-            let accuracy = self.accuracy(arm, &outputs)?;
+            let step = self.reference.workload.check(arm.name(), &self.reference.inputs);
+            let first = self.compute(step).await?;
+            self.emit(arm, 0, Measure::ms("first_infer_time", first.total_ms))?;
+            self.emit_memory(arm, &first.memory)?;
+            let accuracy = self.accuracy(arm, &first.outputs)?;
             let (least, what) = match arm {
                 Arm::Baseline => (BASELINE_COSINE, "f32 output"),
                 Arm::Treatment => (TREATMENT_COSINE, "optimized output"),
@@ -127,11 +129,13 @@ impl Attempt<'_> {
         for block in 1.. {
             let (mut baseline, mut treatment) = (0.0, 0.0);
             for arm in order(block) {
-                let (time, ..) = self.infer(arm, false).await?;
-                self.emit(arm, block, Measure::ms(INFER_TIME, time))?;
+                let step = self.reference.workload.timed(arm.name(), &self.reference.inputs);
+                let taken = self.compute(step).await?;
+                self.emit(arm, block, Measure::ms(INFER_TIME, taken.total_ms))?;
+                self.emit_all(arm, block, taken.parts)?;
                 match arm {
-                    Arm::Baseline => baseline = time,
-                    Arm::Treatment => treatment = time,
+                    Arm::Baseline => baseline = taken.total_ms,
+                    Arm::Treatment => treatment = taken.total_ms,
                 }
             }
             pairs.push((baseline, treatment));
@@ -155,7 +159,8 @@ impl Attempt<'_> {
                 options: self.options(arm),
             };
             self.perform(step, self.cell.timeouts.load_s).await?;
-            self.infer(arm, false).await?;
+            let step = self.reference.workload.timed(arm.name(), &self.reference.inputs);
+            self.compute(step).await?;
             let measures = self.session.memory().await;
             self.emit_all(arm, 0, measures)?;
             self.unload(arm).await?;
@@ -168,20 +173,9 @@ impl Attempt<'_> {
         self.perform(step, self.cell.timeouts.load_s).await.map(|_| ())
     }
 
-    async fn infer(&mut self, arm: Arm, reply: bool) -> Result<(f64, Memory, Tensors), Ended> {
-        let step = Step::Infer {
-            slot: arm.name().into(),
-            inputs: self.reference.inputs.clone(),
-            outputs: vec![self.reference.output.clone()],
-            reply,
-        };
-        let Outcome::Inferred { measures, memory, outputs } = self.perform(step, self.cell.timeouts.cell_s).await?
-        else {
-            return Err(unexpected("infer"));
-        };
-        let time = measures.iter().find(|measure| measure.metric == INFER_TIME).map(|measure| measure.value);
-        let time = time.filter(|time| time.is_finite() && *time >= 0.0);
-        time.map(|time| (time, memory, outputs)).ok_or_else(|| unexpected("infer"))
+    async fn compute(&mut self, step: Step) -> Result<Taken, Ended> {
+        let outcome = self.perform(step, self.cell.timeouts.cell_s).await?;
+        Taken::of(outcome).ok_or_else(|| unexpected("infer"))
     }
 
     async fn perform(&mut self, step: Step, limit_s: f64) -> Result<Outcome, Ended> {
@@ -207,13 +201,13 @@ impl Attempt<'_> {
 
     /// Compares the output with the reference and records how near it is.
     fn accuracy(&mut self, arm: Arm, outputs: &Tensors) -> Result<Accuracy, Ended> {
-        let name = &self.reference.output;
+        let name = self.reference.workload.compared();
         let both = self.reference.expected.get(name).zip(outputs.get(name));
         let (expected, got) = both.ok_or_else(|| Ended::Cell(Status::Fail, format!("the page left out '{name}'")))?;
         let wrong_shape = |error: Mismatch| Ended::Cell(Status::Fail, format!("wrong output '{name}': {error}"));
         let accuracy = Accuracy::of(expected, got).map_err(wrong_shape)?;
         let mut measures = accuracy.measures();
-        if name == "logits" {
+        if self.reference.workload.is_logits() {
             measures.extend(Agreement::of(expected, got).map_err(wrong_shape)?.measures());
         }
         self.emit_all(arm, 0, measures)?;

@@ -9,5 +9,6 @@ pub mod machine;
 mod model;
 mod reference;
 mod runner;
+mod workload;
 
 pub use runner::Runner;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use matrix_engine::host::Host;
-use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensors};
+use matrix_engine::protocol::{Options, Outcome, Platform, Step, Tensors};
 
 use super::model::{Located, locate};
+use super::workload::{Taken, Workload, made_up_inputs};
 use crate::error::Error;
 use crate::input::text_inputs;
 use crate::plan::{Model, Scenario};
@@ -18,8 +19,8 @@ pub struct Reference {
     pub located: Located,
     /// What goes in.
     pub inputs: Tensors,
-    /// The output that is timed and compared.
-    pub output: String,
+    /// What is computed.
+    pub workload: Workload,
     /// What the f32 CPU path makes of the inputs.
     pub expected: Tensors,
 }
@@ -65,22 +66,16 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
         Outcome::Loaded { model, .. } => model,
         other => return Err(refused(model, &other)),
     };
-    let inputs = text_inputs(located.folder(), info.vocabulary, &scenario.texts, scenario.tokens)?;
-    let tokenized = inputs.contains_key("attention_mask");
-    let output = main_output(&info, tokenized).to_owned();
-    let infer = Step::Infer { slot: SLOT.into(), inputs: inputs.clone(), outputs: vec![output.clone()], reply: true };
-    match host.perform(infer).await {
-        Outcome::Inferred { outputs, .. } => Ok(Reference { located, inputs, output, expected: outputs }),
-        other => Err(refused(model, &other)),
+    let texts = &scenario.texts;
+    let inputs = match located.folder() {
+        Some(folder) if info.vocabulary > 0 => text_inputs(Some(folder), info.vocabulary, texts, scenario.tokens)?,
+        _ => made_up_inputs(&info, scenario.tokens),
+    };
+    let workload = Workload::of(&info, inputs.contains_key("attention_mask"), scenario.decode);
+    match Taken::of(host.perform(workload.check(SLOT, &inputs)).await) {
+        Some(taken) => Ok(Reference { located, inputs, workload, expected: taken.outputs }),
+        None => Err(Error::internal(format!("{}: the CPU path gave no outputs", model.name))),
     }
-}
-
-/// What a user of the model wants of it: logits of a language model, the embedding of sentences,
-/// or the hidden state.
-fn main_output(info: &ModelInfo, sentences: bool) -> &str {
-    let wanted: &[&str] = if sentences { &["logits", "sentence_embedding"] } else { &["logits"] };
-    let has = |name: &str| info.outputs.iter().any(|output| output == name);
-    wanted.iter().copied().find(|name| has(name)).unwrap_or("last_hidden_state")
 }
 
 fn refused(model: &Model, outcome: &Outcome) -> Error {

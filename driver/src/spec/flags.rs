@@ -63,7 +63,7 @@ impl Flags {
             optimizations: some(optimizations),
             settings: self.settings.iter().map(|(word, key, text)| setting(word, key, text)).collect::<Result<_>>()?,
             combinations: combinations.map_err(|unknown| refuse_word(&unknown))?.map(Combinations::By),
-            scenario: Scenario { texts: some(self.texts.clone()), tokens: None },
+            scenario: Scenario { texts: some(self.texts.clone()), ..Scenario::default() },
             sampling: self.sampling()?,
             ..Written::default()
         })

@@ -10,7 +10,7 @@ use super::node::Fault;
 use super::optimization::{Chosen, Value};
 use super::origin::{Origin, Sourced};
 use super::place::{Path, Step};
-use super::scenario::{DEFAULT_TEXTS, DEFAULT_TOKENS};
+use super::scenario::{DEFAULT_DECODE, DEFAULT_TEXTS, DEFAULT_TOKENS};
 use super::selector::{Selector, is_model};
 use super::word::UnknownWord;
 use super::written::Written;
@@ -264,6 +264,7 @@ impl Layers<'_> {
         Scenario {
             texts: self.take("scenario.texts", |w| w.scenario.texts.as_ref(), show, texts),
             tokens: self.take("scenario.tokens", |w| w.scenario.tokens.as_ref(), ToString::to_string, DEFAULT_TOKENS),
+            decode: self.take("scenario.decode", |w| w.scenario.decode.as_ref(), ToString::to_string, DEFAULT_DECODE),
         }
     }
 

@@ -13,6 +13,9 @@ pub const DEFAULT_TEXTS: [&str; 4] = [
 /// Tokens per sequence when a model has no tokenizer.
 pub const DEFAULT_TOKENS: u32 = 64;
 
+/// Tokens that follow a prompt.
+pub const DEFAULT_DECODE: u32 = 16;
+
 /// Most tokens of a sequence.
 const MAX_TOKENS: u32 = 8192;
 
@@ -23,20 +26,23 @@ pub struct Scenario {
     pub texts: Option<Vec<String>>,
     /// Tokens per sequence.
     pub tokens: Option<u32>,
+    /// Tokens that follow a prompt.
+    pub decode: Option<u32>,
 }
 
 impl Scenario {
-    /// Reads `{texts: […], tokens: n}`.
+    /// Reads `{texts: […], tokens: n, decode: n}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let fields = node.fields("the scenario", &["texts", "tokens"])?;
+        let fields = node.fields("the scenario", &["texts", "tokens", "decode"])?;
         let texts = fields.read("texts", |node| {
             let texts = node.list("a list of sentences")?;
             texts.iter().map(|text| Ok(text.text("a sentence")?.to_owned())).collect::<Result<Vec<_>, Fault>>()
         })?;
         let tokens = fields.read("tokens", |node| node.count("`tokens`", 1, MAX_TOKENS))?;
-        Ok(Self { texts, tokens })
+        let decode = fields.read("decode", |node| node.count("`decode`", 1, MAX_TOKENS))?;
+        Ok(Self { texts, tokens, decode })
     }
 }
