@@ -8,18 +8,26 @@ use matrix_engine::{
     protocol::{ModelSource, Options, Outcome, Platform, Step, Tensors},
 };
 
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 20] = [
     "bert",
     "bert_mlm",
     "roberta",
     "roberta_mlm",
     "vit",
+    "vit_unbiased",
     "clip",
+    "clip_legacy",
     "resnet",
+    "resnet_basic",
+    "resnet_early",
     "convnext",
+    "convnext_plain",
     "wav2vec2",
+    "wav2vec2_stable",
+    "wav2vec2_mixed",
     "xclip",
     "clap",
+    "clap_padded",
     "clap_fused",
 ];
 
@@ -62,7 +70,7 @@ fn check(platform: Platform) {
             }
         }
         println!(
-            "{family:<12} {:<10} max abs {worst_abs:.2e}  max rel {worst_rel:.2e}  {:.0}% of the bound",
+            "{family:<15} {:<10} max abs {worst_abs:.2e}  max rel {worst_rel:.2e}  {:.0}% of the bound",
             platform.name(),
             used * 100.0
         );
