@@ -29,6 +29,20 @@ words! {
         Bert = "bert",
         /// RoBERTa: Liu et al. 2019.
         Roberta = "roberta",
+        /// GPT-2: Radford et al. 2019.
+        Gpt2 = "gpt2",
+        /// Llama 3.2: Grattafiori et al. 2024.
+        Llama = "llama",
+        /// Qwen2: Yang et al. 2024.
+        Qwen2 = "qwen2",
+        /// T5: Raffel et al. 2020.
+        T5 = "t5",
+        /// Whisper: Radford et al. 2022.
+        Whisper = "whisper",
+        /// LLaVA 1.5: Liu et al. 2023.
+        Llava = "llava",
+        /// LLaVA-NeXT: Liu et al. 2024.
+        LlavaNext = "llava_next",
         /// ViT: Dosovitskiy et al. 2020.
         Vit = "vit",
         /// CLIP: Radford et al. 2021.

@@ -9,9 +9,13 @@ use serde::Deserialize;
 
 use crate::{
     error::{Error, Result},
+    generate::STEP_LOGITS,
     load::{Dtype, Folder, header},
-    protocol::{Platform, Tensor, Tensors},
+    protocol::{Decode, Outcome, Platform, Step, Tensor, Tensors},
 };
+
+/// Ids chosen greedily.
+const GREEDY: &str = "greedy";
 
 /// A folder's runs.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct Run {
     pub inputs: Tensors,
     /// Outputs to compare.
     pub outputs: Vec<Expected>,
+    /// How many ids to generate, where ids are expected.
+    pub generate: Option<usize>,
 }
 
 /// One expected output.
@@ -119,14 +125,54 @@ impl Run {
             let tolerance_abs = output.tolerance_abs.unwrap_or(0.0);
             outputs.push(Expected { name: name.to_owned(), tensor: find(&output.name)?, tolerance_abs });
         }
-        Ok(Self { name: run.name, inputs, outputs })
+        let ids = outputs.iter().find(|expected| expected.name == GREEDY);
+        let generate = ids.and_then(|ids| ids.tensor.shape.get(1).copied());
+        Ok(Self { name: run.name, inputs, outputs, generate })
     }
 
-    /// Names of the outputs to ask for.
+    /// Names of the outputs of a forward pass to ask for.
     #[must_use]
     pub fn output_names(&self) -> Vec<String> {
-        self.outputs.iter().map(|expected| expected.name.clone()).collect()
+        let generated = [GREEDY, STEP_LOGITS];
+        let forward = self.outputs.iter().filter(|expected| !generated.contains(&expected.name.as_str()));
+        forward.map(|expected| expected.name.clone()).collect()
     }
+
+    /// What to ask a host for, to compare everything this run expects. [`merge`] puts the answers together.
+    #[must_use]
+    pub fn steps(&self, slot: &str) -> Vec<Step> {
+        // Raw images and sounds are for the preparation of inputs, which has tests of its own.
+        let inputs: Tensors = self.inputs.clone().into_iter().filter(|(name, _)| !name.starts_with("raw_")).collect();
+        let mut steps = Vec::new();
+        let outputs = self.output_names();
+        if !outputs.is_empty() {
+            steps.push(Step::Infer { slot: slot.to_owned(), inputs: inputs.clone(), outputs, reply: true });
+        }
+        if let Some(tokens) = self.generate {
+            let max_tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+            let step_logits = self.outputs.iter().any(|expected| expected.name == STEP_LOGITS);
+            let decode = Decode { step_logits, ..Decode::greedy(max_tokens) };
+            steps.push(Step::Generate { slot: slot.to_owned(), inputs, decode, outputs: Vec::new(), reply: true });
+        }
+        steps
+    }
+}
+
+/// The outputs of the outcomes of [`Run::steps`], by the names of the expected ones.
+pub fn merge(outcomes: Vec<Outcome>) -> Result<Tensors> {
+    let mut all = Tensors::new();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Inferred { outputs, .. } => all.extend(outputs),
+            Outcome::Generated { tokens, outputs, .. } => {
+                all.extend(outputs);
+                all.insert(GREEDY.to_owned(), tokens);
+            }
+            Outcome::Failed { message, .. } => return Err(Error::model(message)),
+            other => return Err(Error::internal("no outputs").found(format!("{other:?}"))),
+        }
+    }
+    Ok(all)
 }
 
 /// Compares every expected output of `run` with `got`, by the bounds of `platform`.
@@ -144,8 +190,11 @@ pub fn compare(run: &Run, got: &Tensors, platform: Platform) -> Result<Vec<Row>>
 }
 
 fn row(expected: &Expected, got: &Tensor, mask: Option<&Tensor>, platform: Platform) -> Result<Row> {
+    if let (Some(want), Some(values)) = (expected.tensor.as_i32(), got.as_i32()) {
+        return Ok(ids_row(expected, want, got, values));
+    }
     let (Some(want), Some(values)) = (expected.tensor.as_f32(), got.as_f32()) else {
-        return Err(Error::model("only floats are compared"));
+        return Err(Error::model("an output of another type"));
     };
     if expected.tensor.shape != got.shape {
         let shape = format!("{:?}", expected.tensor.shape);
@@ -173,6 +222,15 @@ fn row(expected: &Expected, got: &Tensor, mask: Option<&Tensor>, platform: Platf
     };
     let max_rel = if largest > 0.0 { max_abs / largest } else { max_abs };
     Ok(Row { output: expected.name.clone(), max_abs, max_rel, bound, ok: max_abs <= bound })
+}
+
+/// Ids are equal or not: the difference is the share of those that differ.
+#[expect(clippy::cast_precision_loss, reason = "a few ids")]
+fn ids_row(expected: &Expected, want: &[i32], got: &Tensor, values: &[i32]) -> Row {
+    let equal = want.iter().zip(values).filter(|(want, value)| want == value).count();
+    let off = if expected.tensor.shape == got.shape { want.len() - equal } else { want.len() };
+    let share = off as f64 / want.len().max(1) as f64;
+    Row { output: expected.name.clone(), max_abs: share, max_rel: share, bound: 0.0, ok: off == 0 }
 }
 
 fn tensor(entry: &header::Entry, bytes: &[u8]) -> Result<Tensor> {

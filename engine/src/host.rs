@@ -6,11 +6,12 @@ use crate::{
     clock,
     device::{Device, Space},
     error::{Error, Result},
+    generate::{self, Generated, Generation},
     graph::Plan,
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
-    protocol::{Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
+    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
     weights::{Format, Store, format},
 };
 
@@ -26,6 +27,7 @@ struct Slot {
     model: Box<dyn Model>,
     // Buffers go before the account they are counted in.
     program: Option<(ProgramKey, Program)>,
+    generation: Option<Generation>,
     store: Store,
     space: Space,
 }
@@ -50,6 +52,9 @@ impl Host {
             Step::Probe { platform } => self.probe(platform).await,
             Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
+            Step::Generate { slot, inputs, decode, outputs, reply } => {
+                self.generate(&slot, &inputs, &decode, &outputs, reply).await
+            }
             Step::Unload { slot } => Ok(self.unload(&slot)),
             Step::Finish => {
                 self.slots.clear();
@@ -110,7 +115,7 @@ impl Host {
             inputs: built.model.inputs(),
         };
         let memory = space.memory();
-        self.slots.insert(name, Slot { model: built.model, program: None, store, space });
+        self.slots.insert(name, Slot { model: built.model, program: None, generation: None, store, space });
         Ok(Outcome::Loaded { measures, memory, model })
     }
 
@@ -140,10 +145,39 @@ impl Host {
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
 
+    async fn generate(
+        &mut self,
+        name: &str,
+        inputs: &Tensors,
+        decode: &Decode,
+        outputs: &[String],
+        reply: bool,
+    ) -> Result<Outcome> {
+        let Some(slot) = self.slots.get_mut(name) else {
+            return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
+        };
+        slot.space.reset_peak();
+        let started = clock::now();
+        let (generated, made_ms) = slot.generate(inputs, decode, outputs).await?;
+        let whole = clock::now() - started;
+        let decode_ms: f64 = generated.step_ms.iter().sum();
+        let mut measures = vec![
+            Measure::ms("prefill_time", generated.prefill_ms),
+            Measure::ms("time_to_first_token", whole - decode_ms),
+            Measure::ms("decode_time", decode_ms),
+            count("decode_tokens", generated.step_ms.len()),
+            Measure::ms("prepare_time", made_ms),
+        ];
+        measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
+        measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
+        let outputs = if reply { generated.outputs } else { Tensors::new() };
+        Ok(Outcome::Generated { measures, memory: slot.space.memory(), tokens: generated.tokens, outputs })
+    }
+
     fn unload(&mut self, name: &str) -> Outcome {
         let memory = self.slots.remove(name).map(|slot| {
-            let Slot { program, store, space, .. } = slot;
-            drop((program, store));
+            let Slot { program, generation, store, space, .. } = slot;
+            drop((program, generation, store));
             space.memory()
         });
         Outcome::Unloaded { memory: memory.unwrap_or_default() }
@@ -158,6 +192,7 @@ impl Slot {
         if self.program.as_ref().is_none_or(|(cached, _)| *cached != key) {
             // The old program's buffers go first: two never have to fit.
             self.program = None;
+            self.generation = None;
             let plan = Plan::new(&self.model.graph(&inputs)?, &key.outputs)?;
             let program = Program::new(plan, &self.store.weights, &self.space).await?;
             self.program = Some((key, program));
@@ -169,11 +204,39 @@ impl Slot {
     }
 }
 
+impl Slot {
+    /// What came of a prompt, and the milliseconds it took to make ready for its shape.
+    async fn generate(&mut self, inputs: &Tensors, decode: &Decode, outputs: &[String]) -> Result<(Generated, f64)> {
+        let started = clock::now();
+        let Some(model) = self.model.generator() else {
+            return Err(Error::unsupported("this model does not continue text"));
+        };
+        let prompt = generate::prompt(model, inputs, decode)?;
+        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs)) {
+            self.program = None;
+            self.generation = None;
+            let weights = &self.store.weights;
+            let made = Generation::new(model, &prompt, decode, outputs, weights, &self.space).await?;
+            self.generation = Some(made);
+        }
+        let made_ms = clock::now() - started;
+        match &self.generation {
+            Some(generation) => Ok((generation.run(&prompt, decode, &self.store.weights).await?, made_ms)),
+            None => Err(Error::internal("no program")),
+        }
+    }
+}
+
 /// The names of a model's outputs, from the graph of its usual inputs.
 fn output_names(model: &dyn Model) -> Result<Vec<String>> {
     let usual = model.inputs().iter().map(|input| (input.name.clone(), input.sample(0))).collect();
     let graph = model.graph(&model.prepare(&usual)?)?;
     Ok(graph.output_names().map(str::to_owned).collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn count(metric: &str, value: usize) -> Measure {
+    Measure { metric: metric.to_owned(), value: value as f64, unit: "count".to_owned() }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]

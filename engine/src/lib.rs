@@ -9,10 +9,12 @@
 //! | [`load`] | folder or seed → configuration and named tensors |
 //! | [`weights`] | named tensors → stored weights, each in its format |
 //! | [`block`], [`model`] | configuration → declared weights and the graph of a forward pass |
+//! | [`cache`] | keys and values of a pass → what later passes attend to |
 //! | [`graph`] | operations with shape rules → a plan of steps over reused buffers |
 //! | [`kernel`] | operation → plain reference, fast CPU form, WGSL |
 //! | [`device`] | buffers, counted exactly, on CPU or GPU |
 //! | [`program`] | plan + device → outputs |
+//! | [`generate`] | prompt → ids, pass after pass |
 //! | [`host`] | a driver's steps → outcomes |
 //! | `page` | the same, for JavaScript |
 //! | `conformance` | outputs + reference case → how far they are off |
@@ -34,6 +36,7 @@ pub mod load;
 pub mod weights;
 
 pub mod block;
+pub mod cache;
 pub mod model;
 
 pub mod graph;
@@ -41,6 +44,8 @@ pub mod kernel;
 
 pub mod device;
 pub mod program;
+
+pub mod generate;
 
 pub mod host;
 

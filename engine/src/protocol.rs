@@ -90,6 +90,48 @@ pub struct Options {
     pub int4: Option<Int4>,
 }
 
+/// How a prompt is continued.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decode {
+    /// The most ids for a sequence.
+    pub max_tokens: u32,
+    /// How an id is chosen.
+    pub sampling: Sampling,
+    /// Ids that end a sequence.
+    #[serde(default)]
+    pub stop: Vec<i32>,
+    /// Whether the logits of every step are read back.
+    #[serde(default)]
+    pub step_logits: bool,
+}
+
+impl Decode {
+    /// The likeliest id, `max_tokens` times.
+    #[must_use]
+    pub fn greedy(max_tokens: u32) -> Self {
+        Self { max_tokens, sampling: Sampling::Greedy, stop: Vec::new(), step_logits: false }
+    }
+}
+
+/// How an id is chosen from logits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Sampling {
+    /// The likeliest.
+    Greedy,
+    /// One of the likeliest, by chance.
+    Random {
+        /// Logits are divided by it.
+        temperature: f32,
+        /// Only so many of the likeliest count; 0 for all.
+        top_k: u32,
+        /// Only the likeliest that have this probability together count; 1 for all.
+        top_p: f32,
+        /// Seed of the choice. Equal seeds give equal ids.
+        seed: u64,
+    },
+}
+
 /// What a host is asked to do next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -119,6 +161,19 @@ pub enum Step {
         /// Outputs to compute and read back.
         outputs: Vec<String>,
         /// Whether the values of the outputs are part of the answer.
+        reply: bool,
+    },
+    /// Continue a prompt. Times run from the call until ids are on the CPU.
+    Generate {
+        /// Name of the slot.
+        slot: String,
+        /// Inputs by their Hugging Face names.
+        inputs: Tensors,
+        /// How ids are chosen, and how many.
+        decode: Decode,
+        /// Outputs of the pass over the prompt to compute and read back.
+        outputs: Vec<String>,
+        /// Whether the values of the outputs are part of the answer. Ids always are.
         reply: bool,
     },
     /// Free a slot and every byte it held.
@@ -155,6 +210,18 @@ pub enum Outcome {
         /// Bytes held; the peak is of this pass.
         memory: Memory,
         /// The outputs, when a reply was asked for.
+        outputs: Tensors,
+    },
+    /// Answer to [`Step::Generate`].
+    Generated {
+        /// `prefill_time`, `time_to_first_token`, `decode_time` of all later tokens together, `decode_tokens`
+        /// their number, one `token_time` for each of them; `encode_time` where there is an encoder.
+        measures: Vec<Measure>,
+        /// Bytes held; the peak is of this generation.
+        memory: Memory,
+        /// Ids `[batch, steps]`. A sequence that met a stop id repeats it until all have.
+        tokens: Tensor,
+        /// The outputs, when a reply was asked for, and `step_logits` `[batch, steps, vocabulary]`, when they were.
         outputs: Tensors,
     },
     /// Answer to [`Step::Unload`].

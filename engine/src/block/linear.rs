@@ -24,6 +24,19 @@ impl Linear {
         Ok(Self { weight: weights.linear("weight", outputs, inputs)?, bias })
     }
 
+    /// Declares the `weight` `[outputs, inputs, length]` and the `bias` of a convolution over rows, which is a
+    /// linear layer over windows of them.
+    pub fn window(weights: &Weights<'_>, outputs: usize, inputs: usize, length: usize) -> Result<Self> {
+        let weight = weights.window("weight", outputs, inputs, length)?;
+        Ok(Self { weight, bias: Some(weights.bias("bias", outputs)?) })
+    }
+
+    /// Declares a `weight` that files hold as `[inputs, outputs]`, and `bias` `[outputs]` under `weights`.
+    pub fn transposed(weights: &Weights<'_>, outputs: usize, inputs: usize) -> Result<Self> {
+        let weight = weights.transposed("weight", outputs, inputs)?;
+        Ok(Self { weight, bias: Some(weights.bias("bias", outputs)?) })
+    }
+
     /// A layer that borrows its matrix from elsewhere.
     #[must_use]
     pub fn tied(weight: Param, bias: Param) -> Self {

@@ -120,6 +120,12 @@ impl Graph {
         self.outputs.insert(name.to_owned(), value);
     }
 
+    /// The tensor that was given this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Value> {
+        self.outputs.get(name).copied()
+    }
+
     /// Names of everything that can be asked for, sorted.
     pub fn output_names(&self) -> impl Iterator<Item = &str> {
         self.outputs.keys().map(String::as_str)
@@ -134,6 +140,11 @@ impl Graph {
     /// The rows of `table` that `ids` name.
     pub fn gather(&mut self, ids: Value, table: &Param) -> Result<Value> {
         self.op(Op::Gather, vec![Source::Value(ids), Source::Param(table.clone())])
+    }
+
+    /// The rows of another tensor `[rows, H]` that `ids` name.
+    pub fn gather_rows(&mut self, ids: Value, rows: Value) -> Result<Value> {
+        self.op(Op::Gather, vec![Source::Value(ids), Source::Value(rows)])
     }
 
     /// `a + b`
@@ -226,9 +237,14 @@ impl Graph {
         self.op(Op::Columns { first, count }, vec![Source::Value(x)])
     }
 
-    /// The row of every sequence that `rows` names, as sequences of length 1.
+    /// The row of every sequence that `rows` names.
     pub fn take_row(&mut self, x: Value, rows: Value) -> Result<Value> {
         self.op(Op::TakeRow, vec![Source::Value(x), Source::Value(rows)])
+    }
+
+    /// Windows of `size` rows of `x`, one every `stride` rows, with `padding` zero rows at both ends.
+    pub fn windows(&mut self, x: Value, size: usize, stride: usize, padding: usize) -> Result<Value> {
+        self.op(Op::Windows { size, stride, padding }, vec![Source::Value(x)])
     }
 
     /// `cache` with the rows of `x` from row `past` on.

@@ -174,8 +174,18 @@ pub enum Op {
         /// How many stay.
         count: usize,
     },
-    /// x `[B, S, H]`, rows `[B]` → one row of every sequence `[B, 1, H]`
+    /// x `[B, S, H]`, rows `[B]` → one row of every sequence `[B, H]`
     TakeRow,
+    /// x `[B, T, C]` → for every step the `size` rows from `step · stride - padding` on, channel by channel, zeros
+    /// outside x: `[B, T', C · size]`. A linear layer over them is a convolution.
+    Windows {
+        /// Rows of a window.
+        size: usize,
+        /// Rows from one window to the next.
+        stride: usize,
+        /// Rows in front of x and behind it.
+        padding: usize,
+    },
     /// cache `[B, kv, C, d]`, x `[B, S, kv · d]`, past `[1]` → the cache with x from row `past` on. Written over
     /// the cache.
     Append {
@@ -325,7 +335,10 @@ impl Op {
             (Self::Columns { first, count }, [[rows @ .., h]]) if count > 0 && first + count <= *h => {
                 Some([rows, &[count]].concat())
             }
-            (Self::TakeRow, [[b, _, h], [b2]]) if b == b2 => Some(vec![*b, 1, *h]),
+            (Self::Windows { size, stride, padding }, [[b, t, c]]) if size > 0 && stride > 0 => {
+                (t + 2 * padding).checked_sub(size).map(|free| vec![*b, free / stride + 1, c * size])
+            }
+            (Self::TakeRow, [[b, _, h], [b2]]) if b == b2 => Some(vec![*b, *h]),
             (Self::Append { heads }, [cache @ [b, kv, c, d], [b2, s, h], [1]])
                 if b == b2 && *kv == heads && *h == kv * d && s <= c =>
             {

@@ -221,6 +221,17 @@ pub fn dispatch<'a>(
             params: words(&[x.rows() * count, x.width(), first, count])?,
             grid: invocations(x.rows() * count)?,
         },
+        (Op::Windows { size, stride, padding }, [x]) => {
+            let [batch, length, width] = axes(x)?;
+            let steps = (length + 2 * padding - size) / stride + 1;
+            let count = batch * steps * width * size;
+            Dispatch {
+                kernel: Kernel::Windows,
+                buffers: whole([x.plain()?, out]),
+                params: words(&[count, length, width, steps, size, stride, padding])?,
+                grid: invocations(count)?,
+            }
+        }
         (Op::TakeRow, [x, rows]) => {
             let [batch, length, width] = axes(x)?;
             Dispatch {

@@ -47,6 +47,10 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::Multiply, [a, b]) => pointwise::multiply(a.f32()?, b.f32()?, out),
         (Op::Scale { factor }, [x]) => pointwise::scale(x.f32()?, factor, out),
         (Op::Columns { first, count }, [x]) => select::columns(x.f32()?, x.width(), first, count, out),
+        (Op::Windows { size, stride, padding }, [x]) => {
+            let shape = [x.shape[0], x.shape[1], x.shape[2]];
+            select::windows(x.f32()?, shape, size, stride, padding, out);
+        }
         (Op::TakeRow, [x, rows]) => select::take_row(x.f32()?, rows.i32()?, x.shape[1], x.shape[2], out),
         (Op::Argmax, [logits]) => sample::argmax(logits.f32()?, logits.width(), bytemuck::cast_slice_mut(out)),
         (Op::Sample(sampling), [logits, draws]) => {

@@ -73,6 +73,8 @@ pub enum Kernel {
     Columns,
     /// One row of every sequence.
     TakeRow,
+    /// Windows of rows.
+    Windows,
     /// Rows into a cache.
     Append,
     /// Scaled dot products of heads that share keys.
@@ -169,6 +171,7 @@ impl Kernel {
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
         all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
             all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
@@ -228,6 +231,7 @@ impl Kernel {
             Self::Scale => &[include_str!("pointwise/scale.wgsl")],
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
+            Self::Windows => &[include_str!("select/windows.wgsl")],
             Self::Append => &[include_str!("grouped/append.wgsl")],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
@@ -281,7 +285,7 @@ impl Kernel {
             Self::AttentionSoftmax { masked: false, .. } => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Spatial(kernel) => kernel.bindings(),
-            Self::Scale | Self::Columns | Self::Argmax { .. } => &[Read, Write, Uniform],
+            Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
                 &[Read, Read, Write, Uniform]
             }

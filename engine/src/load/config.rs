@@ -79,6 +79,37 @@ impl Config {
         }
     }
 
+    /// Which of `count` things: counted from the first, or from the last if negative.
+    pub fn place(&self, key: &str, default: i64, count: usize) -> Result<usize> {
+        let place = match self.0.get(key) {
+            None | Some(Value::Null) => Some(default),
+            Some(value) => value.as_i64(),
+        };
+        let count_from =
+            place.and_then(|place| if place < 0 { place.checked_add_unsigned(count as u64) } else { Some(place) });
+        count_from.and_then(|place| usize::try_from(place).ok()).filter(|&place| place < count).ok_or_else(|| {
+            let found = self.0.get(key).map_or_else(|| default.to_string(), Value::to_string);
+            Self::wrong(key, &format!("an integer from -{count} to {}", count.saturating_sub(1)), found)
+        })
+    }
+
+    /// A list of pairs of sizes.
+    pub fn pairs(&self, key: &str) -> Result<Vec<[usize; 2]>> {
+        let list = self.0.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let size = |value: &Value| {
+            let size = value.as_u64().filter(|size| (1..=DIMENSION_LIMIT).contains(size));
+            size.and_then(|size| usize::try_from(size).ok())
+        };
+        let pair = |value: &Value| match value.as_array().map(Vec::as_slice) {
+            Some([a, b]) => Some([size(a)?, size(b)?]),
+            _ => None,
+        };
+        let pairs: Option<Vec<_>> = list.iter().map(pair).collect();
+        pairs
+            .filter(|pairs| !pairs.is_empty())
+            .ok_or_else(|| Self::wrong(key, "a list of pairs of sizes", self.0.get(key).unwrap_or(&Value::Null)))
+    }
+
     /// A finite number.
     #[expect(clippy::cast_possible_truncation, reason = "kernels compute in f32")]
     pub fn float(&self, key: &str, default: f32) -> Result<f32> {

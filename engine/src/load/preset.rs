@@ -1,6 +1,8 @@
 //! Configurations of published architectures, and shortened ones for machines that cannot carry them.
 
+mod both;
 mod senses;
+mod text;
 
 use serde_json::{Value, json};
 
@@ -24,6 +26,13 @@ pub fn config(family: Family, size: Size) -> Config {
             "layer_norm_eps": 1e-5, "max_position_embeddings": 514, "pad_token_id": 1,
             "type_vocab_size": 1, "vocab_size": 50265,
         }),
+        Family::Gpt2 => return text::gpt2(size),
+        Family::Llama => return text::llama(size),
+        Family::Qwen2 => return text::qwen2(size),
+        Family::T5 => return text::t5(size),
+        Family::Whisper => return text::whisper(size),
+        Family::Llava => return both::llava(size),
+        Family::LlavaNext => return both::llava_next(size),
         Family::Vit
         | Family::Clip
         | Family::Resnet

@@ -31,7 +31,7 @@ pub fn build(config: &Config, weights: &Weights<'_>, task: Task) -> Result<Box<d
     let encoder = Encoder::new(&weights.at_optional("bert"), &shape)?;
     let labels = || TokenHead::new(&weights.at("classifier"), config.labels(), shape.hidden);
     let head = match task {
-        Task::Bare => Head::None,
+        Task::Bare | Task::CausalLm => Head::None,
         Task::MaskedLm => Head::MaskedLm(masked_lm(config, weights, &encoder, &shape)?),
         Task::TokenLabels => Head::Tokens(labels()?),
         Task::SequenceLabels => Head::Pooled(labels()?),

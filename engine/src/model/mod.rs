@@ -5,19 +5,29 @@ mod clap;
 mod clip;
 mod clip_text;
 mod convnext;
+mod gpt2;
 mod inputs;
+mod llama;
+mod llava;
+mod llava_inputs;
+mod prompt;
 mod resnet;
 mod roberta;
 mod sample;
+mod sequences;
+mod t5;
 mod tensors;
+mod tiles;
 mod vit;
 mod wav2vec2;
+mod whisper;
 mod xclip;
 
 use std::cell::RefCell;
 
 pub use clip_text::ClipTextRules;
 pub use inputs::InputRules;
+pub use prompt::{Generate, Pass, Prompt};
 pub use tensors::PixelRules;
 
 use crate::{
@@ -43,6 +53,11 @@ pub trait Model {
 
     /// The graph of a forward pass over inputs as [`Model::prepare`] returns them.
     fn graph(&self, inputs: &Tensors) -> Result<Graph>;
+
+    /// How the model continues text, if it does.
+    fn generator(&self) -> Option<&dyn Generate> {
+        None
+    }
 }
 
 type Builder = fn(&Config, &Weights<'_>, Task) -> Result<Box<dyn Model>>;
@@ -58,6 +73,8 @@ pub enum Task {
     TokenLabels,
     /// Labels sequences, or images.
     SequenceLabels,
+    /// Predicts the next word.
+    CausalLm,
 }
 
 /// Every architecture class, by the name `config.json` gives it.
@@ -73,6 +90,18 @@ const ARCHITECTURES: &[(&str, Builder, Task)] = &[
     ("RobertaForSequenceClassification", roberta::build, Task::SequenceLabels),
     ("XLMRobertaModel", roberta::build, Task::Bare),
     ("XLMRobertaForMaskedLM", roberta::build, Task::MaskedLm),
+    ("GPT2Model", gpt2::build, Task::Bare),
+    ("GPT2LMHeadModel", gpt2::build, Task::CausalLm),
+    ("LlamaModel", llama::build, Task::Bare),
+    ("LlamaForCausalLM", llama::build, Task::CausalLm),
+    ("MistralModel", llama::build_mistral, Task::Bare),
+    ("MistralForCausalLM", llama::build_mistral, Task::CausalLm),
+    ("Qwen2Model", llama::build_qwen2, Task::Bare),
+    ("Qwen2ForCausalLM", llama::build_qwen2, Task::CausalLm),
+    ("T5ForConditionalGeneration", t5::build, Task::CausalLm),
+    ("LlavaForConditionalGeneration", llava::build, Task::CausalLm),
+    ("LlavaNextForConditionalGeneration", llava::build_next, Task::CausalLm),
+    ("WhisperForConditionalGeneration", whisper::build, Task::CausalLm),
     ("ViTModel", vit::build, Task::Bare),
     ("ViTForImageClassification", vit::build, Task::SequenceLabels),
     ("CLIPModel", clip::build, Task::Bare),
@@ -109,6 +138,14 @@ pub fn build(config: &Config, origin: &Origin) -> Result<Built> {
             "bert" => "BertModel",
             "roberta" => "RobertaModel",
             "xlm-roberta" => "XLMRobertaModel",
+            "gpt2" => "GPT2LMHeadModel",
+            "llama" => "LlamaForCausalLM",
+            "mistral" => "MistralForCausalLM",
+            "llava" => "LlavaForConditionalGeneration",
+            "llava_next" => "LlavaNextForConditionalGeneration",
+            "whisper" => "WhisperForConditionalGeneration",
+            "t5" => "T5ForConditionalGeneration",
+            "qwen2" => "Qwen2ForCausalLM",
             "vit" => "ViTModel",
             "clip" => "CLIPModel",
             "resnet" => "ResNetModel",

@@ -31,7 +31,7 @@ pub fn build(config: &Config, weights: &Weights<'_>, task: Task) -> Result<Box<d
     let labels = config.labels();
     let classifier = weights.at("classifier");
     let head = match task {
-        Task::Bare => Head::None,
+        Task::Bare | Task::CausalLm => Head::None,
         Task::MaskedLm => Head::MaskedLm(masked_lm(config, weights, &encoder, &shape)?),
         Task::TokenLabels => Head::Tokens(TokenHead::new(&classifier, labels, shape.hidden)?),
         Task::SequenceLabels => Head::Sequence(SequenceHead::new(&classifier, labels, shape.hidden)?),

@@ -41,6 +41,10 @@ pub struct Declared {
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
+    /// Whether files hold it with its two axes exchanged.
+    pub transposed: bool,
+    /// Factor of its deviation when it is synthetic.
+    pub gain: f32,
 }
 
 impl Param {
@@ -65,19 +69,27 @@ pub struct Weights<'a> {
     origin: &'a Origin,
     declared: &'a RefCell<Vec<Declared>>,
     path: String,
+    gain: f32,
 }
 
 impl<'a> Weights<'a> {
     /// The root of the tree. Declared weights are added to `declared`.
     #[must_use]
     pub fn root(origin: &'a Origin, declared: &'a RefCell<Vec<Declared>>) -> Self {
-        Self { origin, declared, path: String::new() }
+        Self { origin, declared, path: String::new(), gain: 1.0 }
     }
 
     /// The subtree `part`, which may have dots in it.
     #[must_use]
     pub fn at(&self, part: &str) -> Self {
-        Self { origin: self.origin, declared: self.declared, path: self.full(part) }
+        Self { origin: self.origin, declared: self.declared, path: self.full(part), gain: self.gain }
+    }
+
+    /// The same place, but synthetic matrices and tables declared from here are larger by `gain`: for models
+    /// that count on it instead of scaling what they compute.
+    #[must_use]
+    pub fn gain(&self, gain: f32) -> Self {
+        Self { gain, ..self.at("") }
     }
 
     /// The subtree `part` if any weight lies in it, else this tree: checkpoints of a bare model leave
@@ -104,6 +116,24 @@ impl<'a> Weights<'a> {
     /// Declares the matrix of a linear layer.
     pub fn linear(&self, name: &str, outputs: usize, inputs: usize) -> Result<Param> {
         self.declare(name, &[outputs, inputs], Role::Linear)
+    }
+
+    /// Declares the matrix of a linear layer that files hold as `[inputs, outputs]`.
+    pub fn transposed(&self, name: &str, outputs: usize, inputs: usize) -> Result<Param> {
+        let stored = self.declare(name, &[inputs, outputs], Role::Linear)?;
+        let shape = vec![outputs, inputs];
+        if let Some(declared) = self.declared.borrow_mut().get_mut(stored.id) {
+            declared.shape.clone_from(&shape);
+            declared.transposed = true;
+        }
+        Ok(Param { id: stored.id, shape })
+    }
+
+    /// Declares the kernels `[outputs, inputs, length]` of a convolution over rows, as a matrix
+    /// `[outputs, inputs · length]`.
+    pub fn window(&self, name: &str, outputs: usize, inputs: usize, length: usize) -> Result<Param> {
+        let stored = self.declare(name, &[outputs, inputs, length], Role::Linear)?;
+        Ok(Param { id: stored.id, shape: vec![outputs, inputs * length] })
     }
 
     /// Declares an embedding table.
@@ -177,7 +207,7 @@ impl<'a> Weights<'a> {
         };
         let mut declared = self.declared.borrow_mut();
         let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
-            declared.push(Declared { name, shape: shape.to_vec(), role });
+            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false, gain: self.gain });
             declared.len() - 1
         });
         Ok(Param { id, shape: shape.to_vec() })

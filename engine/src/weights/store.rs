@@ -3,6 +3,8 @@
 //! Floats that stay 32-bit floats go from the fetched bytes to the device as they are; in a browser they
 //! never enter the module's heap. Everything else is converted a few rows at a time.
 
+use std::collections::BTreeMap;
+
 use super::{Declared, Format, Role, int4};
 use crate::{
     clock,
@@ -115,6 +117,8 @@ impl Store {
         space: &Space,
     ) -> Result<()> {
         let mut in_flight = 0;
+        // Matrices whose axes are to be exchanged are gathered whole.
+        let mut gathered: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
         self.fetched_bytes = checkpoint.header_bytes();
         let mut wanted = Vec::with_capacity(declared.len());
         for (tensor, weight) in declared.iter().enumerate() {
@@ -134,6 +138,16 @@ impl Store {
             self.fetch_ms += fetched - started;
             for part in &request.parts {
                 let weight = &declared[part.tensor];
+                if weight.transposed {
+                    let values = gathered.entry(part.tensor).or_default();
+                    values.extend(convert(dtypes[part.tensor], &chunk.part(part.offset, part.length))?);
+                    if values.len() == weight.elements() {
+                        let values = transpose(&gathered.remove(&part.tensor).unwrap_or_default(), &weight.shape);
+                        write_rows(&self.weights[part.tensor], weight, 0, &values, &mut scales[part.tensor])
+                            .map_err(|error| error.of(subject(weight)))?;
+                    }
+                    continue;
+                }
                 self.put(part, &chunk, dtypes[part.tensor], weight, &mut scales[part.tensor])
                     .map_err(|error| error.of(subject(weight)))?;
             }
@@ -160,8 +174,7 @@ impl Store {
             let columns = declared.shape.last().copied().unwrap_or(1);
             return buffer.write_chunk((part.rows.start * columns * 4) as u64, chunk, part.offset, part.length);
         }
-        let values = dtype.to_f32(&chunk.part(part.offset, part.length));
-        let values = values.ok_or_else(|| Error::internal(format!("{dtype:?} is no float")))?;
+        let values = convert(dtype, &chunk.part(part.offset, part.length))?;
         write_rows(weight, declared, part.rows.start, &values, scales)
     }
 
@@ -195,13 +208,24 @@ impl Store {
     }
 }
 
+fn convert(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>> {
+    dtype.to_f32(bytes).ok_or_else(|| Error::internal(format!("{dtype:?} is no float")))
+}
+
+/// Values of a matrix with exchanged axes in the order of `shape` `[rows, columns]`.
+fn transpose(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    let rows = shape.first().copied().unwrap_or(1);
+    (0..rows).flat_map(|row| values.iter().skip(row).step_by(rows)).copied().collect()
+}
+
 /// Activations keep their variance from layer to layer, and attention is neither flat nor one-hot.
 #[expect(clippy::cast_precision_loss, reason = "a width")]
 fn distribution(weight: &Declared) -> Distribution {
     match weight.role {
-        Role::Linear => Distribution::Bell(1.0 / (weight.shape.last().copied().unwrap_or(1) as f32).sqrt()),
-        Role::Conv => Distribution::Bell(1.0 / (weight.shape[1..].iter().product::<usize>() as f32).sqrt()),
-        Role::Embedding => Distribution::Bell(0.02),
+        Role::Linear | Role::Conv => {
+            Distribution::Bell(weight.gain / (weight.shape.iter().skip(1).product::<usize>() as f32).sqrt())
+        }
+        Role::Embedding => Distribution::Bell(weight.gain * 0.02),
         Role::Scale => Distribution::Constant(1.0),
         Role::Bias => Distribution::Constant(0.0),
     }

@@ -80,7 +80,7 @@ fn attention_in_groups_over_a_pass_or_a_cache() {
             let past = if cached { past } else { 0 };
             let mut graph = Graph::new();
             let q = graph.input("q", &[batch, length, heads * width], Element::F32);
-            let mut kv_of = |name: &str, graph: &mut Graph, start: Value| {
+            let kv_of = |name: &str, graph: &mut Graph, start: Value| {
                 let x = graph.input(name, &[batch, length, kv * width], Element::F32);
                 if !cached {
                     return x;
@@ -136,5 +136,19 @@ fn ids_from_logits() {
             let weights = [Known::F32((0..vocabulary).map(|id| id as f32).collect())];
             check.run(&format!("ids {batch} {vocabulary} {sampling:?}"), graph, y, &weights, &inputs.into());
         }
+    }
+}
+
+#[test]
+fn windows_of_rows() {
+    let mut check = Check::new();
+    for [batch, length, width, size, stride, padding] in
+        [[1, 1, 1, 3, 1, 1], [2, 7, 5, 3, 2, 1], [3, 12, 3, 4, 3, 0], [1, 65, 20, 5, 1, 2]]
+    {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[batch, length, width], Element::F32);
+        let y = graph.windows(x, size, stride, padding).expect("fits");
+        let inputs = Tensors::from([floats("x", &[batch, length, width])]);
+        check.run(&format!("windows {length} {width} {size} {stride} {padding}"), graph, y, &[], &inputs);
     }
 }

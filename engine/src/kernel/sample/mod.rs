@@ -29,7 +29,7 @@ pub fn sample(logits: &[f32], draws: &[f32], vocabulary: usize, sampling: Sampli
         let mass = |least: u32| row.iter().filter(|&&v| order(v) >= least).map(|&v| weight(v)).sum::<f64>();
         let least = if sampling.top_p < 1.0 {
             let enough = f64::from(sampling.top_p) * mass(least);
-            least.max(threshold(|other| mass(other.max(least)) >= enough && other >= least || other < least))
+            least.max(threshold(|other| other < least || mass(other) >= enough))
         } else {
             least
         };
