@@ -20,15 +20,23 @@ const FAMILIES: &[&str] = &[
     "t5_v1_1",
     "whisper",
     "vit",
+    "vit_unbiased",
     "clip",
+    "clip_legacy",
     "resnet",
+    "resnet_basic",
+    "resnet_early",
     "convnext",
+    "convnext_plain",
     "wav2vec2",
-    "llava",
-    "llava_next",
+    "wav2vec2_stable",
+    "wav2vec2_mixed",
     "xclip",
     "clap",
+    "clap_padded",
     "clap_fused",
+    "llava",
+    "llava_next",
 ];
 
 fn folder(family: &str) -> PathBuf {
@@ -63,7 +71,7 @@ fn check(platform: Platform) {
             }
         }
         println!(
-            "{family:<12} {:<10} max abs {worst_abs:.2e}  max rel {worst_rel:.2e}  {:.0}% of the bound",
+            "{family:<15} {:<10} max abs {worst_abs:.2e}  max rel {worst_rel:.2e}  {:.0}% of the bound",
             platform.name(),
             used * 100.0
         );

@@ -9,6 +9,7 @@ mod gpt2;
 mod inputs;
 mod llama;
 mod llava;
+mod llava_inputs;
 mod prompt;
 mod resnet;
 mod roberta;

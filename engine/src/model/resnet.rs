@@ -99,8 +99,12 @@ impl Layer {
         };
         let mut y = x;
         for (index, part) in self.parts.iter().enumerate() {
-            let residual = (index + 1 == self.parts.len()).then_some(residual);
-            y = part.forward(graph, y, false, residual, Some(activation))?;
+            // Whatever the configuration says, ReLU is inside: its activation is behind the sum only.
+            y = if index + 1 == self.parts.len() {
+                part.forward(graph, y, false, Some(residual), Some(activation))?
+            } else {
+                part.forward(graph, y, false, None, Some(Activation::Relu))?
+            };
         }
         Ok(y)
     }

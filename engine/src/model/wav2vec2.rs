@@ -119,10 +119,11 @@ impl Model for Wav2Vec2 {
             } else {
                 layer.forward_post(&mut graph, x, &rule)?
             };
+            // Norms in front leave the last one to be done, and the reference counts it to the last layer.
+            if self.stable && index + 1 == self.layers.len() {
+                x = self.norm.forward(&mut graph, x)?;
+            }
             graph.output(&format!("layer{index}"), x);
-        }
-        if self.stable {
-            x = self.norm.forward(&mut graph, x)?;
         }
         graph.output("last_hidden_state", x);
         if let Some(labels) = &self.labels {

@@ -32,8 +32,6 @@ struct Whisper {
     /// Positions and layers.
     decoder: (Param, Stack),
     head: LanguageHead,
-    /// Factor of word embeddings.
-    scale: Option<f32>,
 }
 
 /// Declares the model that `config` describes.
@@ -49,11 +47,9 @@ pub fn build(config: &Config, weights: &Weights<'_>, _: Task) -> Result<Box<dyn 
     let decoder = stack(config, &base.at("decoder"), hidden, true)?;
     let tied = config.flag("tie_word_embeddings", true)?;
     let head = LanguageHead::named(weights, "proj_out.weight", &words, tied)?;
-    #[expect(clippy::cast_precision_loss, reason = "a width")]
-    let scale = config.flag("scale_embedding", false)?.then(|| (hidden as f32).sqrt());
     let rules = TextRules { vocabulary, longest: config.size("max_target_positions", 448)? };
     let start = sequences::start(config, vocabulary, 50257)?;
-    Ok(Box::new(Whisper { rules, start, mel, convolutions, encoder, words, decoder, head, scale }))
+    Ok(Box::new(Whisper { rules, start, mel, convolutions, encoder, words, decoder, head }))
 }
 
 /// Positions and layers of one side.
@@ -124,10 +120,8 @@ impl TwoStacks for Whisper {
 
     fn decode(&self, graph: &mut Graph, inputs: &Tensors, memory: &Memory<'_>) -> Result<()> {
         let text = Text::declare(graph, inputs)?;
-        let mut x = graph.gather(text.ids, &self.words)?;
-        if let Some(scale) = self.scale {
-            x = graph.scale(x, scale)?;
-        }
+        // `scale_embedding` is in configurations, but the reference implementation does not scale.
+        let x = graph.gather(text.ids, &self.words)?;
         let positions = graph.gather(text.positions, &self.decoder.0)?;
         let x = graph.add(x, positions)?;
         let within = Within { mask: text.mask, past: Some(text.past), bias: None, cache: memory.cache };
