@@ -26,6 +26,10 @@ const FAMILIES: &[&str] = &[
     "wav2vec2",
     "llava",
     "llava_next",
+    "llama_bias",
+    "llama_dynamic",
+    "llama_l3",
+    "llama_yarn",
 ];
 
 fn folder(family: &str) -> PathBuf {
