@@ -37,6 +37,10 @@ const FAMILIES: &[&str] = &[
     "clap_fused",
     "llava",
     "llava_next",
+    "llama_bias",
+    "llama_dynamic",
+    "llama_l3",
+    "llama_yarn",
 ];
 
 fn folder(family: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Files as they are found in the wild, and everything that can be wrong with one.
 
 mod copy;
+mod decoders;
 mod refused;
 mod senses;
 mod variants;
