@@ -4,6 +4,9 @@ use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Out
 
 /// Logits of generated tokens, as the engine calls them.
 const STEP_LOGITS: &str = "step_logits";
+/// Logits of models that compare two things, and the embedding of the first.
+const PAIRS: [(&str, &str); 3] =
+    [("logits_per_image", "image_embeds"), ("logits_per_audio", "audio_embeds"), ("logits_per_video", "video_embeds")];
 /// Inputs that are made up are always the same.
 const SEED: u64 = 1;
 
@@ -12,8 +15,10 @@ const SEED: u64 = 1;
 pub enum Workload {
     /// A forward pass to one output.
     Forward {
-        /// Its name.
+        /// The output that is timed.
         output: String,
+        /// The output that is compared: the same, or one that says more.
+        compared: String,
     },
     /// A prompt is continued greedily.
     Generate {
@@ -43,21 +48,23 @@ impl Workload {
         if info.generates {
             return Self::Generate { tokens };
         }
-        let wanted: &[&str] = if sentences {
-            &["logits", "logits_per_image", "logits_per_audio", "logits_per_video", "sentence_embedding"]
-        } else {
-            &["logits", "logits_per_image", "logits_per_audio", "logits_per_video", "last_hidden_state"]
-        };
-        let has = |name: &&&str| info.outputs.iter().any(|output| output == **name);
-        let output = wanted.iter().find(has).map(|&name| name.to_owned());
-        Self::Forward { output: output.or_else(|| info.outputs.last().cloned()).unwrap_or_default() }
+        let has = |name: &str| info.outputs.iter().any(|output| output == name);
+        // One image with one text has one logit, whose direction says nothing; its embedding does.
+        let pair = PAIRS.iter().find(|(logits, embedding)| has(logits) && has(embedding));
+        if let Some((output, compared)) = pair {
+            return Self::Forward { output: (*output).into(), compared: (*compared).into() };
+        }
+        let wanted = ["logits", if sentences { "sentence_embedding" } else { "last_hidden_state" }];
+        let output = wanted.into_iter().find(|name| has(name)).map(str::to_owned);
+        let output = output.or_else(|| info.outputs.last().cloned()).unwrap_or_default();
+        Self::Forward { compared: output.clone(), output }
     }
 
     /// The output that is compared with the reference.
     #[must_use]
     pub fn compared(&self) -> &str {
         match self {
-            Self::Forward { output } => output,
+            Self::Forward { compared, .. } => compared,
             Self::Generate { .. } => STEP_LOGITS,
         }
     }
@@ -73,14 +80,12 @@ impl Workload {
     #[must_use]
     pub fn check(&self, slot: &str, inputs: &Tensors) -> Step {
         match self {
-            Self::Forward { .. } => self.forward(slot, inputs, true),
-            Self::Generate { .. } => Step::Generate {
-                slot: slot.into(),
-                inputs: inputs.clone(),
-                decode: Decode { step_logits: true, ..Decode::greedy(1) },
-                outputs: Vec::new(),
-                reply: true,
-            },
+            Self::Forward { output, compared } => {
+                let mut outputs = vec![output.clone()];
+                outputs.extend((compared != output).then(|| compared.clone()));
+                Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs, reply: true }
+            }
+            Self::Generate { .. } => generate(slot, inputs, Decode { step_logits: true, ..Decode::greedy(1) }, true),
         }
     }
 
@@ -88,21 +93,17 @@ impl Workload {
     #[must_use]
     pub fn timed(&self, slot: &str, inputs: &Tensors) -> Step {
         match self {
-            Self::Forward { .. } => self.forward(slot, inputs, false),
-            Self::Generate { tokens } => Step::Generate {
-                slot: slot.into(),
-                inputs: inputs.clone(),
-                decode: Decode::greedy(*tokens),
-                outputs: Vec::new(),
-                reply: false,
-            },
+            Self::Forward { output, .. } => {
+                let outputs = vec![output.clone()];
+                Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs, reply: false }
+            }
+            Self::Generate { tokens } => generate(slot, inputs, Decode::greedy(*tokens), false),
         }
     }
+}
 
-    fn forward(&self, slot: &str, inputs: &Tensors, reply: bool) -> Step {
-        let outputs = vec![self.compared().to_owned()];
-        Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs, reply }
-    }
+fn generate(slot: &str, inputs: &Tensors, decode: Decode, reply: bool) -> Step {
+    Step::Generate { slot: slot.into(), inputs: inputs.clone(), decode, outputs: Vec::new(), reply }
 }
 
 impl Taken {
@@ -165,11 +166,13 @@ mod tests {
     #[test]
     fn a_model_does_what_it_is_for() {
         let of = |outputs: &[&str], sentences| Workload::of(&info(outputs, false), sentences, 16);
-        let forward = |output: &str| Workload::Forward { output: output.into() };
+        let forward = |output: &str| Workload::Forward { output: output.into(), compared: output.into() };
         assert_eq!(of(&["last_hidden_state", "sentence_embedding"], true), forward("sentence_embedding"));
         assert_eq!(of(&["last_hidden_state", "sentence_embedding"], false), forward("last_hidden_state"));
         assert_eq!(of(&["last_hidden_state", "logits"], true), forward("logits"));
         assert_eq!(of(&["layer0", "pooled"], false), forward("pooled"));
+        let clip = Workload::Forward { output: "logits_per_image".into(), compared: "image_embeds".into() };
+        assert_eq!(of(&["image_embeds", "text_embeds", "logits_per_image"], false), clip);
         assert_eq!(Workload::of(&info(&["logits"], true), false, 16), Workload::Generate { tokens: 16 });
     }
 
