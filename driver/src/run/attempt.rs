@@ -2,14 +2,15 @@
 //!
 //! 1. Both are loaded, several times, in alternating order.
 //! 2. Both infer once: the first inference, whose outputs are compared with the f32 CPU reference.
-//! 3. Blocks of one inference each, the order balanced over blocks, until the interval is narrow
+//! 3. Both warm up: the workload once, its time discarded, what it held recorded.
+//! 4. Blocks of one inference each, the order balanced over blocks, until the interval is narrow
 //!    enough or the budget is spent.
-//! 4. Memory is looked at from outside, each arm alone, never while something is timed.
+//! 5. Memory is looked at from outside, each arm alone, never while something is timed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Tensors};
+use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Tensors, Usage};
 
 use super::event::{Arm, Event, Status};
 use super::listener::Listeners;
@@ -63,8 +64,8 @@ pub(super) struct Attempt<'a> {
     pub(super) listeners: &'a mut Listeners,
     /// Whether the page was hidden since the last sample.
     pub(super) disturbed: bool,
-    /// What each arm's last load held.
-    pub(super) loaded: BTreeMap<Arm, Memory>,
+    /// What each arm held at most since its last load.
+    pub(super) held: BTreeMap<Arm, Memory>,
 }
 
 impl Attempt<'_> {
@@ -72,6 +73,7 @@ impl Attempt<'_> {
     pub(super) async fn run(mut self) -> Result<(), Ended> {
         self.loads().await?;
         self.first_inferences().await?;
+        self.warm_up().await?;
         self.blocks().await?;
         self.memory_alone().await
     }
@@ -86,19 +88,22 @@ impl Attempt<'_> {
     }
 
     async fn load(&mut self, arm: Arm, block: u32) -> Result<(), Ended> {
-        let step = Step::Load {
+        let step = self.load_step(arm);
+        let Outcome::Loaded { measures, memory, model } = self.perform(step, self.cell.timeouts.load_s).await? else {
+            return Err(unexpected("load"));
+        };
+        self.held.insert(arm, memory);
+        self.emit_all(arm, block, measures)?;
+        self.emit(arm, block, Measure::bytes("fetched_bytes", model.fetched_bytes))
+    }
+
+    fn load_step(&self, arm: Arm) -> Step {
+        Step::Load {
             slot: arm.name().into(),
             platform: self.cell.platform,
             model: self.source.clone(),
             options: self.options(arm),
-        };
-        let Outcome::Loaded { measures, memory, model } = self.perform(step, self.cell.timeouts.load_s).await? else {
-            return Err(unexpected("load"));
-        };
-        self.emit_all(arm, block, measures)?;
-        self.loaded.insert(arm, memory);
-        let bytes = [("weight_bytes", model.weight_bytes), ("fetched_bytes", model.fetched_bytes)];
-        self.emit_all(arm, block, bytes.map(|(metric, bytes)| Measure::bytes(metric, bytes)))
+        }
     }
 
     async fn first_inferences(&mut self) -> Result<(), Ended> {
@@ -106,7 +111,7 @@ impl Attempt<'_> {
             let step = self.reference.workload.check(arm.name(), &self.reference.inputs);
             let first = self.compute(step).await?;
             self.emit(arm, 0, Measure::ms("first_infer_time", first.total_ms))?;
-            self.emit_memory(arm, &first.memory)?;
+            self.hold(arm, first.memory);
             let accuracy = self.accuracy(arm, &first.outputs)?;
             let (least, what) = match arm {
                 Arm::Baseline => (BASELINE_COSINE, "f32 output"),
@@ -119,6 +124,16 @@ impl Attempt<'_> {
                 );
                 return Err(Ended::Cell(Status::Fail, reason));
             }
+        }
+        Ok(())
+    }
+
+    async fn warm_up(&mut self) -> Result<(), Ended> {
+        for arm in order(0) {
+            let step = self.reference.workload.timed(arm.name(), &self.reference.inputs);
+            let warm = self.compute(step).await?;
+            self.hold(arm, warm.memory);
+            self.emit_memory(arm)?;
         }
         Ok(())
     }
@@ -152,13 +167,7 @@ impl Attempt<'_> {
             self.unload(arm).await?;
         }
         for arm in [Arm::Baseline, Arm::Treatment] {
-            let step = Step::Load {
-                slot: arm.name().into(),
-                platform: self.cell.platform,
-                model: self.source.clone(),
-                options: self.options(arm),
-            };
-            self.perform(step, self.cell.timeouts.load_s).await?;
+            self.perform(self.load_step(arm), self.cell.timeouts.load_s).await?;
             let step = self.reference.workload.timed(arm.name(), &self.reference.inputs);
             self.compute(step).await?;
             let measures = self.session.memory().await;
@@ -214,18 +223,24 @@ impl Attempt<'_> {
         Ok(accuracy)
     }
 
-    /// What an arm holds at most, from its load to the end of its first inference.
-    fn emit_memory(&mut self, arm: Arm, inferred: &Memory) -> Result<(), Ended> {
-        let loaded = self.loaded.remove(&arm).unwrap_or_default();
-        self.emit(arm, 0, Measure::bytes("memory_live", inferred.total.live))?;
-        self.emit(arm, 0, Measure::bytes("memory_peak", inferred.total.peak.max(loaded.total.peak)))?;
-        let mut peaks: BTreeMap<String, u64> = BTreeMap::new();
-        for (category, usage) in loaded.categories.into_iter().chain(inferred.categories.clone()) {
-            let peak = peaks.entry(category).or_default();
-            *peak = usage.peak.max(*peak);
+    /// Takes note of what an arm holds now and held at most.
+    fn hold(&mut self, arm: Arm, now: Memory) {
+        let held = self.held.entry(arm).or_default();
+        let join = |before: Usage, now: Usage| Usage { live: now.live, peak: now.peak.max(before.peak) };
+        held.total = join(held.total, now.total);
+        for (category, usage) in now.categories {
+            let before = held.categories.entry(category).or_default();
+            *before = join(*before, usage);
         }
-        let peaks = peaks.into_iter().map(|(category, peak)| Measure::bytes(&format!("memory_peak.{category}"), peak));
-        self.emit_all(arm, 0, peaks)
+    }
+
+    /// What an arm holds, and held at most from its load to the end of its warm-up.
+    fn emit_memory(&mut self, arm: Arm) -> Result<(), Ended> {
+        let Memory { categories, total } = self.held.remove(&arm).unwrap_or_default();
+        self.emit(arm, 0, Measure::bytes("memory_live", total.live))?;
+        self.emit(arm, 0, Measure::bytes("memory_peak", total.peak))?;
+        let peak = |(category, usage): (String, Usage)| Measure::bytes(&format!("memory_peak.{category}"), usage.peak);
+        self.emit_all(arm, 0, categories.into_iter().map(peak))
     }
 
     fn emit_all(&mut self, arm: Arm, block: u32, measures: impl IntoIterator<Item = Measure>) -> Result<(), Ended> {

@@ -209,7 +209,7 @@ impl Runner<'_> {
             session: open.session.as_mut(),
             listeners: &mut self.listeners,
             disturbed: false,
-            loaded: BTreeMap::new(),
+            held: BTreeMap::new(),
         };
         attempt.run().await
     }
