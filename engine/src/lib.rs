@@ -28,6 +28,8 @@
 //! - Only `page` exports to JavaScript.
 
 pub mod catalog;
+pub mod tensor;
+
 pub mod protocol;
 
 pub mod clock;

@@ -37,14 +37,7 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 
 /// Words of the command line, as values.
 fn words<T: Word>(texts: &[String]) -> Result<Vec<T>, Error> {
-    let parse = |text: &String| {
-        word::<T>(text).map_err(|unknown| {
-            Error::usage(format!("unknown {} `{}`", unknown.kind, unknown.found))
-                .note(unknown.allowed())
-                .maybe_hint(unknown.suggestion())
-        })
-    };
-    texts.iter().map(parse).collect()
+    texts.iter().map(|text| Ok(word::<T>(text)?)).collect()
 }
 
 /// The browsers that exist somewhere outside this program.

@@ -131,7 +131,7 @@ async fn install(plan: &Plan) -> Result<(), Error> {
     for named in weights::NAMED {
         let is_used = |cell: &Cell| matches!(&cell.model.weights, Weights::Named { name } if name == named.name);
         if plan.cells.iter().any(is_used) && weights::folder_of(named).is_none() {
-            eprintln!("fetching {} ({} MB, {})", named.title, named.megabytes, named.license);
+            eprintln!("fetching {named}");
             weights::fetch(named).await?;
         }
     }

@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &SetupArgs) -> Result<ExitCode, Error> {
     }
     install(&browsers, args.yes).await?;
     for named in NAMED.iter().filter(|named| folder_of(named).is_none()) {
-        eprintln!("fetching {} ({} MB, {})", named.title, named.megabytes, named.license);
+        eprintln!("fetching {named}");
         fetch(named).await?;
     }
     for id in browsers {

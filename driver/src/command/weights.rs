@@ -11,14 +11,10 @@ pub(crate) async fn run(args: &WeightsArgs) -> Result<ExitCode, Error> {
     match &args.action {
         WeightsAction::List => list(),
         WeightsAction::Add { name } => {
-            let named = find(name).ok_or_else(|| {
-                let unknown = UnknownWord::new("weights", name, NAMED.iter().map(|named| named.name));
-                Error::usage(format!("unknown weights `{name}`"))
-                    .note(unknown.allowed())
-                    .maybe_hint(unknown.suggestion())
-            })?;
+            let unknown = || UnknownWord::new("weights", name, NAMED.iter().map(|named| named.name));
+            let named = find(name).ok_or_else(unknown)?;
             if folder_of(named).is_none() {
-                eprintln!("fetching {} ({} MB, {})", named.title, named.megabytes, named.license);
+                eprintln!("fetching {named}");
             }
             print(&fetch(named).await?.display().to_string());
         }

@@ -51,7 +51,7 @@ impl Flags {
             if is_path {
                 Ok(model::in_folder(Path::new(text), None))
             } else {
-                model::by_word(text).map_err(|word| refuse_word(&word))
+                model::by_word(text).map_err(Error::from)
             }
         });
         let combinations = self.combinations.as_deref().map(word::parse::<Rule>).transpose();
@@ -62,7 +62,7 @@ impl Flags {
             models: some(models.collect::<Result<_>>()?),
             optimizations: some(optimizations),
             settings: self.settings.iter().map(|(word, key, text)| setting(word, key, text)).collect::<Result<_>>()?,
-            combinations: combinations.map_err(|unknown| refuse_word(&unknown))?.map(Combinations::By),
+            combinations: combinations.map_err(Error::from)?.map(Combinations::By),
             scenario: Scenario { texts: some(self.texts.clone()), ..Scenario::default() },
             sampling: self.sampling()?,
             ..Written::default()
@@ -87,7 +87,7 @@ fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
 }
 
 fn words<T: Word>(texts: &[String]) -> Result<Option<Vec<T>>> {
-    let words = texts.iter().map(|text| word::parse::<T>(text).map_err(|unknown| refuse_word(&unknown)));
+    let words = texts.iter().map(|text| word::parse::<T>(text).map_err(Error::from));
     Ok(some(words.collect::<Result<_>>()?))
 }
 
@@ -98,18 +98,11 @@ fn chosen(text: &str) -> Result<Chosen> {
 }
 
 fn setting(word: &str, key: &str, text: &str) -> Result<(&'static str, &'static str, optimization::Value)> {
-    let optimization = optimization::find(word).map_err(|unknown| refuse_word(&unknown))?;
+    let optimization = optimization::find(word).map_err(Error::from)?;
     let keys = optimization.settings.iter().map(|setting| setting.key);
     let unknown = UnknownWord::new(&format!("`{word}` setting"), key, keys);
-    let setting = optimization.setting(key).ok_or_else(|| refuse_word(&unknown))?;
+    let setting = optimization.setting(key).ok_or_else(|| Error::from(unknown))?;
     Ok((optimization.word, setting.key, setting.kind.read_text(key, text).map_err(refuse)?))
-}
-
-/// A word on the command line that does not exist.
-fn refuse_word(unknown: &UnknownWord) -> Error {
-    Error::usage(format!("unknown {} `{}`", unknown.kind, unknown.found))
-        .note(unknown.allowed())
-        .maybe_hint(unknown.suggestion())
 }
 
 /// A value on the command line that is not allowed.

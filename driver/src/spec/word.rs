@@ -6,6 +6,7 @@ use matrix_engine::catalog::{Family, Size};
 use matrix_engine::protocol::Platform;
 
 use crate::browser::BrowserId;
+use crate::error::Error;
 
 /// A type whose values are words in matrix files and flags.
 pub trait Word: Copy + 'static {
@@ -98,6 +99,15 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// A word on the command line that does not exist.
+impl From<UnknownWord> for Error {
+    fn from(unknown: UnknownWord) -> Self {
+        Self::usage(format!("unknown {} `{}`", unknown.kind, unknown.found))
+            .note(unknown.allowed())
+            .maybe_hint(unknown.suggestion())
+    }
 }
 
 #[cfg(test)]

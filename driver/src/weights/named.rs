@@ -27,6 +27,13 @@ pub struct Named {
     pub license: &'static str,
 }
 
+/// `all-MiniLM-L6-v2 (84 MB, Apache-2.0)`
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} MB, {})", self.title, self.megabytes, self.license)
+    }
+}
+
 /// Every named set.
 pub const NAMED: &[Named] = &[Named {
     name: "minilm",
