@@ -1,5 +1,7 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
+mod scenario;
+
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -103,8 +105,10 @@ pub(crate) struct RunArgs {
     /// Which optimizations run together: each, pairs, all, recommended
     #[arg(long, value_name = "RULE")]
     pub(crate) combinations: Option<String>,
+    #[command(flatten, next_help_heading = "What is computed")]
+    pub(crate) scenario: scenario::ScenarioArgs,
     /// Samples at least
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Options")]
     pub(crate) min_samples: Option<u32>,
     /// Samples at most
     #[arg(long, value_name = "N")]

@@ -82,6 +82,34 @@ fn machines_that_lack_something() {
     ));
 }
 
+#[test]
+fn files_to_look_at_and_to_hear() {
+    let place = Place::new();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = |name: &str| here.join("../engine/tests/reference").join(name).display().to_string();
+    let image = here.join("tests/input_cases/files/rgb.png").display().to_string();
+    let audio = here.join("tests/input_cases/sounds/i16.wav").display().to_string();
+    let run = |flags: &[&str]| {
+        let native = ["--quantization", "4bit", "--browser", "native", "--platform", "native-cpu"];
+        let few = ["--min-samples", "1", "--max-samples", "1"];
+        place.matrix(&[&["run"][..], &native, &few, flags].concat())
+    };
+    let models = ["vit", "llava", "clap", "gpt2"].map(model).join(",");
+    let ran = run(&["--model", &models, "--image", &image, "--audio", &audio, "--temperature", "0.7", "--seed", "3"]);
+    assert!(ran.starts_with("exit 0") && ran.contains("4 of 4 cells passed"), "{ran}");
+    let sql = ["query", "--format", "csv", "--sql", "SELECT json FROM event WHERE kind = 'logged'"];
+    assert!(place.matrix(&sql).contains("was converted from 8000 to 48000 samples per second"));
+    // What is looked at decides what is computed: a made-up image gives another cell.
+    let ids = |flags: &[&str]| run(&[&["--dry-run", "--model", "vit"][..], flags].concat());
+    assert_ne!(ids(&["--image", &image]), ids(&[]));
+    let refused = [
+        run(&["--model", "vit", "--image", "missing.png"]),
+        run(&["--model", "bert", "--image", &image]).replace(&image, "[image]"),
+        run(&["--model", "gpt2", "--top-p", "1.5"]),
+    ];
+    insta::assert_snapshot!(refused.join("\n"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_machine_without_browsers() {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use matrix_driver::error::Error;
 use matrix_driver::input::image::resample::{Filter, resize};
 use matrix_driver::input::image::{Processor, Rgb, Size, decode};
-use matrix_driver::input::{Inputs, Sources, audio, inputs_for};
+use matrix_driver::input::{self, Inputs, ModelFolder, Sources, audio};
 use matrix_engine::audio::Settings;
 use matrix_engine::protocol::{Tensor, Tensors};
 use safetensors::{Dtype, SafeTensors};
@@ -149,6 +150,10 @@ fn save_sound(samples: &[f32], rate: u32, file: &Path) {
     bytes.extend([b"data".as_slice(), &length.to_le_bytes()].concat());
     bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     std::fs::write(file, bytes).expect("writes");
+}
+
+fn inputs_for(folder: &Path, model_type: &str, sources: &Sources) -> Result<Inputs, Error> {
+    input::inputs_for(&ModelFolder::open(folder)?, model_type, sources)
 }
 
 fn made(folder: &Path, model_type: &str, sources: &Sources) -> Inputs {

@@ -101,7 +101,7 @@ fn what_is_computed_changes_the_id_and_how_often_does_not() {
     assert_eq!(base, id(|flags| flags.max_samples = Some(99)));
     assert_eq!(base, id(|flags| flags.name = Some("other".into())));
     assert_ne!(base, id(|flags| flags.settings = vec![("int4".into(), "group_size".into(), "64".into())]));
-    assert_ne!(base, id(|flags| flags.texts = vec!["Another sentence.".into()]));
+    assert_ne!(base, id(|flags| flags.scenario.texts = Some(vec!["Another sentence.".into()])));
 }
 
 #[test]

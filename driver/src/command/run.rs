@@ -10,12 +10,13 @@ use super::{print, report, setup};
 use crate::browser::{self, BrowserId};
 use crate::cli::{Global, Quantization, RunArgs};
 use crate::error::{Error, ExitCode};
+use crate::input::sources::{Medium, Sources};
 use crate::page::{Server, engine_hash};
 use crate::plan::{Cell, Filter, Model, Plan, Shard, Weights};
 use crate::report::{Format, Kind, View, render};
-use crate::run::Runner;
 use crate::run::event::{RunInfo, RunStatus, Status};
 use crate::run::listener::Listeners;
+use crate::run::{Runner, described};
 use crate::session::{LaunchSettings, Launcher, MockLauncher, Sessions};
 use crate::spec::{Flags, OPTIMIZATIONS, Spec};
 use crate::store::{Access, Recorder, Store};
@@ -40,6 +41,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
         check_browsers(&plan).await?;
     }
     check_models(&plan).await?;
+    check_media(&plan)?;
     let (info, planned, open) = match &args.resume {
         Some(wanted) => resumed(global, wanted, &plan)?,
         None => (started(&plan), plan.cells.clone(), plan.cells.clone()),
@@ -81,6 +83,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         optimizations,
         settings,
         combinations: args.combinations.clone(),
+        scenario: args.scenario.scenario(),
         min_samples: args.min_samples,
         max_samples: args.max_samples,
         budget_s: args.budget,
@@ -169,6 +172,25 @@ async fn check_models(plan: &Plan) -> Result<(), Error> {
             let source = ModelSource::Folder { at: path.to_string_lossy().into_owned() };
             let usable = Host::new("").inspect(source).await;
             usable.map_err(|error| Error::usage(format!("the model `{}` can't be used: {error}", model.name)))?;
+        }
+    }
+    Ok(())
+}
+
+/// So are files to look at or to hear that are missing, or that no model takes.
+fn check_media(plan: &Plan) -> Result<(), Error> {
+    let Some(cell) = plan.cells.first() else { return Ok(()) };
+    let sources = Sources::from(&cell.scenario);
+    for medium in Medium::FILES {
+        let Some(path) = sources.path(medium) else { continue };
+        if !path.exists() {
+            let hint = "files of a scenario are found from the folder in which matrix is started";
+            return Err(Error::usage(format!("there is no {medium} at {}", path.display())).hint(hint));
+        }
+        let mut models = plan.cells.iter().map(|cell| &cell.model);
+        if !models.any(|model| described(model).is_ok_and(|folder| folder.takes(medium))) {
+            return Err(Error::usage(format!("no model of this matrix takes {}", medium.described()))
+                .note(format!("the scenario names {}", path.display())));
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use matrix_engine::protocol::{Tensor, Tensors};
 
 use super::image::{Processor, Size, decode};
 use super::image_tokens::ImageTokens;
-use super::model_folder::{self, Config};
+use super::model_folder::{Config, ModelFolder};
 use super::sources::{Medium, Sources};
 use super::{audio, defaults, frames, text_inputs};
 use crate::error::Error;
@@ -16,6 +16,8 @@ use crate::error::Error;
 const FRAMES: usize = 8;
 /// Frames of a clip that a configuration may ask for.
 const FRAME_LIMIT: usize = 256;
+/// Model types whose tokens follow the prompt in one sequence.
+const CONTINUING: [&str; 6] = ["gpt2", "llama", "mistral", "qwen2", "llava", "llava_next"];
 /// Token ids that are known to exist where `config.json` has no number.
 const VOCABULARY: usize = 1000;
 
@@ -32,7 +34,7 @@ pub struct Inputs {
 #[must_use]
 pub fn media(model_type: &str) -> Option<&'static [Medium]> {
     Some(match model_type {
-        "bert" | "roberta" | "gpt2" | "llama" | "qwen2" | "t5" => &[Medium::Text],
+        "bert" | "roberta" | "xlm-roberta" | "gpt2" | "llama" | "mistral" | "qwen2" | "t5" => &[Medium::Text],
         "vit" | "resnet" | "convnext" => &[Medium::Image],
         "clip" | "llava" | "llava_next" => &[Medium::Text, Medium::Image],
         "xclip" => &[Medium::Text, Medium::Video],
@@ -42,24 +44,23 @@ pub fn media(model_type: &str) -> Option<&'static [Medium]> {
     })
 }
 
-/// The inputs of a model in `folder`, whose `config.json` says `model_type`.
+/// The inputs of a model of type `model_type`.
 ///
 /// # Errors
 /// When a source is missing, can't be used or isn't taken by the model, or the folder's settings aren't supported.
-pub fn inputs_for(folder: &Path, model_type: &str, sources: &Sources) -> Result<Inputs, Error> {
+pub fn inputs_for(folder: &ModelFolder, model_type: &str, sources: &Sources) -> Result<Inputs, Error> {
     let media = media(model_type).ok_or_else(|| {
-        Error::usage(format!("no inputs can be made for a model of type '{model_type}'"))
-            .note(format!("the model in {}", folder.display()))
+        Error::usage(format!("no inputs can be made for a model of type '{model_type}'")).note(folder.to_string())
     })?;
     sources.check(model_type, media)?;
-    let config = Config::read(folder)?;
+    let config = folder.config();
     let mut inputs = Inputs { tensors: Tensors::new(), notes: Vec::new() };
     if media.contains(&Medium::Text) {
-        inputs.text(folder, model_type, &config, sources)?;
+        inputs.text(folder, model_type, sources)?;
     }
     for medium in media {
         let Some(path) = sources.path(*medium) else { continue };
-        let settings = inputs.settings(folder, model_type, &config)?;
+        let settings = inputs.settings(folder, model_type)?;
         match medium {
             Medium::Text => {}
             Medium::Audio => inputs.sound(folder, model_type, &settings, path)?,
@@ -73,50 +74,65 @@ pub fn inputs_for(folder: &Path, model_type: &str, sources: &Sources) -> Result<
                 let processor = processor(folder, model_type, &settings)?;
                 inputs.tensors.extend(processor.image(&image)?);
                 if model_type.starts_with("llava") {
-                    inputs.image_tokens(&config, &processor, image.size())?;
+                    inputs.image_tokens(config, &processor, image.size())?;
                 }
             }
         }
     }
-    inputs.decoder_start(model_type, &config);
+    inputs.decoder_start(model_type, config);
     Ok(inputs)
 }
 
-fn processor(folder: &Path, model_type: &str, settings: &Settings) -> Result<Processor, Error> {
-    Processor::new(model_type, settings).map_err(|error| model_folder::refused(folder, &error))
+fn processor(folder: &ModelFolder, model_type: &str, settings: &Settings) -> Result<Processor, Error> {
+    Processor::new(model_type, settings).map_err(|error| folder.refused(&error))
+}
+
+/// The longest sequence that a model has positions for.
+fn longest(model_type: &str, config: &Config) -> u32 {
+    let pointers = ["/max_position_embeddings", "/n_positions", "/text_config/max_position_embeddings"];
+    let positions = config.integer(&pointers).unwrap_or(usize::MAX);
+    // RoBERTa, which is CLAP's text tower too, counts positions from the padding id on.
+    let padding = config.integer(&["/pad_token_id", "/text_config/pad_token_id"]).unwrap_or(1) + 1;
+    let first = if matches!(model_type, "roberta" | "xlm-roberta" | "clap") { padding } else { 0 };
+    u32::try_from(positions.saturating_sub(first)).unwrap_or(u32::MAX)
 }
 
 impl Inputs {
-    fn text(&mut self, folder: &Path, model_type: &str, config: &Config, sources: &Sources) -> Result<(), Error> {
+    fn text(&mut self, folder: &ModelFolder, model_type: &str, sources: &Sources) -> Result<(), Error> {
+        let config = folder.config();
         let vocabulary = config.integer(&["/vocab_size", "/text_config/vocab_size"]).unwrap_or(VOCABULARY);
         // Seeded ids stay below the one that stands for an image.
         let image = config.integer(&["/image_token_index", "/image_token_id"]).unwrap_or(vocabulary);
         let vocabulary = u32::try_from(vocabulary.min(image)).unwrap_or(u32::MAX);
-        self.tensors = text_inputs(Some(folder), vocabulary, &sources.texts, sources.tokens)?;
+        let follow = if CONTINUING.contains(&model_type) { sources.decode } else { 0 };
+        let tokens = sources.tokens.min(longest(model_type, config).saturating_sub(follow).max(1));
+        if tokens < sources.tokens {
+            self.notes.push(format!("{folder} takes sequences of at most {tokens} tokens: longer ones are cut"));
+        }
+        self.tensors = text_inputs(folder.path(), vocabulary, &sources.texts, tokens)?;
         if !matches!(model_type, "bert" | "roberta") {
             self.tensors.remove("token_type_ids");
         }
         if !sources.texts.is_empty() && !self.tensors.contains_key("attention_mask") {
-            self.notes.push("the folder has no tokenizer.json: ids are made from a seed, not from the texts".into());
+            self.notes.push(format!("{folder} has no tokenizer.json: ids are made from a seed, not from the texts"));
         }
         Ok(())
     }
 
     /// The folder's settings, or the published ones.
-    fn settings(&mut self, folder: &Path, model_type: &str, config: &Config) -> Result<Settings, Error> {
-        if let Some(settings) = model_folder::settings(folder)? {
+    fn settings(&mut self, folder: &ModelFolder, model_type: &str) -> Result<Settings, Error> {
+        if let Some(settings) = folder.settings()? {
             return Ok(settings);
         }
-        let settings = defaults::of(model_type, config)?;
+        let settings = defaults::of(model_type, folder.config())?;
         self.notes.push(format!(
-            "{} has no preprocessor_config.json: the settings of published {model_type} models are used",
-            folder.display()
+            "{folder} has no preprocessor_config.json: the settings of published {model_type} models are used"
         ));
         settings.ok_or_else(|| Error::internal(format!("no settings for '{model_type}'")))
     }
 
-    fn sound(&mut self, folder: &Path, model_type: &str, settings: &Settings, path: &Path) -> Result<(), Error> {
-        let refused = |error| model_folder::refused(folder, &error);
+    fn sound(&mut self, folder: &ModelFolder, model_type: &str, settings: &Settings, path: &Path) -> Result<(), Error> {
+        let refused = |error| folder.refused(&error);
         let extractor = Extractor::new(model_type, settings).map_err(refused)?;
         let sound = audio::decode(path)?;
         let (from, to) = (sound.rate, extractor.sampling_rate());

@@ -9,7 +9,7 @@
 //! | [`frames`] | a folder of images → the frames of a clip |
 //! | [`image_tokens`] | ids with one place for an image → one id per image feature |
 //! | [`defaults`] | the published settings of a family, where a folder has none |
-//! | [`model_folder`] | a model's JSON files |
+//! | [`model_folder`] | a model's JSON files, or the configuration of a preset |
 //! | [`inputs`] | all of it: a model's folder and sources → tensors |
 //!
 //! Every file here is untrusted: it has a largest size, and what can't be read is an error with the file's name.
@@ -27,6 +27,7 @@ pub mod defaults;
 pub mod inputs;
 pub mod model_folder;
 
-pub use inputs::{Inputs, inputs_for};
+pub use inputs::{Inputs, inputs_for, media};
+pub use model_folder::ModelFolder;
 pub use sources::Sources;
 pub use text::text_inputs;

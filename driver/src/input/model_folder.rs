@@ -1,18 +1,101 @@
-//! The JSON files of a model's folder that decide what goes into it.
+//! What decides what goes into a model: the JSON files of its folder, or the configuration of a preset.
 
+use std::fmt;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use matrix_engine::audio::Settings;
+use matrix_engine::catalog::{Family, Size};
+use matrix_engine::load::preset;
 use serde_json::Value;
 
-use super::sources::read_bounded;
+use super::inputs::media;
+use super::sources::{Medium, read_bounded};
 use crate::error::Error;
 
 /// Bytes of a JSON file.
 const LIMIT: u64 = 16 << 20;
 const CONFIG: &str = "config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// A model as far as its inputs go.
+#[derive(Clone, Debug)]
+pub struct ModelFolder {
+    /// The folder; a preset has none.
+    path: Option<PathBuf>,
+    config: Config,
+}
+
+impl ModelFolder {
+    /// Reads the configuration of a Hugging Face folder.
+    ///
+    /// # Errors
+    /// When it is there and not JSON.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { path: Some(path.to_owned()), config: Config::read(path)? })
+    }
+
+    /// A published architecture, which has a configuration and no files.
+    #[must_use]
+    pub fn preset(family: Family, size: Size) -> Self {
+        Self { path: None, config: Config::new(preset::config(family, size).value().clone()) }
+    }
+
+    /// The folder, if there is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// `config.json`.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What kind of model the configuration says it is.
+    #[must_use]
+    pub fn model_type(&self) -> &str {
+        self.config.at("/model_type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What the model takes; nothing when its type is not known.
+    #[must_use]
+    pub fn media(&self) -> &'static [Medium] {
+        media(self.model_type()).unwrap_or_default()
+    }
+
+    /// Whether the model takes a medium.
+    #[must_use]
+    pub fn takes(&self, medium: Medium) -> bool {
+        self.media().contains(&medium)
+    }
+
+    /// `preprocessor_config.json`, if there is one.
+    ///
+    /// # Errors
+    /// When it is there and not a JSON object.
+    pub fn settings(&self) -> Result<Option<Settings>, Error> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let Some(bytes) = optional(&path.join(PREPROCESSOR))? else { return Ok(None) };
+        Settings::parse(&bytes).map(Some).map_err(|error| self.refused(&error))
+    }
+
+    /// What the engine says about the settings.
+    #[must_use]
+    pub fn refused(&self, error: &matrix_engine::error::Error) -> Error {
+        Error::usage(format!("{self} can't be given inputs")).note(error.to_string())
+    }
+}
+
+impl fmt::Display for ModelFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "the model in {}", path.display()),
+            None => write!(f, "a preset of {}", self.model_type()),
+        }
+    }
+}
 
 /// `config.json` of a folder; an empty object where there is none.
 #[derive(Clone, Debug)]
@@ -47,21 +130,6 @@ impl Config {
         let found = pointers.iter().find_map(|pointer| self.at(pointer)?.as_u64());
         found.filter(|&value| value <= 1_000_000).and_then(|value| usize::try_from(value).ok())
     }
-}
-
-/// `preprocessor_config.json` of a folder, if there is one.
-///
-/// # Errors
-/// When it is there and not a JSON object.
-pub fn settings(folder: &Path) -> Result<Option<Settings>, Error> {
-    let Some(bytes) = optional(&folder.join(PREPROCESSOR))? else { return Ok(None) };
-    Settings::parse(&bytes).map(Some).map_err(|error| refused(folder, &error))
-}
-
-/// What the engine says about the settings of a folder.
-#[must_use]
-pub fn refused(folder: &Path, error: &matrix_engine::error::Error) -> Error {
-    Error::usage(format!("the model in {} can't be given inputs", folder.display())).note(error.to_string())
 }
 
 fn optional(file: &Path) -> Result<Option<Vec<u8>>, Error> {

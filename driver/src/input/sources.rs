@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::plan::Scenario;
 
 /// Sentences and files for one model. What a model takes must be there, what it doesn't take must not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Sources {
     pub texts: Vec<String>,
     /// Tokens per sentence: at most with a tokenizer, exactly without.
     pub tokens: u32,
+    /// Tokens that will follow; a prompt leaves room for them.
+    pub decode: u32,
     /// A PNG or JPEG file.
     pub image: Option<PathBuf>,
     /// A WAV or FLAC file.
@@ -36,6 +39,9 @@ pub enum Medium {
 }
 
 impl Medium {
+    /// Those that come from files.
+    pub const FILES: [Self; 3] = [Self::Image, Self::Audio, Self::Video];
+
     /// What a user can name.
     #[must_use]
     pub fn described(self) -> &'static str {
@@ -59,6 +65,19 @@ impl fmt::Display for Medium {
     }
 }
 
+impl From<&Scenario> for Sources {
+    fn from(scenario: &Scenario) -> Self {
+        Self {
+            texts: scenario.texts.clone(),
+            tokens: scenario.tokens,
+            decode: scenario.decode,
+            image: scenario.image.clone(),
+            audio: scenario.audio.clone(),
+            video: scenario.video.clone(),
+        }
+    }
+}
+
 impl Sources {
     /// The file or folder of a medium.
     #[must_use]
@@ -71,12 +90,31 @@ impl Sources {
         }
     }
 
+    /// Only what a model takes.
+    #[must_use]
+    pub fn only(mut self, taken: &[Medium]) -> Self {
+        for (medium, path) in
+            [(Medium::Image, &mut self.image), (Medium::Audio, &mut self.audio), (Medium::Video, &mut self.video)]
+        {
+            if !taken.contains(&medium) {
+                *path = None;
+            }
+        }
+        self
+    }
+
+    /// Whether everything that a model takes from files is here.
+    #[must_use]
+    pub fn suffice(&self, taken: &[Medium]) -> bool {
+        Medium::FILES.iter().all(|medium| !taken.contains(medium) || self.path(*medium).is_some())
+    }
+
     /// Checks that the files are those that a model takes.
     ///
     /// # Errors
     /// When one is missing, or there is one too many.
     pub fn check(&self, model_type: &str, taken: &[Medium]) -> Result<(), Error> {
-        for medium in [Medium::Image, Medium::Audio, Medium::Video] {
+        for medium in Medium::FILES {
             let described: Vec<&str> = taken.iter().map(|medium| medium.described()).collect();
             let takes = format!("a {model_type} model takes {}", described.join(" and "));
             match (taken.contains(&medium), self.path(medium)) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use matrix_engine::catalog::{Family, Size};
-use matrix_engine::protocol::{Options, Platform};
+use matrix_engine::protocol::{Options, Platform, Sampling as Choice};
 use serde::{Deserialize, Serialize};
 
 use crate::browser::BrowserId;
@@ -97,7 +97,7 @@ pub enum Weights {
 }
 
 /// What a cell computes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
     /// Real sentences (where the model has a tokenizer) or seeded ids (where it has none).
     pub texts: Vec<String>,
@@ -105,6 +105,26 @@ pub struct Scenario {
     pub tokens: u32,
     /// Tokens that a model which continues text is asked for.
     pub decode: u32,
+    /// How each of these tokens is chosen.
+    #[serde(default = "likeliest", skip_serializing_if = "is_likeliest")]
+    pub choice: Choice,
+    /// The PNG or JPEG file that models look at, as written; made up without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<PathBuf>,
+    /// The WAV or FLAC file that models hear, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<PathBuf>,
+    /// The folder of frames that models watch, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<PathBuf>,
+}
+
+fn likeliest() -> Choice {
+    Choice::Greedy
+}
+
+fn is_likeliest(choice: &Choice) -> bool {
+    *choice == Choice::Greedy
 }
 
 /// How often a cell is measured.

@@ -71,6 +71,9 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// Measures the cell.
     pub(super) async fn run(mut self) -> Result<(), Ended> {
+        for note in &self.reference.notes {
+            self.say("info", note.clone())?;
+        }
         self.loads().await?;
         self.first_inferences().await?;
         self.warm_up().await?;

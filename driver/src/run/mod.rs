@@ -11,4 +11,5 @@ mod reference;
 mod runner;
 mod workload;
 
+pub use model::described;
 pub use runner::Runner;

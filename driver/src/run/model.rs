@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use matrix_engine::protocol::{ModelSource, Platform};
 
 use crate::error::Error;
+use crate::input::ModelFolder;
 use crate::page::Server;
 use crate::plan::{Model, Weights};
 use crate::weights;
@@ -39,16 +40,19 @@ pub fn locate(model: &Model) -> Result<Located, Error> {
     }
 }
 
-impl Located {
-    /// The folder, if there is one.
-    #[must_use]
-    pub fn folder(&self) -> Option<&Path> {
-        match self {
-            Self::Folder(folder) => Some(folder),
-            Self::Synthetic(_) => None,
-        }
+/// What decides what goes into a model.
+///
+/// # Errors
+/// When its files are not on this machine, or its configuration can't be read.
+pub fn described(model: &Model) -> Result<ModelFolder, Error> {
+    match locate(model)? {
+        Located::Folder(folder) => ModelFolder::open(&folder),
+        Located::Synthetic(ModelSource::Synthetic { family, size, .. }) => Ok(ModelFolder::preset(family, size)),
+        Located::Synthetic(ModelSource::Folder { at }) => ModelFolder::open(Path::new(&at)),
     }
+}
 
+impl Located {
     /// The model as a host on `platform` reaches it: browsers by address, native hosts by path.
     #[must_use]
     pub fn source(&self, platform: Platform, server: &Server) -> ModelSource {

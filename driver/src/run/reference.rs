@@ -1,15 +1,15 @@
 //! What should come out: the engine in f32 on the CPU of this process.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use matrix_engine::host::Host;
-use matrix_engine::protocol::{Options, Outcome, Platform, Step, Tensors};
+use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensors};
 
-use super::model::{Located, locate};
+use super::model::{Located, described, locate};
 use super::workload::{Taken, Workload, made_up_inputs};
 use crate::error::Error;
-use crate::input::text_inputs;
+use crate::input::sources::Medium;
+use crate::input::{Inputs, Sources, inputs_for};
 use crate::plan::{Model, Scenario};
 
 /// A model with a scenario: what goes in, and what comes out in f32 on the CPU.
@@ -19,6 +19,8 @@ pub struct Reference {
     pub located: Located,
     /// What goes in.
     pub inputs: Tensors,
+    /// What was assumed to make it.
+    pub notes: Vec<String>,
     /// What is computed.
     pub workload: Workload,
     /// What the f32 CPU path makes of the inputs.
@@ -28,7 +30,7 @@ pub struct Reference {
 /// References by model and scenario, each computed once.
 #[derive(Default)]
 pub struct References {
-    known: HashMap<(Model, Scenario), Result<Arc<Reference>, Arc<Error>>>,
+    known: Vec<((Model, Scenario), Result<Arc<Reference>, Arc<Error>>)>,
 }
 
 impl References {
@@ -38,7 +40,7 @@ impl References {
     /// When the weights are missing or wrong, or the input can't be made.
     pub async fn get(&mut self, model: &Model, scenario: &Scenario) -> Result<Arc<Reference>, Arc<Error>> {
         let key = (model.clone(), scenario.clone());
-        if let Some(known) = self.known.get(&key) {
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == key) {
             return known.clone();
         }
         let (model, scenario) = key.clone();
@@ -47,7 +49,7 @@ impl References {
         let computed =
             computed.unwrap_or_else(|panic| Err(Error::internal(format!("the CPU reference failed: {panic}"))));
         let computed = computed.map(Arc::new).map_err(Arc::new);
-        self.known.insert(key, computed.clone());
+        self.known.push((key, computed.clone()));
         computed
     }
 }
@@ -66,16 +68,28 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
         Outcome::Loaded { model, .. } => model,
         other => return Err(refused(model, &other)),
     };
-    let texts = &scenario.texts;
-    let inputs = match located.folder() {
-        Some(folder) if info.vocabulary > 0 => text_inputs(Some(folder), info.vocabulary, texts, scenario.tokens)?,
-        _ => made_up_inputs(&info, scenario.tokens),
-    };
-    let workload = Workload::of(&info, inputs.contains_key("attention_mask"), scenario.decode);
-    match Taken::of(host.perform(workload.check(SLOT, &inputs)).await) {
-        Some(taken) => Ok(Reference { located, inputs, workload, expected: taken.outputs }),
+    let Inputs { tensors: inputs, notes } = inputs_of(model, &info, scenario)?;
+    let workload = Workload::of(&info, inputs.contains_key("attention_mask"), scenario);
+    let outcome = host.perform(workload.check(SLOT, &inputs)).await;
+    if let Outcome::Failed { .. } = outcome {
+        return Err(refused(model, &outcome));
+    }
+    match Taken::of(outcome) {
+        Some(taken) => Ok(Reference { located, inputs, notes, workload, expected: taken.outputs }),
         None => Err(Error::internal(format!("{}: the CPU path gave no outputs", model.name))),
     }
+}
+
+/// What the user gives a model, as far as it suffices; made up otherwise.
+fn inputs_of(model: &Model, info: &ModelInfo, scenario: &Scenario) -> Result<Inputs, Error> {
+    let folder = described(model)?;
+    let media = folder.media();
+    let sources = Sources::from(scenario).only(media);
+    let reads_only = media == [Medium::Text];
+    if media.is_empty() || !sources.suffice(media) || (reads_only && folder.path().is_none()) {
+        return Ok(Inputs { tensors: made_up_inputs(info, scenario.tokens), notes: Vec::new() });
+    }
+    inputs_for(&folder, folder.model_type(), &sources)
 }
 
 fn refused(model: &Model, outcome: &Outcome) -> Error {

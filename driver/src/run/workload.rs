@@ -1,6 +1,8 @@
 //! What is timed in a cell: one forward pass, or a prompt and the tokens that follow it.
 
-use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Step, Tensors};
+use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Sampling, Step, Tensors};
+
+use crate::plan::Scenario;
 
 /// Logits of generated tokens, as the engine calls them.
 const STEP_LOGITS: &str = "step_logits";
@@ -11,7 +13,7 @@ const PAIRS: [(&str, &str); 3] =
 const SEED: u64 = 1;
 
 /// A computation, and which of its outputs is compared with the reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Workload {
     /// A forward pass to one output.
     Forward {
@@ -20,10 +22,12 @@ pub enum Workload {
         /// The output that is compared: the same, or one that says more.
         compared: String,
     },
-    /// A prompt is continued greedily.
+    /// A prompt is continued.
     Generate {
         /// Tokens that follow.
         tokens: u32,
+        /// How they are chosen.
+        choice: Sampling,
     },
 }
 
@@ -44,9 +48,9 @@ impl Workload {
     /// What a user of a model wants of it: text that goes on, logits, the embedding of sentences, or what
     /// the model names last.
     #[must_use]
-    pub fn of(info: &ModelInfo, sentences: bool, tokens: u32) -> Self {
+    pub fn of(info: &ModelInfo, sentences: bool, scenario: &Scenario) -> Self {
         if info.generates {
-            return Self::Generate { tokens };
+            return Self::Generate { tokens: scenario.decode, choice: scenario.choice };
         }
         let has = |name: &str| info.outputs.iter().any(|output| output == name);
         // One image with one text has one logit, whose direction says nothing; its embedding does.
@@ -97,7 +101,9 @@ impl Workload {
                 let outputs = vec![output.clone()];
                 Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs, reply: false }
             }
-            Self::Generate { tokens } => generate(slot, inputs, Decode::greedy(*tokens), false),
+            Self::Generate { tokens, choice } => {
+                generate(slot, inputs, Decode { sampling: *choice, ..Decode::greedy(*tokens) }, false)
+            }
         }
     }
 }
@@ -163,9 +169,15 @@ mod tests {
         }
     }
 
+    fn scenario() -> Scenario {
+        let texts = Vec::new();
+        let (image, audio, video) = (None, None, None);
+        Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, video }
+    }
+
     #[test]
     fn a_model_does_what_it_is_for() {
-        let of = |outputs: &[&str], sentences| Workload::of(&info(outputs, false), sentences, 16);
+        let of = |outputs: &[&str], sentences| Workload::of(&info(outputs, false), sentences, &scenario());
         let forward = |output: &str| Workload::Forward { output: output.into(), compared: output.into() };
         assert_eq!(of(&["last_hidden_state", "sentence_embedding"], true), forward("sentence_embedding"));
         assert_eq!(of(&["last_hidden_state", "sentence_embedding"], false), forward("last_hidden_state"));
@@ -173,7 +185,16 @@ mod tests {
         assert_eq!(of(&["layer0", "pooled"], false), forward("pooled"));
         let clip = Workload::Forward { output: "logits_per_image".into(), compared: "image_embeds".into() };
         assert_eq!(of(&["image_embeds", "text_embeds", "logits_per_image"], false), clip);
-        assert_eq!(Workload::of(&info(&["logits"], true), false, 16), Workload::Generate { tokens: 16 });
+        let drawn = Sampling::Random { temperature: 0.5, top_k: 3, top_p: 1.0, seed: 7 };
+        let scenario = Scenario { choice: drawn, ..scenario() };
+        let of = Workload::of(&info(&["logits"], true), false, &scenario);
+        assert_eq!(of, Workload::Generate { tokens: 16, choice: drawn });
+        let (Step::Generate { decode, .. }, Step::Generate { decode: check, .. }) =
+            (of.timed("slot", &Tensors::new()), of.check("slot", &Tensors::new()))
+        else {
+            panic!("text goes on");
+        };
+        assert_eq!((decode.sampling, check.sampling), (drawn, Sampling::Greedy), "what is compared is never drawn");
     }
 
     #[test]

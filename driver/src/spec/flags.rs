@@ -29,8 +29,8 @@ pub struct Flags {
     pub settings: Vec<(String, String, String)>,
     /// `--combinations`.
     pub combinations: Option<String>,
-    /// Sentences to compute.
-    pub texts: Vec<String>,
+    /// What is computed.
+    pub scenario: Scenario,
     /// Blocks always taken.
     pub min_samples: Option<u32>,
     /// Blocks never exceeded.
@@ -63,7 +63,7 @@ impl Flags {
             optimizations: some(optimizations),
             settings: self.settings.iter().map(|(word, key, text)| setting(word, key, text)).collect::<Result<_>>()?,
             combinations: combinations.map_err(Error::from)?.map(Combinations::By),
-            scenario: Scenario { texts: some(self.texts.clone()), ..Scenario::default() },
+            scenario: self.scenario.clone(),
             sampling: self.sampling()?,
             ..Written::default()
         })

@@ -1,6 +1,6 @@
 //! From layers to one specification: flags over file over environment over defaults.
 
-use matrix_engine::protocol::Platform;
+use matrix_engine::protocol::{Platform, Sampling as Choice};
 
 use super::combination::{Combinations, MAX_ALL, Rule};
 use super::expected::Expected;
@@ -265,6 +265,12 @@ impl Layers<'_> {
             texts: self.take("scenario.texts", |w| w.scenario.texts.as_ref(), show, texts),
             tokens: self.take("scenario.tokens", |w| w.scenario.tokens.as_ref(), ToString::to_string, DEFAULT_TOKENS),
             decode: self.take("scenario.decode", |w| w.scenario.decode.as_ref(), ToString::to_string, DEFAULT_DECODE),
+            choice: self
+                .find("scenario.decode", |w| w.scenario.choice.as_ref(), ToString::to_string)
+                .map_or(Choice::Greedy, Choice::from),
+            image: self.find("scenario.image", |w| w.scenario.image.as_ref(), |path| path.display().to_string()),
+            audio: self.find("scenario.audio", |w| w.scenario.audio.as_ref(), |path| path.display().to_string()),
+            video: self.find("scenario.video", |w| w.scenario.video.as_ref(), |path| path.display().to_string()),
         }
     }
 

@@ -1,6 +1,11 @@
 //! What is computed in every cell.
 
+use std::path::PathBuf;
+
+use matrix_engine::protocol::Sampling as Choice;
+
 use super::node::{Fault, Node};
+use super::tree::Tree;
 
 /// Sentences used when a matrix names none; of different lengths, as real inputs are.
 pub const DEFAULT_TEXTS: [&str; 4] = [
@@ -17,10 +22,13 @@ pub const DEFAULT_TOKENS: u32 = 64;
 pub const DEFAULT_DECODE: u32 = 16;
 
 /// Most tokens of a sequence.
-const MAX_TOKENS: u32 = 8192;
+pub const MAX_TOKENS: u32 = 8192;
+
+/// The hottest a choice may be.
+pub const MAX_TEMPERATURE: f64 = 100.0;
 
 /// The `scenario:` of a matrix, as far as it was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scenario {
     /// The sentences.
     pub texts: Option<Vec<String>>,
@@ -28,21 +36,87 @@ pub struct Scenario {
     pub tokens: Option<u32>,
     /// Tokens that follow a prompt.
     pub decode: Option<u32>,
+    /// How they are chosen.
+    pub choice: Option<Drawn>,
+    /// A PNG or JPEG file.
+    pub image: Option<PathBuf>,
+    /// A WAV or FLAC file.
+    pub audio: Option<PathBuf>,
+    /// A folder of PNG or JPEG frames.
+    pub video: Option<PathBuf>,
+}
+
+/// Tokens are drawn by chance. `None` leaves a rule out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// Logits are divided by it.
+    pub temperature: Option<f64>,
+    /// Only so many of the likeliest count.
+    pub top_k: Option<u32>,
+    /// Only the likeliest that have this probability together count.
+    pub top_p: Option<f64>,
+    /// Equal seeds draw equally.
+    pub seed: Option<u32>,
 }
 
 impl Scenario {
-    /// Reads `{texts: […], tokens: n, decode: n}`.
+    /// Reads `{texts: […], tokens: n, decode: n or {…}, image: file, audio: file, video: folder}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let fields = node.fields("the scenario", &["texts", "tokens", "decode"])?;
+        let fields = node.fields("the scenario", &["texts", "tokens", "decode", "image", "audio", "video"])?;
         let texts = fields.read("texts", |node| {
             let texts = node.list("a list of sentences")?;
             texts.iter().map(|text| Ok(text.text("a sentence")?.to_owned())).collect::<Result<Vec<_>, Fault>>()
         })?;
-        let tokens = fields.read("tokens", |node| node.count("`tokens`", 1, MAX_TOKENS))?;
-        let decode = fields.read("decode", |node| node.count("`decode`", 1, MAX_TOKENS))?;
-        Ok(Self { texts, tokens, decode })
+        let (decode, choice) = fields.read("decode", read_decode)?.unwrap_or_default();
+        let path = |key: &str, what: &str| fields.read(key, |node| node.text(what).map(PathBuf::from));
+        Ok(Self {
+            texts,
+            tokens: fields.read("tokens", |node| node.count("`tokens`", 1, MAX_TOKENS))?,
+            decode,
+            choice,
+            image: path("image", "a PNG or JPEG file")?,
+            audio: path("audio", "a WAV or FLAC file")?,
+            video: path("video", "a folder of PNG or JPEG frames")?,
+        })
+    }
+}
+
+/// A number of tokens, or `{tokens, temperature, top_k, top_p, seed}`.
+fn read_decode(node: &Node<'_>) -> Result<(Option<u32>, Option<Drawn>), Fault> {
+    let count = |node: &Node<'_>| node.count("a number of tokens", 1, MAX_TOKENS);
+    if !matches!(node.tree, Tree::Map(_)) {
+        return Ok((Some(count(node)?), None));
+    }
+    let fields = node.fields("`decode`", &["tokens", "temperature", "top_k", "top_p", "seed"])?;
+    let drawn = Drawn {
+        temperature: fields.read("temperature", |node| node.number("a temperature", 0.01, MAX_TEMPERATURE))?,
+        top_k: fields.read("top_k", |node| node.count("`top_k`", 1, u32::MAX))?,
+        top_p: fields.read("top_p", |node| node.number("`top_p`", 0.01, 1.0))?,
+        seed: fields.read("seed", |node| node.count("a seed", 0, u32::MAX))?,
+    };
+    Ok((fields.read("tokens", count)?, Some(drawn).filter(|drawn| *drawn != Drawn::default())))
+}
+
+impl From<Drawn> for Choice {
+    #[expect(clippy::cast_possible_truncation, reason = "bounded when it was read")]
+    fn from(drawn: Drawn) -> Self {
+        Self::Random {
+            temperature: drawn.temperature.unwrap_or(1.0) as f32,
+            top_k: drawn.top_k.unwrap_or(0),
+            top_p: drawn.top_p.unwrap_or(1.0) as f32,
+            seed: drawn.seed.unwrap_or(0).into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Drawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "drawn at temperature {}", self.temperature.unwrap_or(1.0))?;
+        self.top_k.map_or(Ok(()), |k| write!(f, ", top_k {k}"))?;
+        self.top_p.map_or(Ok(()), |p| write!(f, ", top_p {p}"))?;
+        write!(f, ", seed {}", self.seed.unwrap_or(0))
     }
 }

@@ -31,6 +31,12 @@ impl Config {
         Self(value)
     }
 
+    /// The configuration as a value.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
     /// A size: at least 1.
     pub fn size(&self, key: &str, default: usize) -> Result<usize> {
         let size = self.index(key, default)?;
