@@ -18,6 +18,9 @@ use matrix_engine::{
     weights::{Param, Weight, int4},
 };
 
+#[path = "kernel/synthetic.rs"]
+mod synthetic;
+
 #[path = "kernel/decoder.rs"]
 mod decoder;
 

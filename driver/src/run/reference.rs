@@ -30,15 +30,17 @@ pub struct Reference {
 /// References by model and scenario, each computed once.
 #[derive(Default)]
 pub struct References {
-    known: Vec<((Model, Scenario), Result<Arc<Reference>, Arc<Error>>)>,
+    known: Vec<((Model, Scenario), Computed)>,
 }
+
+type Computed = Result<Arc<Reference>, Arc<Error>>;
 
 impl References {
     /// The reference of a model with a scenario.
     ///
     /// # Errors
     /// When the weights are missing or wrong, or the input can't be made.
-    pub async fn get(&mut self, model: &Model, scenario: &Scenario) -> Result<Arc<Reference>, Arc<Error>> {
+    pub async fn get(&mut self, model: &Model, scenario: &Scenario) -> Computed {
         let key = (model.clone(), scenario.clone());
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == key) {
             return known.clone();

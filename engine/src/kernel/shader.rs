@@ -56,6 +56,8 @@ pub enum Kernel {
         /// Threads that share a row.
         threads: u32,
     },
+    /// Values from a seed.
+    Synthetic,
     /// What models of images and sounds need beside these.
     Spatial(spatial::Spatial),
     /// RMS norm.
@@ -162,7 +164,7 @@ impl Kernel {
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Gather, Self::Add, Self::FirstRow, Self::MeanRows];
+        let mut all = vec![Self::Synthetic, Self::Gather, Self::Add, Self::FirstRow, Self::MeanRows];
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
             all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
@@ -196,6 +198,7 @@ impl Kernel {
     pub fn source(self) -> String {
         let parts: &[&str] = match self {
             Self::Gather => &[include_str!("gather/gather.wgsl")],
+            Self::Synthetic => &[include_str!("synthetic/synthetic.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
             Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
             Self::Linear { tiling, format, vectors, .. } => &[
@@ -282,7 +285,7 @@ impl Kernel {
             Self::Linear { format: WeightFormat::F32, .. } => &[Read, Read, Write, Uniform, Read],
             Self::Linear { format: WeightFormat::Int4, .. } => &[Read, Read, Write, Uniform, Read, Read],
             Self::AttentionSoftmax { masked: true, .. } => &[Write, Uniform, Read],
-            Self::AttentionSoftmax { masked: false, .. } => &[Write, Uniform],
+            Self::AttentionSoftmax { masked: false, .. } | Self::Synthetic => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Spatial(kernel) => kernel.bindings(),
             Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],

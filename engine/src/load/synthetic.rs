@@ -18,6 +18,15 @@ pub enum Distribution {
     Bell(f32),
 }
 
+/// Bell-shaped values of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seeded {
+    /// Hash of the seed and the name.
+    pub key: u32,
+    /// Factor of the integer that is drawn.
+    pub scale: f32,
+}
+
 impl Synthetic {
     /// A model's worth of values.
     #[must_use]
@@ -25,18 +34,24 @@ impl Synthetic {
         Self { seed }
     }
 
-    /// Fills `out` with the elements of tensor `name` from index `first` on.
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the index enter separately")]
-    pub fn fill(&self, name: &str, distribution: Distribution, first: u64, out: &mut [f32]) {
-        let deviation = match distribution {
-            Distribution::Constant(value) => return out.fill(value),
-            Distribution::Bell(deviation) => deviation,
-        };
+    /// What decides the values of tensor `name` when they are bell-shaped.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the seed enter separately")]
+    pub fn bell(&self, name: &str, deviation: f32) -> Seeded {
         let key = name.bytes().fold(mix(self.seed as u32) ^ mix(!(self.seed >> 32) as u32), |h, b| {
             mix(h ^ u32::from(b)).wrapping_add(0x9e37_79b9)
         });
         // Standard deviation of the sum of four uniform 16-bit integers.
-        let scale = deviation / (65536.0 * (4.0_f32 / 12.0).sqrt());
+        Seeded { key, scale: deviation / (65536.0 * (4.0_f32 / 12.0).sqrt()) }
+    }
+
+    /// Fills `out` with the elements of tensor `name` from index `first` on.
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the index enter separately")]
+    pub fn fill(&self, name: &str, distribution: Distribution, first: u64, out: &mut [f32]) {
+        let Seeded { key, scale } = match distribution {
+            Distribution::Constant(value) => return out.fill(value),
+            Distribution::Bell(deviation) => self.bell(name, deviation),
+        };
         for (index, value) in (first..).zip(out) {
             let word = mix(index as u32 ^ mix(key ^ (index >> 32) as u32));
             let other = mix(word ^ 0x85eb_ca6b);

@@ -8,6 +8,8 @@ pub mod format;
 pub mod glob;
 pub mod int4;
 pub mod store;
+#[cfg(feature = "gpu")]
+pub mod synthesis;
 
 pub use declare::{Declared, Param, Role, Weights};
 pub use format::Format;

@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "gpu")]
+use super::synthesis::Synthesis;
 use super::{Declared, Format, Role, int4};
+#[cfg(feature = "gpu")]
+use crate::device::Device;
 use crate::{
     clock,
     device::{Buffer, Category, Space},
@@ -188,7 +192,20 @@ impl Store {
         let started = clock::now();
         let mut values = Vec::new();
         let mut in_flight = 0;
+        #[cfg(feature = "gpu")]
+        let on_gpu = match space.device() {
+            Device::Gpu(gpu) => Some(Synthesis::new(gpu, space)?),
+            Device::Cpu => None,
+        };
         for ((declared, weight), scales) in declared.iter().zip(&self.weights).zip(scales) {
+            #[cfg(feature = "gpu")]
+            if let (Some(on_gpu), Weight::F32(buffer), Distribution::Bell(deviation)) =
+                (&on_gpu, weight, distribution(declared))
+            {
+                let filled = on_gpu.fill(synthetic.bell(&declared.name, deviation), 0, buffer);
+                filled.map_err(|error| error.of(subject(declared)))?;
+                continue;
+            }
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
             let step = (PIECE / 4 / columns).max(1);
