@@ -193,6 +193,12 @@ pub(crate) struct DoctorArgs {
     /// Only look; start no browser
     #[arg(long)]
     pub(crate) no_start: bool,
+    /// Compile every kernel of the engine in each browser, and list what is rejected
+    #[arg(long, conflicts_with = "no_start")]
+    pub(crate) kernels: bool,
+    /// Browsers: chrome, edge, firefox, safari; all of them without it
+    #[arg(long, value_name = "BROWSER", value_delimiter = ',')]
+    pub(crate) browser: Vec<String>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

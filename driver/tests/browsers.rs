@@ -70,6 +70,22 @@ fn webkitgtk_wasm_equals_the_reference() {
     conforms("safari", "wasm");
 }
 
+/// Every kernel there is compiles in every browser that has WebGPU; what one rejects is listed.
+#[test]
+fn every_kernel_compiles_in_chromium_and_firefox() {
+    let _alone = alone();
+    let output = matrix(&["doctor", "--kernels", "--browser", "chrome,firefox", "--json"]);
+    let findings: Vec<Value> = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {} {}", text(&output.stdout), text(&output.stderr)));
+    for finding in &findings {
+        let kernels = &finding["kernels"];
+        println!("{}: {kernels:#}", finding["browser"]);
+        assert!(kernels["compiled"].as_u64().is_some_and(|count| count > 100), "{finding:#}");
+        assert_eq!(kernels["rejected"].as_array().map(Vec::len), Some(0), "{finding:#}");
+    }
+    assert_eq!((findings.len(), output.status.code()), (2, Some(0)));
+}
+
 fn query(db: &str, sql: &str) -> Vec<Value> {
     let output = matrix(&["query", "--db", db, "--format", "json", "--sql", sql]);
     assert!(output.status.success(), "{}", text(&output.stderr));

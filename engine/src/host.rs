@@ -14,6 +14,8 @@ use crate::{
     protocol::{Decode, Int4, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
     weights::{Declared, Format, Store, format},
 };
+#[cfg(feature = "gpu")]
+use crate::{kernel::shader::Kernel, protocol::CompiledKernel};
 
 /// Devices and the models on them.
 pub struct Host {
@@ -65,6 +67,7 @@ impl Host {
     pub async fn perform(&mut self, step: Step) -> Outcome {
         let outcome = match step {
             Step::Probe { platform } => self.probe(platform).await,
+            Step::Compile { platform } => self.compile(platform).await,
             Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
             Step::Generate { slot, inputs, decode, outputs, reply } => {
@@ -108,6 +111,23 @@ impl Host {
     async fn probe(&mut self, platform: Platform) -> Result<Outcome> {
         let device = self.device(platform).await?;
         Ok(Outcome::Probed { device: device.info() })
+    }
+
+    async fn compile(&mut self, platform: Platform) -> Result<Outcome> {
+        match self.device(platform).await? {
+            Device::Cpu => Err(Error::unsupported("the CPU needs no kernels compiled")),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => {
+                let mut kernels = Vec::new();
+                for kernel in Kernel::all() {
+                    let started = clock::now();
+                    let rejected = gpu.try_compile(kernel).await;
+                    let (name, ms) = (format!("{kernel:?}"), clock::now() - started);
+                    kernels.push(CompiledKernel { name, ms, rejected });
+                }
+                Ok(Outcome::Compiled { kernels })
+            }
+        }
     }
 
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {

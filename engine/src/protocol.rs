@@ -138,6 +138,11 @@ pub enum Step {
         /// Which device.
         platform: Platform,
     },
+    /// Compile every kernel for a GPU, and say which it rejects.
+    Compile {
+        /// Which GPU.
+        platform: Platform,
+    },
     /// Load a model into a named slot; whatever the slot held is unloaded first.
     Load {
         /// Name of the slot.
@@ -191,6 +196,11 @@ pub enum Outcome {
         /// The device.
         device: DeviceInfo,
     },
+    /// Answer to [`Step::Compile`].
+    Compiled {
+        /// Every kernel there is.
+        kernels: Vec<CompiledKernel>,
+    },
     /// Answer to [`Step::Load`].
     Loaded {
         /// Times and bytes of the load.
@@ -233,6 +243,18 @@ pub enum Outcome {
         /// What, where, allowed, hint.
         message: String,
     },
+}
+
+/// What became of a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompiledKernel {
+    /// Its key, as text.
+    pub name: String,
+    /// Milliseconds until the device had accepted or rejected it.
+    pub ms: f64,
+    /// Why it was rejected, in the compiler's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
 }
 
 /// Why a step failed; decides the status of a cell.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
+use matrix_engine::protocol::{CompiledKernel, DeviceInfo, Outcome, Platform, Step};
 use serde::Serialize;
 
 use super::{print, real_browsers};
@@ -16,7 +16,7 @@ use crate::session::{Address, Launcher, Session, Sessions as _};
 use crate::weights::{NAMED, folder_of};
 
 /// Pages of a slow machine get this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is known of one browser.
 #[derive(Debug, Default, Serialize)]
@@ -29,15 +29,29 @@ struct Finding {
     driver: String,
     webgpu: String,
     session_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernels: Option<Kernels>,
     remedy: String,
+}
+
+/// What a browser made of the engine's kernels.
+#[derive(Debug, Serialize)]
+struct Kernels {
+    compiled: usize,
+    ms: f64,
+    rejected: Vec<CompiledKernel>,
 }
 
 /// Looks at every browser and prints what it finds.
 pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
     let server = Server::start(0).await?;
     let mut findings = Vec::new();
-    for id in real_browsers() {
-        findings.push(examine(id, &server, !args.no_start).await);
+    let browsers = match args.browser.as_slice() {
+        [] => real_browsers().collect(),
+        words => super::words(words)?,
+    };
+    for id in browsers {
+        findings.push(examine(id, &server, args).await);
     }
     if args.json {
         print(&serde_json::to_string_pretty(&findings).map_err(|error| Error::internal(error.to_string()))?);
@@ -45,10 +59,16 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
         print(&table(&findings));
     }
     let usable = findings.iter().any(|finding| finding.found);
-    Ok(if usable { ExitCode::Ok } else { ExitCode::Environment })
+    let rejects =
+        findings.iter().filter_map(|finding| finding.kernels.as_ref()).any(|found| !found.rejected.is_empty());
+    Ok(match (usable, rejects) {
+        (false, _) => ExitCode::Environment,
+        (true, true) => ExitCode::Failed,
+        (true, false) => ExitCode::Ok,
+    })
 }
 
-async fn examine(id: BrowserId, server: &Server, start: bool) -> Finding {
+async fn examine(id: BrowserId, server: &Server, args: &DoctorArgs) -> Finding {
     let browser = id.name().to_owned();
     let found = match browser::find(id).await {
         Ok(found) => found,
@@ -66,12 +86,15 @@ async fn examine(id: BrowserId, server: &Server, start: bool) -> Finding {
         driver: format!("{driver} {}", found.driver_version.unwrap_or_default()).trim().to_owned(),
         ..Finding::default()
     };
-    if start {
+    if !args.no_start {
         match Launcher::default().start(id).await {
             Ok(mut session) => {
                 finding.version.clone_from(&session.facts().browser_version);
                 finding.session_ms = Some(session.facts().session_ms);
                 finding.webgpu = adapter(session.as_mut(), server).await;
+                if args.kernels {
+                    finding.kernels = kernels(session.as_mut(), server).await;
+                }
                 session.close().await;
             }
             Err(error) => finding.remedy = format!("does not start: {error}"),
@@ -82,18 +105,32 @@ async fn examine(id: BrowserId, server: &Server, start: bool) -> Finding {
 
 /// The WebGPU adapter a page of the session gets, in words.
 async fn adapter(session: &mut dyn Session, server: &Server) -> String {
-    let asked = async {
-        let mut link = server.link(PATIENCE).map_err(|error| error.to_string())?;
-        session.open(&Address::of(server, &link)).await.map_err(|error| error.to_string())?;
-        link.hello(PATIENCE).await.map_err(|error| error.to_string())?;
-        link.perform(Step::Probe { platform: Platform::Webgpu }, PATIENCE).await.map_err(|error| error.to_string())
-    };
-    match asked.await {
+    match ask(session, server, Step::Probe { platform: Platform::Webgpu }).await {
         Ok(Outcome::Probed { device }) => describe(&device),
         Ok(Outcome::Failed { message, .. }) => format!("none: {message}"),
         Ok(_) => "none: the page gave no answer to the question".into(),
         Err(error) => format!("unknown: {error}"),
     }
+}
+
+/// What becomes of every kernel; nothing where there is no WebGPU.
+async fn kernels(session: &mut dyn Session, server: &Server) -> Option<Kernels> {
+    match ask(session, server, Step::Compile { platform: Platform::Webgpu }).await {
+        Ok(Outcome::Compiled { kernels }) => {
+            let (compiled, ms) = (kernels.len(), kernels.iter().map(|kernel| kernel.ms).sum());
+            let rejected: Vec<_> = kernels.into_iter().filter(|kernel| kernel.rejected.is_some()).collect();
+            Some(Kernels { compiled: compiled - rejected.len(), ms, rejected })
+        }
+        _ => None,
+    }
+}
+
+/// Asks a fresh page to do one thing.
+async fn ask(session: &mut dyn Session, server: &Server, step: Step) -> Result<Outcome, String> {
+    let mut link = server.link(PATIENCE).map_err(|error| error.to_string())?;
+    session.open(&Address::of(server, &link)).await.map_err(|error| error.to_string())?;
+    link.hello(PATIENCE).await.map_err(|error| error.to_string())?;
+    link.perform(step, PATIENCE).await.map_err(|error| error.to_string())
 }
 
 fn describe(device: &DeviceInfo) -> String {
@@ -112,13 +149,32 @@ fn table(findings: &[Finding]) -> String {
         let found = if finding.found { product } else { format!("no: {product}") };
         table.add_row([&finding.browser, &found, &finding.version, &finding.driver, &finding.webgpu, &finding.remedy]);
     }
+    let kernels: String =
+        findings.iter().filter_map(|finding| Some(told(&finding.browser, finding.kernels.as_ref()?))).collect();
     let machine = Machine::here();
     let weights = NAMED.iter().map(|named| match folder_of(named) {
         Some(folder) => format!("weights {}: {}\n", named.name, folder.display()),
         None => format!("weights {}: not here; run: matrix weights add {}\n", named.name, named.name),
     });
     let pip = if has_pip() { "" } else { "pip: not here, so published weights can't be fetched; run: matrix setup\n" };
-    format!("{table}\n{}; {} × {}\n{}{pip}", machine.os, machine.cores, machine.cpu, weights.collect::<String>())
+    format!(
+        "{table}\n{kernels}{}; {} × {}\n{}{pip}",
+        machine.os,
+        machine.cores,
+        machine.cpu,
+        weights.collect::<String>()
+    )
+}
+
+/// What a browser made of the kernels, in lines.
+fn told(browser: &str, found: &Kernels) -> String {
+    let Kernels { compiled, ms, rejected } = found;
+    let lines = rejected.iter().map(|kernel| {
+        let why = kernel.rejected.as_deref().unwrap_or_default();
+        format!("  {}: {}\n", kernel.name, printable(why))
+    });
+    let lines: String = lines.collect();
+    format!("kernels in {browser}: {compiled} compiled in {ms:.0} ms, {} rejected\n{lines}", rejected.len())
 }
 
 #[cfg(test)]

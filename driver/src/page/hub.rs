@@ -208,6 +208,7 @@ impl Drop for Link {
 fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Probe { .. } => "probe",
+        Step::Compile { .. } => "compile",
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
         Step::Generate { .. } => "generate",

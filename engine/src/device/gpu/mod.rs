@@ -104,6 +104,13 @@ impl Gpu {
         })
     }
 
+    /// Compiles a kernel anew; what the compiler has against it, if anything.
+    pub async fn try_compile(&self, kernel: Kernel) -> Option<String> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        drop(Pipeline::new(&self.device, kernel));
+        scope.pop().await.map(|error| error.to_string())
+    }
+
     pub(super) fn create_buffer(&self, category: Category, bytes: u64) -> Result<wgpu::Buffer> {
         self.faults.check()?;
         let allowed = match category {
