@@ -24,7 +24,7 @@ pub struct Llama {
 
 /// Declares the Llama that `config` describes.
 pub fn build(config: &Config, weights: &Weights<'_>, task: Task) -> Result<Box<dyn Model>> {
-    Ok(Box::new(Llama::new(config, weights, &DecoderShape::new(config)?, task)?))
+    Ok(Box::new(Llama::new(config, weights, weights, &DecoderShape::new(config)?, task)?))
 }
 
 /// Declares the Mistral (Jiang et al. 2023) that `config` describes.
@@ -39,7 +39,7 @@ pub fn build_qwen2(config: &Config, weights: &Weights<'_>, task: Task) -> Result
         refuse_windows(config, "sliding_window")?;
     }
     let shape = DecoderShape { qkv_bias: true, output_bias: false, mlp_bias: false, ..DecoderShape::new(config)? };
-    Ok(Box::new(Llama::new(config, weights, &shape, task)?))
+    Ok(Box::new(Llama::new(config, weights, weights, &shape, task)?))
 }
 
 /// A window that is shorter than the longest text would need another mask.
@@ -53,8 +53,8 @@ fn refuse_windows(config: &Config, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Declares the language model inside another model, of the kind that `config` names.
-pub fn inside(config: &Config, weights: &Weights<'_>) -> Result<Llama> {
+/// Declares the language model inside another model, of the kind that `config` names; its head lies under `head`.
+pub fn inside(config: &Config, weights: &Weights<'_>, head: &Weights<'_>) -> Result<Llama> {
     const KEY: &str = "text_config.model_type";
     let shape = DecoderShape::new(config)?;
     let shape = match config.word("model_type", "llama")? {
@@ -66,18 +66,24 @@ pub fn inside(config: &Config, weights: &Weights<'_>) -> Result<Llama> {
         "qwen2" => DecoderShape { qkv_bias: true, output_bias: false, mlp_bias: false, ..shape },
         other => return Err(Config::unsupported(KEY, "'llama', 'mistral' or 'qwen2'", format!("'{other}'"))),
     };
-    Llama::new(config, weights, &shape, Task::CausalLm)
+    Llama::new(config, weights, head, &shape, Task::CausalLm)
 }
 
 impl Llama {
-    /// Declares the language model under `weights`.
-    pub fn new(config: &Config, weights: &Weights<'_>, shape: &DecoderShape, task: Task) -> Result<Self> {
+    /// Declares the language model under `weights`, and its head under `head`.
+    pub fn new(
+        config: &Config,
+        weights: &Weights<'_>,
+        head: &Weights<'_>,
+        shape: &DecoderShape,
+        task: Task,
+    ) -> Result<Self> {
         let base = weights.at_optional("model");
         let words = base.embedding("embed_tokens.weight", shape.vocabulary, shape.hidden)?;
         let decoder = Decoder::new(config, &base, shape)?;
         let tied = config.flag("tie_word_embeddings", false)?;
         let head = match task {
-            Task::CausalLm => Some(LanguageHead::new(weights, &words, tied)?),
+            Task::CausalLm => Some(LanguageHead::new(head, &words, tied)?),
             _ => None,
         };
         // Nothing in the weights bounds the length of a text.

@@ -39,7 +39,7 @@ pub fn build(config: &Config, weights: &Weights<'_>, _: Task) -> Result<Box<dyn 
 pub fn build_next(config: &Config, weights: &Weights<'_>, _: Task) -> Result<Box<dyn Model>> {
     let pinpoints = config.pairs("image_grid_pinpoints")?;
     let width = config.required("text_config")?.size("hidden_size", 4096)?;
-    let newline = weights.bias("image_newline", width)?.reshaped(&[1, width]);
+    let newline = weights.at_optional("model").bias("image_newline", width)?.reshaped(&[1, width]);
     Ok(Box::new(Llava::new(config, weights, Some(pinpoints), Some(newline))?))
 }
 
@@ -52,11 +52,14 @@ impl Llava {
     ) -> Result<Self> {
         const STRATEGY: &str = "vision_feature_select_strategy";
         let [vision_config, text_config] = [config.required("vision_config")?, config.required("text_config")?];
-        let text = llama::inside(&text_config, &weights.at("language_model"))?;
-        let vision = ClipVision::new(&vision_config, &weights.at("vision_tower.vision_model"))?;
+        let towers = weights.at_optional("model");
+        // Newer files hold the towers under `model` and the head beside it; in older ones the head is the tower's.
+        let head = if weights.has("lm_head.weight") { weights.at("") } else { weights.at("language_model") };
+        let text = llama::inside(&text_config, &towers.at("language_model"), &head)?;
+        let vision = ClipVision::new(&vision_config, &towers.at("vision_tower.vision_model"))?;
         let states = vision_config.size("num_hidden_layers", 12)? + 1;
         let (from, to) = (vision.patches_shape.hidden, text_config.size("hidden_size", 4096)?);
-        let projector = weights.at("multi_modal_projector");
+        let projector = towers.at("multi_modal_projector");
         let biased = config.flag("multimodal_projector_bias", true)?;
         let linear = |name: &str, inputs| Linear::optional(&projector.at(name), to, inputs, biased);
         let patches_only = match (config.word(STRATEGY, "default")?, &pinpoints) {

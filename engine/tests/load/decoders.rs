@@ -78,6 +78,34 @@ fn configurations_that_cannot_be_are_refused_by_key_allowed_and_found() {
     );
 }
 
+/// Since version 5, Hugging Face's library saves all towers under `model` and the head beside it.
+#[test]
+fn newer_names_of_towers_load() {
+    for family in ["llava", "llava_next"] {
+        let copy = Copy::of(family, "newer");
+        copy.change_weights(|weights| {
+            let renamed = std::mem::take(weights).into_iter().map(|(name, values)| {
+                let newer = match name.strip_prefix("language_model.") {
+                    Some("lm_head.weight") => "lm_head.weight".to_owned(),
+                    Some(inner) => format!("model.language_model.{}", inner.trim_start_matches("model.")),
+                    None => format!("model.{name}"),
+                };
+                (newer, values)
+            });
+            *weights = renamed.collect();
+        });
+        let mut host = Host::new("");
+        load(&mut host, copy.source(), Options::default());
+        let case = pollster::block_on(Case::read(&copy.0)).expect("readable");
+        let run = &case.runs[0];
+        let outcomes = run.steps("model").into_iter().map(|step| pollster::block_on(host.perform(step))).collect();
+        let got = merge(outcomes).expect("outputs");
+        for row in compare(run, &got, Platform::NativeCpu).expect("comparable") {
+            assert!(row.max_rel < 1e-4, "{row:?}");
+        }
+    }
+}
+
 #[test]
 fn matrices_with_exchanged_axes_load_in_half_precision() {
     let copy = Copy::of("gpt2", "bf16");
