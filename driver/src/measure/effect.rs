@@ -2,6 +2,7 @@
 
 use super::interval::{Interval, median};
 use super::metric::{Better, Compare, Metric};
+use super::multiple::ALPHA;
 use super::ranks;
 
 /// The effect of a treatment on one metric. Positive is better, whatever the metric.
@@ -18,8 +19,12 @@ pub struct Effect {
     /// Chance of differences as one-sided as these if the treatment did nothing; `None` for exact metrics and with too
     /// few samples.
     pub p: Option<f64>,
+    /// The same, given how many effects of the run were looked at; `None` until the run is over.
+    pub p_adjusted: Option<f64>,
     /// Number of pairs.
     pub samples: usize,
+    /// Pairs far from the others. They count like any other.
+    pub outliers: usize,
     /// What can be said.
     pub verdict: Verdict,
 }
@@ -42,6 +47,21 @@ pub enum Verdict {
 impl Verdict {
     /// Every verdict.
     pub const ALL: [Self; 5] = [Self::Better, Self::Worse, Self::None, Self::Inconclusive, Self::Shown];
+
+    /// What an improvement (or its loss) says, in percent: both its interval and its p must exclude chance, and it must
+    /// be large enough to matter. An exact metric has no p.
+    #[must_use]
+    pub fn of(improvement: f64, interval: Option<Interval>, p: Option<f64>, threshold: f64) -> Self {
+        let by_chance = p.is_some_and(|p| p > ALPHA);
+        match interval {
+            None => Self::Inconclusive,
+            Some(Interval { low, high }) if low > -threshold && high < threshold => Self::None,
+            _ if by_chance => Self::Inconclusive,
+            Some(Interval { low, .. }) if low > 0.0 && improvement >= threshold => Self::Better,
+            Some(Interval { high, .. }) if high < 0.0 && improvement <= -threshold => Self::Worse,
+            Some(_) => Self::Inconclusive,
+        }
+    }
 
     /// The word in the store.
     #[must_use]
@@ -68,7 +88,9 @@ impl Effect {
             improvement_percent: None,
             interval: None,
             p: None,
+            p_adjusted: None,
             samples: pairs.len(),
+            outliers: 0,
             verdict: Verdict::Shown,
         };
         let Some(mut gains) = gains(metric, pairs) else { return Some(shown) };
@@ -76,15 +98,24 @@ impl Effect {
         let interval = if metric.exact { range(&gains) } else { Interval::of_median(&gains) };
         // Where resampling knows too little, so do signs: with four pairs p cannot fall below 0.125.
         let p = interval.filter(|_| !metric.exact).map(|_| ranks::signed_rank_p(&gains));
+        let outliers = outliers(&gains);
         let improvement = back(median(&mut gains)?);
         let interval = interval.map(|gain| Interval { low: back(gain.low), high: back(gain.high) });
-        let verdict = verdict(improvement, interval, metric.threshold);
-        Some(Self { improvement_percent: Some(improvement), interval, p, verdict, ..shown })
+        let verdict = Verdict::of(improvement, interval, p, metric.threshold);
+        Some(Self { improvement_percent: Some(improvement), interval, p, outliers, verdict, ..shown })
+    }
+
+    /// The same effect, judged as one of many: with its p adjusted.
+    #[must_use]
+    pub fn among_many(self, metric: &Metric, p_adjusted: f64) -> Self {
+        let judged = |improvement| Verdict::of(improvement, self.interval, Some(p_adjusted), metric.threshold);
+        let verdict = self.improvement_percent.map_or(self.verdict, judged);
+        Self { p_adjusted: Some(p_adjusted), verdict, ..self }
     }
 }
 
 /// By how much each pair is better: as a log ratio, or as a difference. `None` when pairs cannot be compared so.
-pub(super) fn gains(metric: &Metric, pairs: &[(f64, f64)]) -> Option<Vec<f64>> {
+fn gains(metric: &Metric, pairs: &[(f64, f64)]) -> Option<Vec<f64>> {
     let sign = if metric.better == Better::Higher { 1.0 } else { -1.0 };
     match metric.compare {
         Compare::Shown => None,
@@ -101,7 +132,7 @@ pub(super) fn gains(metric: &Metric, pairs: &[(f64, f64)]) -> Option<Vec<f64>> {
 }
 
 /// A gain in percent of the baseline: 50 % less time, 20 % more agreement.
-pub(super) fn percent(metric: &Metric, gain: f64) -> f64 {
+fn percent(metric: &Metric, gain: f64) -> f64 {
     match (metric.compare, metric.better) {
         (Compare::Ratio, Better::Lower) => 100.0 * -(-gain).exp_m1(),
         (Compare::Ratio, Better::Higher) => 100.0 * gain.exp_m1(),
@@ -115,19 +146,16 @@ fn range(values: &[f64]) -> Option<Interval> {
     Some(Interval { low, high })
 }
 
-fn verdict(improvement: f64, interval: Option<Interval>, threshold: f64) -> Verdict {
-    match interval {
-        None => Verdict::Inconclusive,
-        Some(Interval { low, .. }) if low > 0.0 && improvement >= threshold => Verdict::Better,
-        Some(Interval { high, .. }) if high < 0.0 && improvement <= -threshold => Verdict::Worse,
-        Some(Interval { low, high }) if low > -threshold && high < threshold => Verdict::None,
-        Some(_) => Verdict::Inconclusive,
-    }
+/// Values further from the median than 3.5 robust standard deviations (Iglewicz and Hoaglin 1993).
+fn outliers(values: &[f64]) -> usize {
+    let Some(middle) = median(&mut values.to_vec()) else { return 0 };
+    let mut distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+    let Some(deviation) = median(&mut distances) else { return 0 };
+    values.iter().filter(|value| (*value - middle).abs() > 3.5 * 1.4826 * deviation).count()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::interval::Random;
     use super::*;
 
     fn time() -> Metric {
@@ -136,12 +164,13 @@ mod tests {
 
     #[test]
     fn half_the_time_is_fifty_percent_better() {
-        let pairs = [(10.0, 5.0), (12.0, 6.0), (11.0, 5.5), (10.5, 5.25), (11.5, 5.75)];
+        let baseline = [10.0, 12.0, 11.0, 10.5, 11.5, 11.0, 10.0, 12.0, 11.0, 10.0];
+        let pairs = baseline.map(|time| (time, time / 2.0));
         let effect = Effect::of(&time(), &pairs).expect("pairs");
         assert!((effect.improvement_percent.expect("compared") - 50.0).abs() < 1e-9);
         assert_eq!(effect.verdict, Verdict::Better);
-        assert_eq!(effect.samples, 5);
-        assert!((effect.baseline - 11.0).abs() < 1e-12);
+        assert_eq!((effect.samples, effect.outliers), (10, 0));
+        assert!((effect.baseline - 11.0).abs() < 1e-9);
     }
 
     #[test]
@@ -171,35 +200,28 @@ mod tests {
         assert_eq!(appeared.verdict, Verdict::Shown);
     }
 
-    /// How often the interval holds the true improvement, over many simulated cells.
-    fn coverage(samples: usize, noise: impl Fn(&mut Random, usize) -> (f64, f64)) -> f64 {
-        let trials = 300;
-        let truth = 20.0;
-        let mut random = Random(7);
-        let held = (0..trials).filter(|_| {
-            let pairs: Vec<(f64, f64)> = (0..samples)
-                .map(|block| {
-                    let (baseline, treatment) = noise(&mut random, block);
-                    (10.0 * baseline, 8.0 * treatment)
-                })
-                .collect();
-            let interval = Effect::of(&time(), &pairs).and_then(|effect| effect.interval).expect("enough samples");
-            interval.contains(truth)
-        });
-        held.count() as f64 / f64::from(trials)
+    #[test]
+    fn a_clear_interval_of_too_few_signs_says_nothing() {
+        let effect = Effect::of(&time(), &[(10.0, 5.0); 5]).expect("pairs");
+        assert_eq!(effect.interval, Some(Interval { low: 50.0, high: 50.0 }));
+        assert!(effect.p.is_some_and(|p| p >= 0.0625), "{effect:?}");
+        assert_eq!(effect.verdict, Verdict::Inconclusive);
     }
 
     #[test]
-    fn intervals_hold_the_truth_as_often_as_they_say() {
-        for samples in [10, 25] {
-            let lognormal =
-                coverage(samples, |random, _| ((0.2 * random.normal()).exp(), (0.2 * random.normal()).exp()));
-            assert!((0.92..=0.98).contains(&lognormal), "lognormal, {samples} samples: {lognormal}");
-            let drifting = coverage(samples, |random, block| {
-                let drift = 1.0 + 0.05 * block as f64;
-                (drift * (0.1 * random.normal()).exp(), drift * (0.1 * random.normal()).exp())
-            });
-            assert!((0.92..=0.98).contains(&drifting), "drifting, {samples} samples: {drifting}");
-        }
+    fn an_outlier_is_counted_and_kept() {
+        let mut pairs: Vec<(f64, f64)> = (0..20).map(|i| (10.0, 10.0 + 0.01 * f64::from(i % 7))).collect();
+        pairs[4].1 = 40.0;
+        let effect = Effect::of(&time(), &pairs).expect("pairs");
+        assert_eq!((effect.samples, effect.outliers), (20, 1));
+    }
+
+    #[test]
+    fn one_effect_of_many_needs_more_evidence() {
+        let pairs: Vec<(f64, f64)> = (0..12).map(|i| (10.0, 8.0 + 0.1 * f64::from(i % 3))).collect();
+        let effect = Effect::of(&time(), &pairs).expect("pairs");
+        assert_eq!(effect.verdict, Verdict::Better);
+        assert_eq!(effect.among_many(&time(), 0.2).verdict, Verdict::Inconclusive);
+        assert_eq!(effect.among_many(&time(), 0.01).verdict, Verdict::Better);
     }
 }

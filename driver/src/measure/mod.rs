@@ -1,14 +1,21 @@
 //! From raw samples to what can be said: effects with intervals, when to stop, how right the numbers are. Pure.
 
 mod accuracy;
+mod dependence;
 mod effect;
 mod interval;
 mod metric;
+mod multiple;
+#[cfg(test)]
+mod random;
 mod ranks;
+#[cfg(test)]
+mod simulation;
 mod stop;
 
 pub use accuracy::{Accuracy, Agreement, Mismatch};
 pub use effect::{Effect, Verdict};
 pub use interval::{Interval, median};
 pub use metric::{Better, Compare, Metric, Unit};
-pub use stop::{Stop, half_width, stop};
+pub use multiple::{ALPHA, adjust};
+pub use stop::{Stop, Watched, stop};

@@ -1,16 +1,19 @@
 //! When enough has been measured.
 
-use super::effect::{Effect, gains, percent};
-use super::interval::Interval;
+use serde::{Deserialize, Serialize};
+
+use super::effect::Effect;
 use super::metric::Metric;
+use super::multiple::ALPHA;
 use crate::plan::Sampling;
 
 /// Why sampling stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// The interval is as narrow as was asked for.
+    /// Every interval is as narrow as was asked for.
     Precise,
-    /// The interval lies so far from zero that its width does not matter.
+    /// Every interval is narrow enough, or so far from zero and from what was asked that its width does not matter.
     Decided,
     /// The time is used up.
     Budget,
@@ -34,35 +37,65 @@ impl Stop {
     }
 }
 
-/// Half the width of the improvement's interval, as a fraction; `None` while there are too few pairs.
-#[must_use]
-pub fn half_width(metric: &Metric, pairs: &[(f64, f64)]) -> Option<f64> {
-    let gain = Interval::of_median(&gains(metric, pairs)?)?;
-    let interval = Interval { low: percent(metric, gain.low), high: percent(metric, gain.high) };
-    Some(interval.half_width() / 100.0)
+/// A metric that sampling goes on for.
+#[derive(Clone, Debug)]
+pub struct Watched<'a> {
+    /// Which.
+    pub metric: Metric,
+    /// Its samples so far, as (baseline, treatment), in the order of blocks.
+    pub pairs: &'a [(f64, f64)],
+    /// Improvements in percent that somebody asked about: on which side of each does the truth lie?
+    pub asked: Vec<f64>,
 }
 
-/// Whether to stop after these pairs and this many seconds.
-///
-/// Looking after every block gives chance many tries to push an interval off zero. So an interval only counts as
-/// decided when it is off zero by more than its own half width.
+/// How well a metric is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Precisely,
+    Decidedly,
+    Not,
+}
+
+impl Watched<'_> {
+    /// Looking after every block gives chance many tries to push an interval off a value. So an interval only counts as
+    /// clear of a value when it is further from it than its own half width.
+    fn known(&self, target: f64) -> Known {
+        let Some(effect) = Effect::of(&self.metric, self.pairs) else { return Known::Not };
+        // Equal work gives equal numbers, and what is only shown decides nothing.
+        if self.metric.exact || effect.improvement_percent.is_none() {
+            return Known::Precisely;
+        }
+        let Some(interval) = effect.interval else { return Known::Not };
+        let clear = |of: f64| (interval.low - of).max(of - interval.high) > interval.half_width();
+        let is_off_zero = !interval.contains(0.0);
+        if is_off_zero && effect.p.is_some_and(|p| p > ALPHA) {
+            return Known::Not;
+        }
+        let matters = interval.low.max(-interval.high) >= self.metric.threshold;
+        if interval.half_width() / 100.0 <= target {
+            Known::Precisely
+        } else if clear(0.0) && matters && self.asked.iter().all(|of| clear(*of)) {
+            Known::Decidedly
+        } else {
+            Known::Not
+        }
+    }
+}
+
+/// Whether to stop after these samples and this many seconds: when every metric is known well enough, or time or blocks
+/// are used up.
 #[must_use]
-pub fn stop(sampling: &Sampling, metric: &Metric, pairs: &[(f64, f64)], elapsed_s: f64) -> Option<Stop> {
-    if pairs.len() < sampling.min as usize {
+pub fn stop(sampling: &Sampling, watched: &[Watched<'_>], elapsed_s: f64) -> Option<Stop> {
+    let blocks = watched.iter().map(|watched| watched.pairs.len()).max().unwrap_or(0);
+    if blocks < sampling.min as usize {
         return None;
     }
-    let effect = Effect::of(metric, pairs)?;
-    let interval = effect.interval.filter(|_| !metric.exact);
-    let is_precise = interval.is_some_and(|interval| interval.half_width() / 100.0 <= sampling.target_half_width);
-    let is_decided = interval.is_some_and(|interval| {
-        let off_zero = interval.low.max(-interval.high);
-        off_zero > interval.half_width() && off_zero >= metric.threshold
-    });
-    if is_precise {
+    let known: Vec<Known> = watched.iter().map(|watched| watched.known(sampling.target_half_width)).collect();
+    if known.iter().all(|known| *known == Known::Precisely) {
         Some(Stop::Precise)
-    } else if is_decided {
+    } else if known.iter().all(|known| *known != Known::Not) {
         Some(Stop::Decided)
-    } else if pairs.len() >= sampling.max as usize {
+    } else if blocks >= sampling.max as usize {
         Some(Stop::Max)
     } else if elapsed_s >= sampling.budget_s {
         Some(Stop::Budget)
@@ -73,16 +106,22 @@ pub fn stop(sampling: &Sampling, metric: &Metric, pairs: &[(f64, f64)], elapsed_
 
 #[cfg(test)]
 mod tests {
-    use super::super::interval::Random;
+    use super::super::random::Random;
     use super::*;
 
     const SAMPLING: Sampling = Sampling { min: 10, max: 30, target_half_width: 0.05, budget_s: 20.0 };
 
-    fn after(samples: usize, spread: f64, ratio: f64, elapsed_s: f64) -> Option<Stop> {
+    fn sampled(samples: usize, spread: f64, ratio: f64) -> Vec<(f64, f64)> {
         let mut random = Random(3);
-        let pairs: Vec<(f64, f64)> =
-            (0..samples).map(|_| (10.0, 10.0 * ratio * (spread * random.normal()).exp())).collect();
-        stop(&SAMPLING, &Metric::named("infer_time"), &pairs, elapsed_s)
+        (0..samples).map(|_| (10.0, 10.0 * ratio * (spread * random.normal()).exp())).collect()
+    }
+
+    fn watch(pairs: &[(f64, f64)]) -> Watched<'_> {
+        Watched { metric: Metric::named("infer_time"), pairs, asked: Vec::new() }
+    }
+
+    fn after(samples: usize, spread: f64, ratio: f64, elapsed_s: f64) -> Option<Stop> {
+        stop(&SAMPLING, &[watch(&sampled(samples, spread, ratio))], elapsed_s)
     }
 
     #[test]
@@ -96,19 +135,44 @@ mod tests {
     }
 
     #[test]
+    fn every_watched_metric_must_be_known() {
+        let (sure, unsure) = (sampled(12, 0.001, 0.5), sampled(12, 0.5, 1.0));
+        assert_eq!(stop(&SAMPLING, &[watch(&sure)], 1.0), Some(Stop::Precise));
+        assert_eq!(stop(&SAMPLING, &[watch(&sure), watch(&unsure)], 1.0), None);
+        let bytes = Watched { metric: Metric::named("memory_peak"), ..watch(&unsure) };
+        assert_eq!(stop(&SAMPLING, &[watch(&sure), bytes], 1.0), Some(Stop::Precise));
+    }
+
+    #[test]
+    fn an_interval_must_be_clear_of_what_was_asked() {
+        let pairs = sampled(12, 0.15, 0.5);
+        let asked = |of: f64| stop(&SAMPLING, &[Watched { asked: vec![of], ..watch(&pairs) }], 1.0);
+        assert_eq!(asked(10.0), Some(Stop::Decided));
+        assert_eq!(asked(50.0), None, "around 50 % better or not?");
+    }
+
+    #[test]
+    fn sampling_goes_on_until_ranks_can_say_what_the_interval_says() {
+        let few = Sampling { min: 5, ..SAMPLING };
+        let after = |samples| stop(&few, &[watch(&vec![(10.0, 5.0); samples])], 1.0);
+        assert_eq!(after(6), None);
+        assert_eq!(after(10), Some(Stop::Precise));
+    }
+
+    #[test]
     fn looking_after_every_block_rarely_finds_what_is_not_there() {
         let mut random = Random(11);
-        let trials = 100;
+        let trials = 200;
         let wrong = (0..trials).filter(|_| {
             let mut pairs = Vec::new();
             loop {
                 pairs.push(((0.3 * random.normal()).exp(), (0.3 * random.normal()).exp()));
-                if let Some(reason) = stop(&SAMPLING, &Metric::named("infer_time"), &pairs, 0.0) {
+                if let Some(reason) = stop(&SAMPLING, &[watch(&pairs)], 0.0) {
                     return reason == Stop::Decided;
                 }
             }
         });
         let share = wrong.count() as f64 / f64::from(trials);
-        assert!(share <= 0.05, "{share}");
+        assert!(share <= 0.03, "{share}");
     }
 }

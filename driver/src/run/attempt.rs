@@ -15,14 +15,15 @@ use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options
 use super::event::{Arm, Event, Status};
 use super::listener::Listeners;
 use super::reference::Reference;
+use super::times::Times;
 use super::workload::Taken;
 use crate::error::Error;
-use crate::measure::{Accuracy, Agreement, Metric, Mismatch, stop};
+use crate::measure::{Accuracy, Agreement, Mismatch};
 use crate::page::{Link, LinkError, Note};
 use crate::plan::Cell;
 use crate::session::Session;
 
-/// The metric that decides when enough was sampled.
+/// The whole of what is timed.
 const INFER_TIME: &str = "infer_time";
 /// How often both arms are loaded: enough to see the spread, few enough for large models.
 const LOADS: u32 = 3;
@@ -142,23 +143,21 @@ impl Attempt<'_> {
     }
 
     async fn blocks(&mut self) -> Result<(), Ended> {
-        let (started, metric) = (Instant::now(), Metric::named(INFER_TIME));
-        let mut pairs = Vec::new();
+        let started = Instant::now();
+        let mut times = Times::default();
         for block in 1.. {
-            let (mut baseline, mut treatment) = (0.0, 0.0);
             for arm in order(block) {
                 let step = self.reference.workload.timed(arm.name(), &self.reference.inputs);
                 let taken = self.compute(step).await?;
-                self.emit(arm, block, Measure::ms(INFER_TIME, taken.total_ms))?;
-                self.emit_all(arm, block, taken.parts)?;
-                match arm {
-                    Arm::Baseline => baseline = taken.total_ms,
-                    Arm::Treatment => treatment = taken.total_ms,
+                let whole = Measure::ms(INFER_TIME, taken.total_ms);
+                for measure in std::iter::once(whole).chain(taken.parts) {
+                    times.add(arm, block, &measure);
+                    self.emit(arm, block, measure)?;
                 }
             }
-            pairs.push((baseline, treatment));
-            if let Some(reason) = stop(&self.cell.sampling, &metric, &pairs, started.elapsed().as_secs_f64()) {
-                return self.say("info", format!("sampling stopped after {block} blocks: {}", reason.name()));
+            if let Some(reason) = times.stop(self.cell, started.elapsed()) {
+                let (cell, attempt) = (self.cell.id.clone(), self.number);
+                return Ok(self.listeners.tell(&Event::SamplingStopped { cell, attempt, blocks: block, reason })?);
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use matrix_engine::protocol::Measure;
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
+use crate::measure::Stop;
 use crate::plan::{Cell, CellId};
 
 /// One thing that happened. A store records each in one transaction.
@@ -63,6 +64,17 @@ pub enum Event {
         kind: String,
         /// The bytes; stored under their hash.
         bytes: Vec<u8>,
+    },
+    /// Enough was sampled, or no more could be.
+    SamplingStopped {
+        /// Which cell.
+        cell: CellId,
+        /// Which attempt.
+        attempt: u32,
+        /// Blocks that were taken.
+        blocks: u32,
+        /// Why.
+        reason: Stop,
     },
     /// An attempt is over.
     AttemptEnded {

@@ -9,6 +9,7 @@ pub mod machine;
 mod model;
 mod reference;
 mod runner;
+mod times;
 mod workload;
 
 pub use model::described;

@@ -9,7 +9,7 @@ use rusqlite_migration::{Error as MigrationError, M, Migrations};
 use crate::error::{Error, Result};
 
 /// Numbered, append-only.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema/0001.sql"))];
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema/0001.sql")), M::up(include_str!("schema/0002.sql"))];
 
 /// Marks a SQLite file as ours: `mtrx`.
 const APPLICATION_ID: i64 = 0x6d74_7278;
@@ -22,7 +22,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub enum Access {
     /// To record; the file is made when it is not there.
     Write,
-    /// To read; the file must be there and is never changed.
+    /// To read; the file must be there, and changes only when an earlier version wrote it.
     Read,
 }
 
@@ -96,8 +96,15 @@ fn open_to_read(path: &Path) -> Result<Connection> {
     match usize::try_from(version) {
         Ok(0) => Err(foreign(path)),
         Ok(version) if version > MIGRATIONS.len() => Err(newer(path)),
+        Ok(version) if version < MIGRATIONS.len() => migrated(path),
         _ => Ok(connection),
     }
+}
+
+/// A store of an earlier version is brought up to date, which needs to write; then it is only read.
+fn migrated(path: &Path) -> Result<Connection> {
+    drop(open_to_write(path)?);
+    open_to_read(path)
 }
 
 /// Refuses a database of another program, which our tables would spoil.

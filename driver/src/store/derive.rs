@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::database::Store;
 use crate::error::Result;
-use crate::measure::{Effect, Metric};
+use crate::measure::{Effect, Interval, Metric, Verdict, adjust};
 
 impl Store {
     /// Computes the effects of a run again from its samples.
@@ -23,6 +23,7 @@ impl Store {
             for cell in cells {
                 effects_of(&transaction, cell)?;
             }
+            adjust_effects_of(&transaction, run)?;
             transaction.commit()
         });
         recomputed.map_err(|cause| super::database::explain(&path, "recompute effects in", cause))
@@ -47,8 +48,9 @@ pub(super) fn effects_of(connection: &Connection, cell: i64) -> rusqlite::Result
     }
     connection.prepare_cached("DELETE FROM effect WHERE cell_id = ?")?.execute([cell])?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO effect (cell_id, metric, baseline, treatment, improvement_percent, ci_low, ci_high, p, samples, verdict)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO effect (cell_id, metric, baseline, treatment, improvement_percent, ci_low, ci_high, p, samples,
+            outliers, verdict)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     for (name, blocks) in metrics {
         let pairs: Vec<(f64, f64)> = blocks.into_values().filter_map(|(b, t)| Some((b?, t?))).collect();
@@ -63,8 +65,31 @@ pub(super) fn effects_of(connection: &Connection, cell: i64) -> rusqlite::Result
             effect.interval.map(|interval| interval.high),
             effect.p,
             i64::try_from(effect.samples).unwrap_or(i64::MAX),
+            i64::try_from(effect.outliers).unwrap_or(i64::MAX),
             effect.verdict.name(),
         ])?;
+    }
+    Ok(())
+}
+
+/// Judges the effects of a run as the many that they are.
+pub(super) fn adjust_effects_of(connection: &Connection, run: &str) -> rusqlite::Result<()> {
+    let mut select = connection.prepare_cached(
+        "SELECT effect.rowid, metric, improvement_percent, ci_low, ci_high, p FROM effect
+        JOIN cell ON cell.id = effect.cell_id
+        WHERE run_id = ? AND p IS NOT NULL AND improvement_percent IS NOT NULL ORDER BY effect.rowid",
+    )?;
+    let rows = select.query_map([run], |row| {
+        let ends: (Option<f64>, Option<f64>) = (row.get(3)?, row.get(4)?);
+        let interval = ends.0.zip(ends.1).map(|(low, high)| Interval { low, high });
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, interval, row.get(5)?))
+    })?;
+    let effects: Vec<(i64, String, f64, Option<Interval>, f64)> = rows.collect::<rusqlite::Result<_>>()?;
+    let adjusted = adjust(&effects.iter().map(|(.., p)| *p).collect::<Vec<_>>());
+    let mut update = connection.prepare_cached("UPDATE effect SET p_adjusted = ?, verdict = ? WHERE rowid = ?")?;
+    for ((row, metric, improvement, interval, _), p) in effects.into_iter().zip(adjusted) {
+        let verdict = Verdict::of(improvement, interval, Some(p), Metric::named(&metric).threshold);
+        update.execute(params![p, verdict.name(), row])?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::database::Store;
 use crate::error::{Error, Result};
-use crate::measure::{Effect, Interval, Verdict};
+use crate::measure::{Effect, Interval, Stop, Verdict};
 use crate::plan::Cell;
 use crate::run::environment::Environment;
 use crate::run::event::{Arm, RunInfo, RunStatus, Status};
@@ -50,6 +50,8 @@ pub struct AttemptRow {
     pub outcome: Option<Status>,
     /// Why.
     pub reason: String,
+    /// Why sampling ended, and after how many blocks.
+    pub stopped: Option<(Stop, u32)>,
 }
 
 /// A sample of a cell's last attempt.
@@ -189,7 +191,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn attempts(&self, cell: i64) -> Result<Vec<AttemptRow>> {
-        let sql = "SELECT number, started_at, ended_at, outcome, reason FROM attempt WHERE cell_id = ? ORDER BY id";
+        let sql = "SELECT number, started_at, ended_at, outcome, reason, stopped, blocks FROM attempt
+            WHERE cell_id = ? ORDER BY id";
         self.select(sql, [cell], |row| {
             Ok(AttemptRow {
                 number: row.get(0)?,
@@ -197,6 +200,10 @@ impl Store {
                 ended_at: row.get(2)?,
                 outcome: maybe_status(row, 3)?,
                 reason: row.get(4)?,
+                stopped: match row.get(6)? {
+                    Some(blocks) => Some((word(row, 5, &Stop::ALL, Stop::name)?, blocks)),
+                    None => None,
+                },
             })
         })
     }
@@ -225,8 +232,9 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn effects(&self, cell: i64) -> Result<Vec<(String, Effect)>> {
-        let sql = "SELECT metric, baseline, treatment, improvement_percent, ci_low, ci_high, p, samples, verdict
-            FROM effect WHERE cell_id = ? ORDER BY metric";
+        let sql =
+            "SELECT metric, baseline, treatment, improvement_percent, ci_low, ci_high, p, samples, verdict, p_adjusted,
+            outliers FROM effect WHERE cell_id = ? ORDER BY metric";
         self.select(sql, [cell], |row| {
             let ends: (Option<f64>, Option<f64>) = (row.get(4)?, row.get(5)?);
             let effect = Effect {
@@ -237,6 +245,8 @@ impl Store {
                 p: row.get(6)?,
                 samples: usize::try_from(row.get::<_, i64>(7)?).unwrap_or(0),
                 verdict: word(row, 8, &Verdict::ALL, Verdict::name)?,
+                p_adjusted: row.get(9)?,
+                outliers: usize::try_from(row.get::<_, i64>(10)?).unwrap_or(0),
             };
             Ok((row.get(0)?, effect))
         })

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::derive;
 use super::record::{Failure, Unfit};
+use crate::measure::Stop;
 use crate::plan::{Cell, Weights};
 use crate::run::environment::Environment;
 use crate::run::event::{Arm, Event, RunInfo, RunStatus, Status};
@@ -48,6 +49,10 @@ impl Writer<'_> {
             Event::Kept { cell, kind, bytes } => {
                 let hash = self.kept(cell, kind, bytes)?;
                 self.log("kept", &json!({ "cell": cell, "kind": kind, "hash": hash, "bytes": bytes.len() }))
+            }
+            Event::SamplingStopped { cell, attempt, blocks, reason } => {
+                self.sampling_stopped(cell, *attempt, *blocks, *reason)?;
+                self.log("sampling_stopped", &serde_json::to_value(event)?)
             }
             Event::AttemptEnded { cell, attempt, outcome, reason } => {
                 self.attempt_ended(cell, *attempt, *outcome, reason)?;
@@ -202,6 +207,15 @@ impl Writer<'_> {
         Ok(hash)
     }
 
+    fn sampling_stopped(&self, key: &str, number: u32, blocks: u32, reason: Stop) -> Written {
+        let (_, attempt) = self.attempt(key, number)?;
+        self.connection.execute(
+            "UPDATE attempt SET stopped = ?, blocks = ? WHERE id = ?",
+            params![reason.name(), blocks, attempt],
+        )?;
+        Ok(())
+    }
+
     fn attempt_ended(&self, key: &str, number: u32, outcome: Status, reason: &str) -> Written {
         let (_, attempt) = self.attempt(key, number)?;
         self.connection.execute(
@@ -226,7 +240,7 @@ impl Writer<'_> {
             "UPDATE run SET status = ?, finished_at = ? WHERE id = ?",
             params![status.name(), finished, self.run],
         )?;
-        Ok(())
+        Ok(derive::adjust_effects_of(self.connection, self.run)?)
     }
 
     /// The row of a planned cell.

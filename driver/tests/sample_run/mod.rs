@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use matrix_driver::browser::BrowserId;
+use matrix_driver::measure::Stop;
 use matrix_driver::plan::{Cell, Plan};
 use matrix_driver::run::environment::Environment;
 use matrix_driver::run::event::{Arm, Event, RunInfo, RunStatus, Status};
@@ -130,6 +131,7 @@ fn samples(cell: &Cell, attempt: u32, blocks: u32, ratio: f64, cosine: f64) -> V
         push(Arm::Baseline, block, Measure::ms("infer_time", drift * wobble(0)));
         push(Arm::Treatment, block, Measure::ms("infer_time", drift * ratio * wobble(1)));
     }
+    events.push(Event::SamplingStopped { cell: cell.id.clone(), attempt, blocks, reason: Stop::Precise });
     events
 }
 
