@@ -116,6 +116,12 @@ pub(crate) struct RunArgs {
     /// Seconds of sampling per cell
     #[arg(long, value_name = "SECONDS")]
     pub(crate) budget: Option<f64>,
+    /// Blocks of fresh pages, on which load and first inference are timed
+    #[arg(long, value_name = "N")]
+    pub(crate) pages: Option<u32>,
+    /// Times on a software adapter, a page with a coarse clock or a busy machine don't count
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Only some cells, e.g. 'browser=firefox & model=minilm'
     #[arg(long, value_name = "EXPR")]
     pub(crate) only: Option<String>,

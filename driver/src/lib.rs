@@ -4,6 +4,8 @@
 
 pub mod error;
 
+pub mod machine;
+
 pub mod browser;
 pub mod weights;
 

@@ -73,6 +73,7 @@ impl Host {
             Step::Generate { slot, inputs, decode, outputs, reply } => {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
+            Step::Footprint => Ok(Outcome::Footprint { measures: footprint() }),
             Step::Unload { slot } => Ok(self.unload(&slot)),
             Step::Finish => {
                 self.slots.clear();
@@ -272,6 +273,14 @@ impl Slot {
             None => Err(Error::internal("no program")),
         }
     }
+}
+
+/// What this host holds besides devices: in a browser the module's heap. A page adds what its browser tells.
+fn footprint() -> Vec<Measure> {
+    #[cfg(target_arch = "wasm32")]
+    return vec![Measure::bytes("wasm_heap", core::arch::wasm32::memory_size::<0>() as u64 * 65536)];
+    #[cfg(not(target_arch = "wasm32"))]
+    Vec::new()
 }
 
 /// The names of a model's outputs, from the graph of its usual inputs.

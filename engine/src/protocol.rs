@@ -178,6 +178,8 @@ pub enum Step {
         /// Whether the values of the outputs are part of the answer. Ids always are.
         reply: bool,
     },
+    /// Say what the host itself holds. Slow in some browsers; never asked while something is timed.
+    Footprint,
     /// Free a slot and every byte it held.
     Unload {
         /// Name of the slot.
@@ -230,6 +232,11 @@ pub enum Outcome {
         tokens: Tensor,
         /// The outputs, when a reply was asked for, and `step_logits` `[batch, steps, vocabulary]`, when they were.
         outputs: Tensors,
+    },
+    /// Answer to [`Step::Footprint`].
+    Footprint {
+        /// `wasm_heap`, `page_memory`: what this host can tell.
+        measures: Vec<Measure>,
     },
     /// Answer to [`Step::Unload`].
     Unloaded {

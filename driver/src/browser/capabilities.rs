@@ -29,7 +29,7 @@ const CHROME_FEATURES: [(System, &[&str]); 3] =
     [(System::Linux, &["Vulkan"]), (System::Mac, &[]), (System::Windows, &[])];
 
 /// No background traffic, no first-run pages, no throttling of a window that nobody looks at.
-const CHROME_QUIET: [&str; 12] = [
+const CHROME_QUIET: [&str; 13] = [
     "--no-first-run",
     "--no-default-browser-check",
     "--disable-background-networking",
@@ -41,6 +41,8 @@ const CHROME_QUIET: [&str; 12] = [
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
     "--enable-precise-memory-info",
+    // measureUserAgentSpecificMemory answers at once instead of with the next garbage collection.
+    "--enable-blink-features=ForceEagerMeasureMemory",
     "--enable-unsafe-webgpu",
 ];
 

@@ -9,9 +9,10 @@ use super::{print, real_browsers};
 use crate::browser::{self, BrowserId, has_pip};
 use crate::cli::DoctorArgs;
 use crate::error::{Error, ExitCode};
+use crate::machine::Machine;
 use crate::page::Server;
 use crate::report::printable;
-use crate::run::machine::Machine;
+
 use crate::session::{Address, Launcher, Session, Sessions as _};
 use crate::weights::{NAMED, folder_of};
 

@@ -87,6 +87,8 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         min_samples: args.min_samples,
         max_samples: args.max_samples,
         budget_s: args.budget,
+        pages: args.pages,
+        strict: args.strict,
         ..Flags::default()
     };
     let lookup = |name: &str| std::env::var(name).ok();

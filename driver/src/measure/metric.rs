@@ -26,6 +26,8 @@ pub enum Unit {
     Ms,
     /// Bytes.
     Bytes,
+    /// Joules.
+    Joules,
     /// A number without a unit.
     Plain,
 }
@@ -70,15 +72,20 @@ const METRICS: &[Metric] = &[
     Metric { name: "fetch_time", title: "Load: fetching", ..TIME },
     Metric { name: "convert_time", title: "Load: converting", ..TIME },
     Metric { name: "first_infer_time", title: "First inference", ..TIME },
+    Metric { name: "time_to_first_infer", title: "Load and first inference", ..TIME },
     Metric { name: "infer_time", title: "Inference", ..TIME },
     Metric { name: "prefill_time", title: "Prefill", ..TIME },
     Metric { name: "token_time", title: "Time per token", ..TIME },
+    Metric { name: "cpu_time", title: "CPU time of all processes", ..TIME },
+    Metric { name: "energy", title: "Energy", unit: Unit::Joules, ..TIME },
     Metric { name: "weight_bytes", title: "Weights on the device", ..MEMORY },
     Metric { name: "bits_per_weight", title: "Bits per weight", unit: Unit::Plain, ..MEMORY },
     Metric { name: "quantized_bits_per_weight", title: "Bits per quantized weight", ..ERROR },
     Metric { name: "memory_peak", title: "Peak device memory", ..MEMORY },
     Metric { name: "memory_live", title: "Live device memory", ..MEMORY },
     Metric { name: "process_memory", title: "Memory of all processes", exact: false, ..MEMORY },
+    Metric { name: "page_memory", title: "Page memory", exact: false, ..MEMORY },
+    Metric { name: "wasm_heap", title: "WebAssembly heap", exact: false, ..MEMORY },
     Metric { name: "js_heap", title: "JavaScript heap", exact: false, ..MEMORY },
     Metric { name: "fetched_bytes", title: "Bytes fetched", ..MEMORY },
     Metric { name: "accuracy.cosine", title: "Cosine to f32 reference", ..AGREEMENT },
@@ -127,6 +134,7 @@ impl Metric {
             Unit::Ms if value.abs() >= 10.0 => format!("{value:.1} ms"),
             Unit::Ms => format!("{value:.2} ms"),
             Unit::Bytes => show_bytes(value),
+            Unit::Joules => format!("{value:.2} J"),
             Unit::Plain if value == 0.0 => "0".into(),
             Unit::Plain if value.abs() < 1e-3 => format!("{value:.1e}"),
             Unit::Plain => format!("{value:.4}"),

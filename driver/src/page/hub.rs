@@ -212,6 +212,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
         Step::Generate { .. } => "generate",
+        Step::Footprint => "footprint",
         Step::Unload { .. } => "unload",
         Step::Finish => "finish",
     }

@@ -138,6 +138,16 @@ pub struct Sampling {
     pub target_half_width: f64,
     /// Stop after this many seconds of sampling.
     pub budget_s: f64,
+    /// Blocks of fresh pages, on which load and first inference are timed.
+    #[serde(default = "one")]
+    pub pages: u32,
+    /// Whether times of a software adapter, a page with a coarse clock or a busy machine don't count.
+    #[serde(default)]
+    pub strict: bool,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// How long a cell may take.

@@ -10,7 +10,7 @@ use crate::browser::BrowserId;
 /// The truth about browser, device and machine of an attempt. Strings may come from a browser: untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
-    /// Hash of everything below but `process_ids` and `session_ms`.
+    /// Hash of everything below down to `notes`.
     pub id: String,
     /// Which row of the table; `None` only in an empty value.
     pub browser: Option<BrowserId>,
@@ -48,4 +48,10 @@ pub struct Environment {
     pub process_ids: BTreeMap<String, Vec<u32>>,
     /// Time from the request to the open session, in milliseconds; not part of the fingerprint.
     pub session_ms: f64,
+    /// Load average of the last minute when the browser was looked at; not part of the fingerprint.
+    #[serde(default)]
+    pub load_average: f64,
+    /// Other browsers that ran then; not part of the fingerprint.
+    #[serde(default)]
+    pub other_browsers: Vec<String>,
 }

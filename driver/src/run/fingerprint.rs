@@ -6,8 +6,9 @@ use matrix_engine::protocol::{DeviceInfo, Platform};
 use sha2::{Digest as _, Sha256};
 
 use super::environment::Environment;
-use super::machine::Machine;
+
 use crate::browser::BrowserId;
+use crate::machine::{self, Machine};
 use crate::page::{Hello, engine_hash};
 use crate::session::Facts;
 
@@ -19,6 +20,7 @@ pub fn fingerprint(
     facts: &Facts,
     hello: &Hello,
     device: DeviceInfo,
+    others: Vec<String>,
 ) -> Environment {
     let machine = Machine::here();
     let mut environment = Environment {
@@ -41,10 +43,14 @@ pub fn fingerprint(
         notes: facts.notes.clone(),
         process_ids: BTreeMap::new(),
         session_ms: 0.0,
+        load_average: 0.0,
+        other_browsers: Vec::new(),
     };
     environment.id = identity(&environment);
     environment.process_ids.clone_from(&facts.process_ids);
     environment.session_ms = facts.session_ms;
+    environment.load_average = machine::load_average();
+    environment.other_browsers = others;
     environment
 }
 
@@ -76,7 +82,7 @@ mod tests {
         let command_line = command_line.iter().map(|&word| word.to_owned()).collect();
         let facts = Facts { product: "Chromium".into(), command_line, session_ms: 300.0, ..Facts::default() };
         let device = DeviceInfo { description: description.into(), ..DeviceInfo::default() };
-        fingerprint(BrowserId::Chrome, Platform::Webgpu, &facts, &Hello::default(), device)
+        fingerprint(BrowserId::Chrome, Platform::Webgpu, &facts, &Hello::default(), device, Vec::new())
     }
 
     #[test]

@@ -4,12 +4,14 @@ mod attempt;
 pub mod environment;
 pub mod event;
 mod fingerprint;
+mod fresh;
 pub mod listener;
-pub mod machine;
 mod model;
 mod reference;
 mod runner;
 mod times;
+mod trust;
+mod turns;
 mod workload;
 
 pub use model::described;

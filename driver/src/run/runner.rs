@@ -8,11 +8,12 @@ use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::attempt::{Attempt, Ended, status_of};
+use super::attempt::{Attempt, Ended, PAGE_START, status_of};
 use super::event::{Event, RunInfo, RunStatus, Status};
 use super::fingerprint::fingerprint;
 use super::listener::Listeners;
 use super::reference::References;
+use super::trust::Trust;
 use crate::browser::BrowserId;
 use crate::error::Error;
 use crate::page::Server;
@@ -21,8 +22,6 @@ use crate::session::{Address, Session, SessionError, Sessions};
 
 /// A cell that failed is tried once more, in a fresh browser.
 const ATTEMPTS: u32 = 2;
-/// A page has this long to start and to describe its device.
-const PAGE_START: Duration = Duration::from_secs(60);
 
 /// Runs cells and tells what happens.
 pub struct Runner<'a> {
@@ -49,6 +48,10 @@ struct Probed {
     environment: String,
     /// Why it can't be used, if it can't.
     unusable: Option<(Status, String)>,
+    /// Whether a CPU plays the GPU.
+    software: bool,
+    /// Other browsers that ran when it was probed.
+    others: Vec<String>,
 }
 
 impl Runner<'_> {
@@ -143,11 +146,14 @@ impl Runner<'_> {
             Outcome::Failed { kind, message } => (DeviceInfo::default(), Some((status_of(kind), message))),
             other => return Err((Status::Fail, format!("the page's answer to 'probe' is not one: {other:?}"))),
         };
-        let environment = fingerprint(cell.browser, cell.platform, open.session.facts(), &hello, device);
+        let software = device.software;
+        let others = open.session.other_browsers();
+        let environment =
+            fingerprint(cell.browser, cell.platform, open.session.facts(), &hello, device, others.clone());
         let id = environment.id.clone();
         let seen = self.listeners.tell(&Event::EnvironmentSeen { environment: Box::new(environment) });
         seen.map_err(|error| (Status::Fail, error.to_string()))?;
-        Ok(Probed { environment: id, unusable })
+        Ok(Probed { environment: id, unusable, software, others })
     }
 
     async fn attempt(
@@ -174,7 +180,7 @@ impl Runner<'_> {
             }
         };
         let limit = Duration::from_secs_f64(cell.timeouts.cell_s);
-        let measured = timeout(limit, self.measure(cell, number, &reference, open)).await;
+        let measured = timeout(limit, self.measure(cell, number, probed, &reference, open)).await;
         let outcome = match measured {
             Ok(Ok(())) => (Status::Pass, String::new()),
             Ok(Err(Ended::Run(error))) => return Err(error),
@@ -193,22 +199,20 @@ impl Runner<'_> {
         &mut self,
         cell: &Cell,
         number: u32,
+        probed: &Probed,
         reference: &super::reference::Reference,
         open: &mut Open,
     ) -> Result<(), Ended> {
-        let broken = |error: SessionError| Ended::Cell(Status::Crash, error.to_string());
-        let mut link = self.server.link(heartbeat(cell))?;
-        open.session.open(&Address::of(self.server, &link)).await.map_err(broken)?;
-        link.hello(PAGE_START).await?;
         let attempt = Attempt {
             cell,
             number,
             source: reference.located.source(cell.platform, self.server),
             reference,
-            link: &mut link,
+            server: self.server,
             session: open.session.as_mut(),
             listeners: &mut self.listeners,
-            disturbed: false,
+            trust: Trust::new(cell.sampling.strict, probed.software, probed.others.clone()),
+            link: None,
             held: BTreeMap::new(),
         };
         attempt.run().await

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use matrix_engine::host::Host;
@@ -143,6 +144,14 @@ impl Session for Mock {
 
     fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
         Box::pin(async { vec![Measure::bytes("process_memory", 1 << 20)] })
+    }
+
+    fn other_browsers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn cpu_time(&self) -> Option<Duration> {
+        None
     }
 
     fn evidence(&mut self) -> BoxFuture<'_, Vec<(&'static str, Vec<u8>)>> {

@@ -10,6 +10,7 @@ mod process;
 mod webdriver;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use matrix_engine::protocol::Measure;
@@ -83,6 +84,12 @@ pub trait Session: Send {
 
     /// Memory of page and browser, as seen from outside the page. Never in the same sample as a time.
     fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>>;
+
+    /// Browsers that run beside it, by name.
+    fn other_browsers(&self) -> Vec<String>;
+
+    /// CPU time that every process of the session has used, where the system tells.
+    fn cpu_time(&self) -> Option<Duration>;
 
     /// Evidence of a failure, by kind: `screenshot`, `driver-log`.
     fn evidence(&mut self) -> BoxFuture<'_, Vec<(&'static str, Vec<u8>)>>;

@@ -1,7 +1,7 @@
 //! The engine in a child process of its own: no browser, the same steps.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use matrix_engine::protocol::Measure;
@@ -51,8 +51,16 @@ impl Session for Native {
     }
 
     fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
-        let pss = self.processes.proportional_bytes().map(|pss| Measure::bytes("process_memory", pss));
-        Box::pin(async move { pss.into_iter().collect() })
+        let measures = self.processes.memory();
+        Box::pin(async move { measures })
+    }
+
+    fn other_browsers(&self) -> Vec<String> {
+        self.processes.other_browsers()
+    }
+
+    fn cpu_time(&self) -> Option<Duration> {
+        self.processes.cpu_time()
     }
 
     fn evidence(&mut self) -> BoxFuture<'_, Vec<(&'static str, Vec<u8>)>> {

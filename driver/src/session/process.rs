@@ -1,17 +1,20 @@
 //! The processes of a session. What it starts carries a mark in its environment, so that browsers
 //! which leave their driver's process group are found and ended too, with all their descendants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use matrix_engine::protocol::Measure;
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use tempfile::TempDir;
 
 use super::SessionError;
+use crate::machine;
 
 /// The environment variable that marks a session's processes.
 const MARK: &str = "MATRIX_SESSION";
@@ -91,10 +94,44 @@ impl Processes {
         (ids, command_line)
     }
 
-    /// Bytes of memory that belong to the session, shared pages by their share. Linux only.
-    pub(super) fn proportional_bytes(&self) -> Option<u64> {
-        let bytes: Vec<u64> = self.ours(snapshot().as_ref()).keys().filter_map(|pid| pss(*pid)).collect();
-        (!bytes.is_empty()).then(|| bytes.iter().sum())
+    /// Bytes of memory that belong to the session, shared pages by their share: all of them, and by type of
+    /// process. Linux only.
+    pub(super) fn memory(&self) -> Vec<Measure> {
+        let mut kinds = BTreeMap::<String, u64>::new();
+        for (pid, words) in self.ours(snapshot().as_ref()) {
+            if let Some(bytes) = pss(pid) {
+                *kinds.entry(process_type(&words)).or_default() += bytes;
+            }
+        }
+        if kinds.is_empty() {
+            return Vec::new();
+        }
+        let all = Measure::bytes("process_memory", kinds.values().sum());
+        let each = kinds.into_iter().map(|(kind, bytes)| Measure::bytes(&format!("process_memory.{kind}"), bytes));
+        std::iter::once(all).chain(each).collect()
+    }
+
+    /// CPU time that the session's processes have used. Linux only.
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        let times: Vec<Duration> =
+            self.ours(snapshot().as_ref()).keys().filter_map(|pid| machine::cpu_time(pid.as_u32())).collect();
+        (!times.is_empty()).then(|| times.iter().sum())
+    }
+
+    /// Browsers that run beside the session, by the names of their programs.
+    pub(super) fn other_browsers(&self) -> Vec<String> {
+        const BROWSERS: [&str; 8] =
+            ["chrome", "chromium", "firefox", "firefox-esr", "firefox-bin", "msedge", "MiniBrowser", "Safari"];
+        let system = snapshot();
+        let ours = self.ours(system.as_ref());
+        let all = system.iter().flat_map(|system| system.processes());
+        let others = all.filter(|(pid, process)| process.thread_kind().is_none() && !ours.contains_key(pid));
+        let names = others.filter_map(|(_, process)| {
+            let words = words(process.cmd());
+            let program = Path::new(words.first()?).file_name()?.to_string_lossy().into_owned();
+            (BROWSERS.contains(&program.as_str()) && process_type(&words) == BROWSER).then_some(program)
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Ends everything, at once.
@@ -196,8 +233,6 @@ pub(super) fn broken(message: impl Into<String>) -> SessionError {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]

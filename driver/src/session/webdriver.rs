@@ -134,9 +134,17 @@ impl Session for WebDriver {
             } {
                 measures.push(Measure::bytes("js_heap", heap));
             }
-            measures.extend(self.processes.proportional_bytes().map(|pss| Measure::bytes("process_memory", pss)));
+            measures.extend(self.processes.memory());
             measures
         })
+    }
+
+    fn other_browsers(&self) -> Vec<String> {
+        self.processes.other_browsers()
+    }
+
+    fn cpu_time(&self) -> Option<Duration> {
+        self.processes.cpu_time()
     }
 
     fn evidence(&mut self) -> BoxFuture<'_, Vec<(&'static str, Vec<u8>)>> {

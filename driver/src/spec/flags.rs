@@ -37,6 +37,10 @@ pub struct Flags {
     pub max_samples: Option<u32>,
     /// Seconds of sampling per cell.
     pub budget_s: Option<f64>,
+    /// Blocks of fresh pages.
+    pub pages: Option<u32>,
+    /// Whether doubtful times count.
+    pub strict: bool,
 }
 
 impl Flags {
@@ -70,7 +74,9 @@ impl Flags {
     }
 
     fn sampling(&self) -> Result<Sampling> {
-        for (flag, blocks) in [("--min-samples", self.min_samples), ("--max-samples", self.max_samples)] {
+        for (flag, blocks) in
+            [("--min-samples", self.min_samples), ("--max-samples", self.max_samples), ("--pages", self.pages)]
+        {
             if blocks.is_some_and(|blocks| blocks == 0 || blocks > MAX_BLOCKS) {
                 return Err(Error::usage(format!("`{flag}` must be from 1 to {MAX_BLOCKS}")));
             }
@@ -78,7 +84,14 @@ impl Flags {
         if self.budget_s.is_some_and(|seconds| !seconds.is_finite() || seconds <= 0.0) {
             return Err(Error::usage("`--budget` must be a number of seconds above 0"));
         }
-        Ok(Sampling { min: self.min_samples, max: self.max_samples, target_half_width: None, budget_s: self.budget_s })
+        Ok(Sampling {
+            min: self.min_samples,
+            max: self.max_samples,
+            budget_s: self.budget_s,
+            pages: self.pages,
+            strict: self.strict.then_some(true),
+            ..Sampling::default()
+        })
     }
 }
 

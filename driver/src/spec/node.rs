@@ -104,6 +104,17 @@ impl<'a> Node<'a> {
         word::parse(text).map_err(|unknown| self.unknown(&unknown))
     }
 
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn flag(&self, what: &str) -> Result<bool, Fault> {
+        match self.tree {
+            Tree::Bool(flag) => Ok(*flag),
+            _ => Err(self.expected(format_args!("{what} (`true` or `false`)"))),
+        }
+    }
+
     /// A value written as text, such as `5%`.
     ///
     /// # Errors

@@ -14,6 +14,10 @@ pub struct Sampling {
     pub target_half_width: Option<f64>,
     /// Seconds of sampling.
     pub budget_s: Option<f64>,
+    /// Blocks of fresh pages.
+    pub pages: Option<u32>,
+    /// Whether doubtful times count.
+    pub strict: Option<bool>,
 }
 
 /// The `timeouts:` of a matrix, in seconds.
@@ -34,12 +38,12 @@ pub const MAX_BLOCKS: u32 = 10_000;
 const MAX_SECONDS: f64 = 86_400.0;
 
 impl Sampling {
-    /// Reads `{min, max, target_half_width, budget_s}`.
+    /// Reads `{min, max, target_half_width, budget_s, pages, strict}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let fields = node.fields("sampling", &["min", "max", "target_half_width", "budget_s"])?;
+        let fields = node.fields("sampling", &["min", "max", "target_half_width", "budget_s", "pages", "strict"])?;
         let target = |node: &Node<'_>| match node.parse::<Percent>("a share such as `5%`")? {
             Percent(share) if share > 0.0 && share <= 1.0 => Ok(share),
             share => Err(node
@@ -51,6 +55,8 @@ impl Sampling {
             max: fields.read("max", |node| node.count("`max`", 1, MAX_BLOCKS))?,
             target_half_width: fields.read("target_half_width", target)?,
             budget_s: fields.read("budget_s", |node| node.number("`budget_s`", 0.1, MAX_SECONDS))?,
+            pages: fields.read("pages", |node| node.count("`pages`", 1, MAX_BLOCKS))?,
+            strict: fields.read("strict", |node| node.flag("`strict`"))?,
         };
         if let (Some(min), Some(max), Some(at)) = (sampling.min, sampling.max, fields.get("max"))
             && max < min

@@ -287,6 +287,8 @@ impl Layers<'_> {
                 0.05,
             ),
             budget_s: self.take("sampling.budget_s", |w| w.sampling.budget_s.as_ref(), ToString::to_string, 20.0),
+            pages: self.take("sampling.pages", |w| w.sampling.pages.as_ref(), ToString::to_string, min.min(8)),
+            strict: self.take("sampling.strict", |w| w.sampling.strict.as_ref(), ToString::to_string, false),
         }
     }
 

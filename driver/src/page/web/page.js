@@ -72,6 +72,17 @@ function startWorker() {
     });
 }
 
+// Adds what the browser itself says of its memory: the page, its worker and everything they hold.
+async function withPageMemory(outcome) {
+  if (!globalThis.crossOriginIsolated || !performance.measureUserAgentSpecificMemory) return outcome;
+  const patience = new Promise((resolve) => setTimeout(resolve, 25000));
+  const told = await Promise.race([performance.measureUserAgentSpecificMemory(), patience]);
+  if (!told) return outcome;
+  const answer = JSON.parse(outcome);
+  answer.measures?.push({ metric: "page_memory", value: told.bytes, unit: "bytes" });
+  return JSON.stringify(answer);
+}
+
 async function nextStep(after) {
   for (;;) {
     const answer = await fetch(new URL(`step?after=${after}`, base), { cache: "no-store" });
@@ -91,7 +102,8 @@ async function main() {
     const { seq, step } = await nextStep(after);
     show(`${seq}: ${step.do}`);
     if (step.do === "finish") return show("done");
-    await post(`outcome/${seq}`, await perform(JSON.stringify(step)));
+    const outcome = await perform(JSON.stringify(step));
+    await post(`outcome/${seq}`, step.do === "footprint" ? await withPageMemory(outcome) : outcome);
     after = seq;
   }
 }

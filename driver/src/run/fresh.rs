@@ -1,0 +1,130 @@
+//! What only a page that has done nothing yet can tell: load and first inference, and what one arm alone holds.
+
+use std::time::{Duration, Instant};
+
+use matrix_engine::protocol::{Measure, Memory, Outcome, Step, Tensors, Usage};
+
+use super::attempt::{Attempt, Ended, order, unexpected};
+use super::event::{Arm, Status};
+use crate::machine::Energy;
+use crate::measure::{Accuracy, Agreement, Mismatch};
+
+/// f32 on another device may differ from the CPU by rounding only.
+const BASELINE_COSINE: f64 = 0.9999;
+/// Below this a treatment computes something else.
+const TREATMENT_COSINE: f64 = 0.8;
+/// The system counts CPU time in steps of 10 ms: so much work makes them small.
+const CPU_WORK: Duration = Duration::from_millis(400);
+/// Never more than so many computations for one figure of CPU time.
+const CPU_REPEATS: u32 = 16;
+
+impl Attempt<'_> {
+    /// Fresh pages in blocks of two, one arm on each.
+    pub(super) async fn fresh_pages(&mut self) -> Result<(), Ended> {
+        for block in 0..self.cell.sampling.pages {
+            for arm in order(block) {
+                self.fresh_page().await?;
+                self.first_times(arm, block).await?;
+                if block == 0 {
+                    self.alone(arm).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Load and first inference.
+    async fn first_times(&mut self, arm: Arm, block: u32) -> Result<(), Ended> {
+        let mut measures = self.load(arm).await?;
+        let step = self.reference.workload.check(arm.name(), &self.reference.inputs);
+        let first = self.compute(step).await?;
+        let load = measures.iter().find(|measure| measure.metric == "load_time").map_or(0.0, |measure| measure.value);
+        measures.push(Measure::ms("first_infer_time", first.total_ms));
+        measures.push(Measure::ms("time_to_first_infer", load + first.total_ms));
+        let trusted = self.look()?;
+        self.emit_timed(arm, block, measures, trusted)?;
+        if block > 0 {
+            return Ok(());
+        }
+        self.hold(arm, first.memory);
+        let accuracy = self.accuracy(arm, &first.outputs)?;
+        let (least, what) = match arm {
+            Arm::Baseline => (BASELINE_COSINE, "f32 output"),
+            Arm::Treatment => (TREATMENT_COSINE, "optimized output"),
+        };
+        // NaN is wrong, too.
+        if accuracy.cosine >= least {
+            return Ok(());
+        }
+        let reason = format!(
+            "wrong numbers: cosine {:.6} between the {what} and the f32 CPU reference, at least {least} expected",
+            accuracy.cosine
+        );
+        Err(Ended::Cell(Status::Fail, reason))
+    }
+
+    /// Memory and CPU time of an arm that has its page for itself. Nothing is timed meanwhile.
+    async fn alone(&mut self, arm: Arm) -> Result<(), Ended> {
+        let warm = self.work(arm).await?;
+        self.hold(arm, warm.memory);
+        self.emit_memory(arm)?;
+        let consumed = self.consumption(arm).await?;
+        self.emit(arm, 0, consumed)?;
+        let Outcome::Footprint { measures } = self.perform(Step::Footprint, self.cell.timeouts.cell_s).await? else {
+            return Err(unexpected("footprint"));
+        };
+        self.emit(arm, 0, measures)?;
+        let outside = self.session.memory().await;
+        self.emit(arm, 0, outside)
+    }
+
+    /// CPU time of all processes of the browser and energy of the machine, per computation, where the system tells.
+    async fn consumption(&mut self, arm: Arm) -> Result<Vec<Measure>, Ended> {
+        let (started, cpu, energy) = (Instant::now(), self.session.cpu_time(), Energy::now());
+        let mut repeats = 0;
+        while repeats == 0 || (started.elapsed() < CPU_WORK && repeats < CPU_REPEATS) {
+            self.work(arm).await?;
+            repeats += 1;
+        }
+        let each = |total: f64| total / f64::from(repeats);
+        let cpu = cpu.zip(self.session.cpu_time()).map(|(before, after)| after.saturating_sub(before));
+        let joules = energy.zip(Energy::now()).and_then(|(before, after)| before.joules_until(&after));
+        let cpu = cpu.map(|cpu| Measure::ms("cpu_time", each(cpu.as_secs_f64() * 1e3)));
+        let energy = joules.map(|joules| Measure { metric: "energy".into(), value: each(joules), unit: "J".into() });
+        Ok(cpu.into_iter().chain(energy).collect())
+    }
+
+    /// Compares the output with the reference and records how near it is.
+    fn accuracy(&mut self, arm: Arm, outputs: &Tensors) -> Result<Accuracy, Ended> {
+        let name = self.reference.workload.compared();
+        let both = self.reference.expected.get(name).zip(outputs.get(name));
+        let (expected, got) = both.ok_or_else(|| Ended::Cell(Status::Fail, format!("the page left out '{name}'")))?;
+        let wrong_shape = |error: Mismatch| Ended::Cell(Status::Fail, format!("wrong output '{name}': {error}"));
+        let accuracy = Accuracy::of(expected, got).map_err(wrong_shape)?;
+        let mut measures = accuracy.measures();
+        if self.reference.workload.is_logits() {
+            measures.extend(Agreement::of(expected, got).map_err(wrong_shape)?.measures());
+        }
+        self.emit(arm, 0, measures)?;
+        Ok(accuracy)
+    }
+
+    /// Takes note of what an arm holds now and held at most.
+    fn hold(&mut self, arm: Arm, now: Memory) {
+        let held = self.held.entry(arm).or_default();
+        let join = |before: Usage, now: Usage| Usage { live: now.live, peak: now.peak.max(before.peak) };
+        held.total = join(held.total, now.total);
+        for (category, usage) in now.categories {
+            let before = held.categories.entry(category).or_default();
+            *before = join(*before, usage);
+        }
+    }
+
+    /// What an arm holds, and held at most from its load to the end of its warm-up.
+    fn emit_memory(&mut self, arm: Arm) -> Result<(), Ended> {
+        let Memory { categories, total } = self.held.remove(&arm).unwrap_or_default();
+        let totals = [Measure::bytes("memory_live", total.live), Measure::bytes("memory_peak", total.peak)];
+        let peak = |(category, usage): (String, Usage)| Measure::bytes(&format!("memory_peak.{category}"), usage.peak);
+        self.emit(arm, 0, totals.into_iter().chain(categories.into_iter().map(peak)))
+    }
+}
