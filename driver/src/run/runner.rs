@@ -214,6 +214,7 @@ impl Runner<'_> {
             trust: Trust::new(cell.sampling.strict, probed.software, probed.others.clone()),
             link: None,
             held: BTreeMap::new(),
+            warned: BTreeSet::new(),
         };
         attempt.run().await
     }

@@ -33,6 +33,8 @@ pub mod select;
 #[cfg(feature = "gpu")]
 pub mod shader;
 pub mod spatial;
+#[cfg(feature = "gpu")]
+pub mod weight;
 pub mod weight_norm;
 pub mod window;
 
