@@ -1,6 +1,6 @@
 //! Works through the cells of a plan: one browser at a time, one cell at a time, bounded attempts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
