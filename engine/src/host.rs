@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    clock,
+    bench, clock,
     device::{Device, Space},
     error::{Error, Result},
     generate::{self, Generated, Generation},
@@ -11,7 +11,9 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
-    protocol::{Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
+    protocol::{
+        BenchWork, Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors,
+    },
     weights::{Declared, Format, Store, format},
 };
 #[cfg(feature = "gpu")]
@@ -68,6 +70,7 @@ impl Host {
         let outcome = match step {
             Step::Probe { platform } => self.probe(platform).await,
             Step::Compile { platform } => self.compile(platform).await,
+            Step::Bench { platform, work, budget_ms } => self.bench(platform, work, budget_ms).await,
             Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
             Step::Generate { slot, inputs, decode, outputs, reply } => {
@@ -96,7 +99,7 @@ impl Host {
             tensors: built.declared.len(),
             parameters: built.declared.iter().map(|weight| weight.elements() as u64).sum(),
             f32_bytes: bytes(&Options::default()),
-            int4_bytes: bytes(&Options { integer: Some(Integer::bits(4)) }),
+            int4_bytes: bytes(&Options { integer: Some(Integer::bits(4)), ..Options::default() }),
         })
     }
 
@@ -120,7 +123,7 @@ impl Host {
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => {
                 let mut kernels = Vec::new();
-                for kernel in Kernel::all() {
+                for kernel in Kernel::all().into_iter().filter(|kernel| kernel.runs_on(gpu.capability())) {
                     let started = clock::now();
                     let rejected = gpu.try_compile(kernel).await;
                     let (name, ms) = (format!("{kernel:?}"), clock::now() - started);
@@ -129,6 +132,11 @@ impl Host {
                 Ok(Outcome::Compiled { kernels })
             }
         }
+    }
+
+    async fn bench(&mut self, platform: Platform, work: BenchWork, budget_ms: f64) -> Result<Outcome> {
+        let device = self.device(platform).await?;
+        Ok(Outcome::Benched { bench: bench::run(&device, work, budget_ms).await? })
     }
 
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
