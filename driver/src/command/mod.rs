@@ -1,5 +1,7 @@
 //! The commands, one file each: arguments in, exit code out.
 
+pub(crate) mod ask;
+pub(crate) mod bench;
 pub(crate) mod conformance;
 pub(crate) mod doctor;
 pub(crate) mod host;

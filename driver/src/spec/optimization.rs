@@ -83,6 +83,15 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         seam: "weights",
         switch_on: |options| options.integer = Some(Integer::bits(8)),
     },
+    Optimization {
+        word: "f16",
+        title: "16-bit weights",
+        also: &["fp16", "float16", "half", "16bit"],
+        variable: None,
+        settings: &[],
+        seam: "floats",
+        switch_on: |options| options.f16 = true,
+    },
 ];
 
 const SCHEME: Setting = Setting {
