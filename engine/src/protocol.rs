@@ -85,6 +85,9 @@ pub struct Options {
     /// 4-bit weights instead of f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub int4: Option<Int4>,
+    /// The front end of an audio model on the GPU instead of the CPU.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compute_shaders: bool,
 }
 
 /// How a prompt is continued.
@@ -169,6 +172,13 @@ pub enum Step {
         /// Whether the values of the outputs are part of the answer.
         reply: bool,
     },
+    /// Make features of samples and wait for them. The time runs until they are where the model reads them.
+    Hear {
+        /// Name of the slot.
+        slot: String,
+        /// Inputs with `samples`, mono clips `[clips, samples]` at the model's rate, and perhaps `sample_counts` `[clips]`.
+        inputs: Tensors,
+    },
     /// Continue a prompt. Times run from the call until ids are on the CPU.
     Generate {
         /// Name of the slot.
@@ -216,7 +226,7 @@ pub enum Outcome {
         /// What was loaded.
         model: ModelInfo,
     },
-    /// Answer to [`Step::Infer`].
+    /// Answer to [`Step::Infer`] and [`Step::Hear`].
     Inferred {
         /// Times of the pass.
         measures: Vec<Measure>,
