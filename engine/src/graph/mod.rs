@@ -5,6 +5,7 @@ mod build;
 pub mod copy;
 mod op;
 mod plan;
+mod sound;
 mod spatial;
 pub mod window;
 
@@ -13,6 +14,7 @@ pub use copy::Strided;
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
+pub use sound::Sound;
 pub use spatial::{AttentionRule, Statistics};
 pub use window::{Conv, Window};
 

@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Element, Strided, Window};
+use super::{Conv, Element, Sound, Strided, Window};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -221,6 +221,8 @@ pub enum Op {
         /// Whether only values up to the queries exist.
         causal: bool,
     },
+    /// What audio front ends do. See [`Sound`].
+    Sound(Sound),
     /// logits `[B, V]` → id of the largest, the first of equals `[B, 1]`
     Argmax,
     /// logits `[B, V]`, one number from 0 to 1 for every row `[B]` → an id drawn by that number `[B, 1]`
@@ -366,6 +368,7 @@ impl Op {
             (Self::GroupedContext { kv_heads, .. }, [[b, heads, s, t], value, [1]]) => memory_axes(value, kv_heads)
                 .filter(|&[b2, kv, t2, _]| *b == b2 && *t == t2 && heads % kv == 0)
                 .map(|[.., d]| vec![*b, *s, heads * d]),
+            (Self::Sound(sound), operands) => sound.shape(operands),
             (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),
             (Self::Sample(_), [[b, v], [b2]]) if b == b2 && *v > 0 => Some(vec![*b, 1]),
             _ => None,

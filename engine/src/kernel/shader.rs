@@ -1,6 +1,7 @@
 //! The GPU kernels by typed key, and the one place where their WGSL is put together: a prefix for the
 //! target, snippets, then the body that uses them.
 
+pub mod sound;
 pub mod spatial;
 
 use crate::graph::Activation;
@@ -60,6 +61,8 @@ pub enum Kernel {
     Synthetic,
     /// What models of images and sounds need beside these.
     Spatial(spatial::Spatial),
+    /// What audio front ends need.
+    Sound(sound::Sound),
     /// RMS norm.
     RmsNorm {
         /// Threads that share a row.
@@ -190,6 +193,7 @@ impl Kernel {
             }
         }
         all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
+        all.extend(sound::Sound::all().into_iter().map(Self::Sound));
         all
     }
 
@@ -228,6 +232,7 @@ impl Kernel {
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
             Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
             Self::Spatial(kernel) => &kernel.parts(),
+            Self::Sound(kernel) => &[kernel.source()],
             Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
             Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
             Self::Multiply => &[include_str!("pointwise/multiply.wgsl")],
@@ -257,6 +262,7 @@ impl Kernel {
                 vec![("THREADS", f64::from(threads))]
             }
             Self::Spatial(kernel) => kernel.constants(),
+            Self::Sound(kernel) => kernel.constants(),
             Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
                 vec![("THREADS", f64::from(threads))]
             }
@@ -288,6 +294,7 @@ impl Kernel {
             Self::AttentionSoftmax { masked: false, .. } | Self::Synthetic => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Spatial(kernel) => kernel.bindings(),
+            Self::Sound(kernel) => kernel.bindings(),
             Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
                 &[Read, Read, Write, Uniform]
