@@ -146,7 +146,7 @@ fn selections() -> Value {
 }
 
 fn selection() -> Vec<(&'static str, Value)> {
-    let any = |value: Value| json!({ "anyOf": [value, list(value.clone())] });
+    let any = |value: Value| json!({ "anyOf": [value.clone(), list(value)] });
     super::selector::KEYS
         .into_iter()
         .map(|key| {
@@ -197,7 +197,7 @@ fn count(least: u32, most: u32) -> Value {
 }
 
 fn list(items: Value) -> Value {
-    json!({ "type": "array", "items": items, "minItems": 1 })
+    with(json!({ "type": "array", "minItems": 1 }), "items", items)
 }
 
 fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
@@ -206,8 +206,11 @@ fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
     if required.is_empty() { object } else { with(object, "required", json!(required)) }
 }
 
+/// The object with one more entry; what is no object stays as it is.
 fn with(mut value: Value, key: &str, of: Value) -> Value {
-    value[key] = of;
+    if let Value::Object(fields) = &mut value {
+        fields.insert(key.into(), of);
+    }
     value
 }
 
