@@ -12,7 +12,7 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::{Program, States},
-    protocol::{Decode, Int4, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
+    protocol::{Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
     weights::{Declared, Format, Store, format},
 };
 #[cfg(feature = "gpu")]
@@ -100,7 +100,7 @@ impl Host {
             tensors: built.declared.len(),
             parameters: built.declared.iter().map(|weight| weight.elements() as u64).sum(),
             f32_bytes: bytes(&Options::default()),
-            int4_bytes: bytes(&Options { int4: Some(Int4::default()), ..Options::default() }),
+            int4_bytes: bytes(&Options { integer: Some(Integer::bits(4)), ..Options::default() }),
         })
     }
 
@@ -167,6 +167,7 @@ impl Host {
             outputs: output_names(&*built.model)?,
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
+            warnings: format::warnings(&built.declared, &options),
         };
         let memory = space.memory();
         self.slots.insert(name, Slot { model: built.model, program: None, generation: None, front_end, store, space });

@@ -131,7 +131,7 @@ fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) 
     let size = std::num::NonZeroU64::new(4 * step.params.len().next_multiple_of(4) as u64);
     let mut storage = step.buffers.iter();
     let mut entries = Vec::with_capacity(step.kernel.bindings().len());
-    for (binding, access) in (0..).zip(step.kernel.bindings()) {
+    for (binding, access) in (0..).zip(&step.kernel.bindings()) {
         let resource = match access {
             Access::Uniform => wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset, size }),
             Access::Read | Access::Write => {
