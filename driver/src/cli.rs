@@ -99,6 +99,12 @@ pub(crate) struct RunArgs {
     /// Tensors that keep their precision, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip_names: Vec<String>,
+    /// Attention in tiles, without a matrix of scores
+    #[arg(long, visible_alias = "enable-flash-attention")]
+    pub(crate) flash_attention: bool,
+    /// Queries and keys of a tile of flash attention: auto, 32 or 64
+    #[arg(long, value_name = "N")]
+    pub(crate) block_size: Option<String>,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,

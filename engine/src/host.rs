@@ -7,7 +7,7 @@ use crate::{
     device::{Device, Space},
     error::{Error, Result},
     generate::{self, Generated, Generation},
-    graph::Plan,
+    graph::{self, Plan},
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::Program,
@@ -31,6 +31,7 @@ struct Slot {
     program: Option<(ProgramKey, Program)>,
     generation: Option<Generation>,
     store: Store,
+    options: Options,
     space: Space,
 }
 
@@ -96,7 +97,7 @@ impl Host {
             tensors: built.declared.len(),
             parameters: built.declared.iter().map(|weight| weight.elements() as u64).sum(),
             f32_bytes: bytes(&Options::default()),
-            int4_bytes: bytes(&Options { int4: Some(Int4::default()) }),
+            int4_bytes: bytes(&Options { int4: Some(Int4::default()), ..Options::default() }),
         })
     }
 
@@ -134,6 +135,7 @@ impl Host {
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
         self.slots.remove(&name);
         format::check(&options)?;
+        graph::pass::check(&options)?;
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
         let (config, origin) = self.open(from).await?;
@@ -163,7 +165,7 @@ impl Host {
             inputs: built.model.inputs(),
         };
         let memory = space.memory();
-        self.slots.insert(name, Slot { model: built.model, program: None, generation: None, store, space });
+        self.slots.insert(name, Slot { model: built.model, program: None, generation: None, store, options, space });
         Ok(Outcome::Loaded { measures, memory, model })
     }
 
@@ -241,7 +243,9 @@ impl Slot {
             // The old program's buffers go first: two never have to fit.
             self.program = None;
             self.generation = None;
-            let plan = Plan::new(&self.model.graph(&inputs)?, &key.outputs)?;
+            let mut graph = self.model.graph(&inputs)?;
+            graph.optimize(&self.options);
+            let plan = Plan::new(&graph, &key.outputs)?;
             let program = Program::new(plan, &self.store.weights, &self.space).await?;
             self.program = Some((key, program));
         }
@@ -264,7 +268,7 @@ impl Slot {
             self.program = None;
             self.generation = None;
             let weights = &self.store.weights;
-            let made = Generation::new(model, &prompt, decode, outputs, weights, &self.space).await?;
+            let made = Generation::new(model, &prompt, (decode, outputs), &self.options, weights, &self.space).await?;
             self.generation = Some(made);
         }
         let made_ms = clock::now() - started;

@@ -79,12 +79,22 @@ impl Default for Int4 {
     }
 }
 
+/// Attention in tiles, without a matrix of scores.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlashAttention {
+    /// Queries and keys of a tile, 32 or 64; by the head's width and the device where it is `None`.
+    pub block_size: Option<u32>,
+}
+
 /// One field per seam; `None` is the engine without that optimization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// 4-bit weights instead of f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub int4: Option<Int4>,
+    /// Attention without a matrix of scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_attention: Option<FlashAttention>,
 }
 
 /// How a prompt is continued.

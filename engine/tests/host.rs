@@ -7,7 +7,7 @@ use matrix_engine::{
 };
 
 fn load(host: &mut Host, slot: &str, platform: Platform, int4: bool) -> Memory {
-    let options = Options { int4: int4.then(Int4::default) };
+    let options = Options { int4: int4.then(Int4::default), ..Options::default() };
     let model = ModelSource::Synthetic { family: Family::Roberta, size: Size::Tiny, seed: 5 };
     let outcome = pollster::block_on(host.perform(Step::Load { slot: slot.into(), platform, model, options }));
     let Outcome::Loaded { memory, model, .. } = outcome else { panic!("{outcome:?}") };

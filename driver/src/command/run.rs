@@ -69,9 +69,13 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
     if !args.skip_names.is_empty() {
         settings.push(int4("skip_names", args.skip_names.join(",")));
     }
+    settings.extend(args.block_size.clone().map(|size| ("flash_attention".to_owned(), "block_size".to_owned(), size)));
     let mut optimizations = Vec::new();
     if args.quantization == Some(Quantization::FourBit) {
         optimizations.push("int4".to_owned());
+    }
+    if args.flash_attention {
+        optimizations.push("flash_attention".to_owned());
     }
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();

@@ -3,13 +3,16 @@
 
 mod build;
 pub mod copy;
+mod flash;
 mod op;
+pub mod pass;
 mod plan;
 mod spatial;
 pub mod window;
 
 pub use build::{Attend, Graph, Value};
 pub use copy::Strided;
+pub use flash::{Flash, Parts, Span};
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};

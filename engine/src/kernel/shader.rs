@@ -1,6 +1,7 @@
 //! The GPU kernels by typed key, and the one place where their WGSL is put together: a prefix for the
 //! target, snippets, then the body that uses them.
 
+pub mod flash;
 pub mod spatial;
 
 use crate::graph::Activation;
@@ -96,6 +97,8 @@ pub enum Kernel {
         /// How the product is cut up.
         tiling: Tiling,
     },
+    /// Attention without a matrix of scores.
+    Flash(flash::FlashKernel),
     /// The id of the largest.
     Argmax {
         /// Threads that share a row.
@@ -189,6 +192,7 @@ impl Kernel {
                 }
             }
         }
+        all.extend(flash::FlashKernel::all().into_iter().map(Self::Flash));
         all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
         all
     }
@@ -227,6 +231,7 @@ impl Kernel {
             Self::FirstRow => &[include_str!("pool/first_row.wgsl")],
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
             Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
+            Self::Flash(kernel) => return kernel.source(),
             Self::Spatial(kernel) => &kernel.parts(),
             Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
             Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
@@ -287,13 +292,16 @@ impl Kernel {
             Self::AttentionSoftmax { masked: true, .. } => &[Write, Uniform, Read],
             Self::AttentionSoftmax { masked: false, .. } | Self::Synthetic => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
+            Self::Flash(kernel) => kernel.bindings(),
             Self::Spatial(kernel) => kernel.bindings(),
             Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
                 &[Read, Read, Write, Uniform]
             }
-            Self::GroupedScores { .. } | Self::GroupedContext { .. } => &[Read, Read, Read, Write, Uniform],
-            Self::Rotary | Self::GroupedSoftmax { .. } => &[Read, Read, Read, Read, Write, Uniform],
+            Self::GroupedScores { .. } | Self::GroupedContext { .. } | Self::GroupedSoftmax { .. } => {
+                &[Read, Read, Read, Write, Uniform]
+            }
+            Self::Rotary => &[Read, Read, Read, Read, Write, Uniform],
         }
     }
 }

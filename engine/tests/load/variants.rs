@@ -141,7 +141,10 @@ fn heads_and_odd_widths_run() {
         if platform.is_gpu() && std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
             continue;
         }
-        for options in [Options::default(), Options { int4: Some(Int4 { group_size: 32, skip_names: vec![] }) }] {
+        for options in [
+            Options::default(),
+            Options { int4: Some(Int4 { group_size: 32, skip_names: vec![] }), ..Options::default() },
+        ] {
             let mut host = Host::new("");
             let step = Step::Load { slot: "model".into(), platform, model: copy.source(), options };
             let outcome = pollster::block_on(host.perform(step));
@@ -164,6 +167,7 @@ fn int4_saves_what_it_says_and_stays_close() {
     let (plain, plain_memory, _) = load(&mut host, copy.source(), Options::default());
     let int4 = |skip: &[&str]| Options {
         int4: Some(Int4 { group_size: 32, skip_names: skip.iter().map(|&pattern| pattern.to_owned()).collect() }),
+        ..Options::default()
     };
     let (small, small_memory, _) = load(&mut host, copy.source(), int4(&[]));
     assert_eq!(plain["bits_per_weight"], 32.0);
@@ -188,7 +192,7 @@ fn int4_saves_what_it_says_and_stays_close() {
         slot: "model".into(),
         platform: Platform::NativeCpu,
         model: copy.source(),
-        options: Options { int4: Some(Int4 { group_size: 48, skip_names: vec![] }) },
+        options: Options { int4: Some(Int4 { group_size: 48, skip_names: vec![] }), ..Options::default() },
     };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else {
         panic!("48 is no power of two")

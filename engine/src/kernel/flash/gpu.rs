@@ -1,0 +1,93 @@
+//! The GPU forms' buffers, parameters and grids.
+
+use crate::{
+    device::{Buffer, gpu::Capability},
+    error::{Error, Result},
+    graph::{Flash, pass::TILES},
+    kernel::{
+        gpu::{Dispatch, GRID_LIMIT, Operand, number, whole, words},
+        grouped::Place,
+        shader::{
+            Kernel,
+            flash::{FlashKernel, Form, MOST_PARTS},
+        },
+    },
+};
+
+/// The dispatch of attention.
+pub fn dispatch<'a>(
+    flash: &Flash,
+    operands: &[Operand<'a>],
+    out: &'a Buffer,
+    capability: Capability,
+) -> Result<Dispatch<'a>> {
+    let parts = flash.parts(operands).ok_or_else(|| Error::internal("attention with other operands"))?;
+    let (query, key) = (parts.query, parts.key);
+    let place = Place::new(key.shape, flash.kv_heads).ok_or_else(|| Error::internal("no keys or values"))?;
+    let [batch, length] = [query.shape[0], query.shape[1]];
+    let form = choose(flash, place.width, capability)?;
+
+    let (biased, limit) = match parts.bias.map(|bias| bias.shape) {
+        None => (0, 0),
+        Some(&[distances, _]) => (1, distances / 2),
+        Some(shape) => (shape[0] + 1, 0),
+    };
+    let span = flash.window.map_or([0, 0], |span| [span.keys, span.sinks]);
+    let mut params = words(&[length, place.rows, flash.heads, flash.heads / place.heads, place.width])?;
+    params.extend(words(&place.strides)?);
+    params.push(flash.scale.to_bits());
+    params.extend([flash.causal, flash.masked, flash.cached].map(u32::from));
+    params.extend(words(&[biased, limit, span[0], span[1], flash.blocks.unwrap_or(0)])?);
+
+    let queries = match form {
+        Form::Tile { side, .. } => 4 * side as usize,
+        Form::Direct { .. } => 4 * 64,
+    };
+    let grid = [number(length.div_ceil(queries))?, number(flash.heads)?, number(batch)?];
+    if grid.iter().any(|&count| count > GRID_LIMIT) {
+        return Err(Error::unsupported("too many sequences for one dispatch")
+            .expected(format!("at most {GRID_LIMIT}"))
+            .found(format!("{grid:?}"))
+            .hint("use a smaller batch"));
+    }
+    let query = query.plain()?;
+    let optional = |operand: Option<&Operand<'a>>| operand.map_or(Ok(query), Operand::plain);
+    let buffers = whole([
+        query,
+        key.plain()?,
+        parts.value.plain()?,
+        optional(parts.mask)?,
+        optional(parts.past)?,
+        optional(parts.bias)?,
+        optional(parts.blocks)?,
+        out,
+    ]);
+    let kernel = FlashKernel { form, vectors: place.width.is_multiple_of(4) };
+    Ok(Dispatch { kernel: Kernel::Flash(kernel), buffers, params, grid })
+}
+
+/// The largest tile that was asked for or that the device's workgroups have memory for.
+fn choose(flash: &Flash, width: usize, capability: Capability) -> Result<Form> {
+    let parts = number(width.div_ceil(4))?;
+    if parts > MOST_PARTS {
+        return Err(Error::unsupported("heads too wide for flash attention")
+            .expected(format!("at most {}", 4 * MOST_PARTS))
+            .found(width.to_string()));
+    }
+    if capability.software {
+        return Ok(Form::Direct { parts: parts.next_power_of_two().max(8) });
+    }
+    let fits = |&tile: &u32| {
+        let form = Form::Tile { side: tile / 4, columns: parts.div_ceil(tile / 4).next_power_of_two() };
+        let block = flash.blocks.is_none_or(|block| block.is_multiple_of(tile as usize));
+        let asked = flash.tile.is_none_or(|asked| asked == tile);
+        (block && asked && form.workgroup_bytes() <= capability.workgroup_bytes).then_some(form)
+    };
+    TILES.iter().find_map(fits).ok_or_else(|| {
+        let asked = flash.tile.map_or("automatic".to_owned(), |tile| tile.to_string());
+        Error::unsupported("no tile of attention fits this GPU's workgroups")
+            .expected(format!("block_size {TILES:?}, within {} bytes", capability.workgroup_bytes))
+            .found(asked)
+            .hint("leave block_size to be chosen")
+    })
+}
