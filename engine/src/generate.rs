@@ -74,6 +74,10 @@ pub fn prompt(model: &dyn Generate, inputs: &Tensors, decode: &Decode) -> Result
         let expected = format!("1 to {most}, for {} positions and a prompt of {length}", prompt.longest);
         return unusable("max_tokens", &expected, decode.max_tokens.to_string());
     }
+    let batch = prompt.ids.shape[0];
+    if !decode.forced.is_empty() && decode.forced.len() != batch {
+        return unusable("forced", &format!("{batch} rows, one for each sequence"), decode.forced.len().to_string());
+    }
     Ok(prompt)
 }
 
@@ -143,6 +147,9 @@ impl Generation {
             }
             if step == 0 {
                 outputs = std::mem::take(&mut results);
+            }
+            for (id, row) in ids.iter_mut().zip(&decode.forced) {
+                *id = *row.get(step).unwrap_or(id);
             }
             for ((id, row), done) in ids.iter_mut().zip(&mut tokens).zip(&mut done) {
                 if let (true, Some(last)) = (*done, row.last()) {

@@ -110,13 +110,17 @@ pub struct Decode {
     /// Whether the logits of every step are read back.
     #[serde(default)]
     pub step_logits: bool,
+    /// Ids that the sequences take whatever is chosen, a row for each; empty when the choice is free. Logits
+    /// of two models can be compared step by step only when both went the same way.
+    #[serde(default)]
+    pub forced: Vec<Vec<i32>>,
 }
 
 impl Decode {
     /// The likeliest id, `max_tokens` times.
     #[must_use]
     pub fn greedy(max_tokens: u32) -> Self {
-        Self { max_tokens, sampling: Sampling::Greedy, stop: Vec::new(), step_logits: false }
+        Self { max_tokens, sampling: Sampling::Greedy, stop: Vec::new(), step_logits: false, forced: Vec::new() }
     }
 }
 

@@ -102,6 +102,31 @@ fn a_stop_id_ends_a_sequence_and_all_of_them_the_generation() {
 }
 
 #[test]
+fn forced_ids_are_followed_whatever_is_chosen() {
+    let prompt = text(&[&[5, 17, 40], &[9, 3, 77]]);
+    for platform in platforms() {
+        let mut host = host(platform, folder("llama"));
+        let mut logits = |forced: &[&[i32]], max_tokens| {
+            let forced = forced.iter().map(|row| row.to_vec()).collect();
+            let decode = Decode { step_logits: true, forced, ..Decode::greedy(max_tokens) };
+            let Outcome::Generated { outputs, tokens, .. } = perform(&mut host, &prompt, &decode) else {
+                panic!("not generated")
+            };
+            (tokens.as_i32().expect("ids").to_vec(), outputs["step_logits"].as_f32().expect("floats").to_vec())
+        };
+        let (free, expected) = logits(&[], 4);
+        let (ids, same) = logits(&[&free[..4], &free[4..]], 4);
+        assert_eq!((&ids, &same), (&free, &expected), "forced on the way it takes by itself");
+        let other: Vec<i32> = free.iter().map(|id| (id + 1) % 50).collect();
+        let (ids, changed) = logits(&[&other[..4], &other[4..]], 4);
+        assert_eq!(ids, other);
+        assert_ne!(changed, expected);
+        let (short, _) = logits(&[&other[..1], &other[4..5]], 4);
+        assert_eq!((short[0], short[4], short.len()), (other[0], other[4], 8), "then it goes on by itself");
+    }
+}
+
+#[test]
 fn a_seed_gives_the_same_ids_everywhere_and_other_seeds_others() {
     let sampled = |seed, top_k, top_p| Decode {
         sampling: Sampling::Random { temperature: 0.9, top_k, top_p, seed },
@@ -138,6 +163,11 @@ fn what_cannot_be_generated_is_refused() {
     assert_eq!(
         refusal(text(&[&[1]]), Decode { sampling, ..Decode::greedy(1) }),
         "decode.sampling.temperature: unusable value: expected more than 0, found 0"
+    );
+    let forced = vec![vec![1]; 2];
+    assert_eq!(
+        refusal(text(&[&[1]]), Decode { forced, ..Decode::greedy(1) }),
+        "decode.forced: unusable value: expected 1 rows, one for each sequence, found 2"
     );
     let mut bert = host(Platform::NativeCpu, folder("bert"));
     let outcome = perform(&mut bert, &text(&[&[1]]), &Decode::greedy(1));

@@ -6,6 +6,7 @@ use matrix_engine::protocol::{Measure, Memory, Outcome, Step, Tensors, Usage};
 
 use super::attempt::{Attempt, Ended, order, unexpected};
 use super::event::{Arm, Status};
+use super::reference::Reference;
 use crate::machine::Energy;
 use crate::measure::{Accuracy, Agreement, Mismatch};
 
@@ -36,7 +37,7 @@ impl Attempt<'_> {
     /// Load and first inference.
     async fn first_times(&mut self, arm: Arm, block: u32) -> Result<(), Ended> {
         let mut measures = self.load(arm).await?;
-        let step = self.reference.workload.check(arm.name(), &self.reference.inputs);
+        let step = self.reference.workload.first(arm.name(), &self.reference.inputs);
         let first = self.compute(step).await?;
         let load = measures.iter().find(|measure| measure.metric == "load_time").map_or(0.0, |measure| measure.value);
         measures.push(Measure::ms("first_infer_time", first.total_ms));
@@ -47,7 +48,14 @@ impl Attempt<'_> {
             return Ok(());
         }
         self.hold(arm, first.memory);
-        let accuracy = self.accuracy(arm, &first.outputs)?;
+        self.check(arm).await
+    }
+
+    /// Compares what an arm computes with the reference.
+    async fn check(&mut self, arm: Arm) -> Result<(), Ended> {
+        let Reference { workload, inputs, ids, .. } = self.reference;
+        let outputs = self.compute(workload.check(arm.name(), inputs, ids)).await?.outputs;
+        let accuracy = self.accuracy(arm, &outputs)?;
         let (least, what) = match arm {
             Arm::Baseline => (BASELINE_COSINE, "f32 output"),
             Arm::Treatment => (TREATMENT_COSINE, "optimized output"),

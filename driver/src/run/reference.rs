@@ -25,6 +25,8 @@ pub struct Reference {
     pub workload: Workload,
     /// What the f32 CPU path makes of the inputs.
     pub expected: Tensors,
+    /// The ids that it chose on the way, a row for each sequence.
+    pub ids: Vec<Vec<i32>>,
 }
 
 /// References by model and scenario, each computed once.
@@ -71,13 +73,13 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
         other => return Err(refused(model, &other)),
     };
     let Inputs { tensors: inputs, notes } = inputs_of(model, &info, scenario)?;
-    let workload = Workload::of(&info, inputs.contains_key("attention_mask"), scenario);
-    let outcome = host.perform(workload.check(SLOT, &inputs)).await;
+    let workload = Workload::of(&info, &inputs, scenario);
+    let outcome = host.perform(workload.check(SLOT, &inputs, &[])).await;
     if let Outcome::Failed { .. } = outcome {
         return Err(refused(model, &outcome));
     }
     match Taken::of(outcome) {
-        Some(taken) => Ok(Reference { located, inputs, notes, workload, expected: taken.outputs }),
+        Some(Taken { outputs, ids, .. }) => Ok(Reference { located, inputs, notes, workload, expected: outputs, ids }),
         None => Err(Error::internal(format!("{}: the CPU path gave no outputs", model.name))),
     }
 }

@@ -9,6 +9,10 @@ const STEP_LOGITS: &str = "step_logits";
 /// Logits of models that compare two things, and the embedding of the first.
 const PAIRS: [(&str, &str); 3] =
     [("logits_per_image", "image_embeds"), ("logits_per_audio", "audio_embeds"), ("logits_per_video", "video_embeds")];
+/// Most tokens whose logits are compared: by then differences between two models have shown.
+const COMPARED_TOKENS: usize = 16;
+/// Most logits that are compared, all sequences and tokens together: 8 MiB.
+const COMPARED_LOGITS: usize = 1 << 21;
 /// Inputs that are made up are always the same.
 const SEED: u64 = 1;
 
@@ -28,6 +32,8 @@ pub enum Workload {
         tokens: u32,
         /// How they are chosen.
         choice: Sampling,
+        /// Tokens whose logits are compared.
+        compared: u32,
     },
 }
 
@@ -42,16 +48,23 @@ pub(super) struct Taken {
     pub(super) memory: Memory,
     /// The outputs, when they were asked for.
     pub(super) outputs: Tensors,
+    /// The ids that were generated, a row for each sequence.
+    pub(super) ids: Vec<Vec<i32>>,
 }
 
 impl Workload {
     /// What a user of a model wants of it: text that goes on, logits, the embedding of sentences, or what
     /// the model names last.
     #[must_use]
-    pub fn of(info: &ModelInfo, sentences: bool, scenario: &Scenario) -> Self {
+    pub fn of(info: &ModelInfo, inputs: &Tensors, scenario: &Scenario) -> Self {
         if info.generates {
-            return Self::Generate { tokens: scenario.decode, choice: scenario.choice };
+            let (tokens, choice) = (scenario.decode, scenario.choice);
+            let sequences = inputs.values().filter_map(|input| input.shape.first()).max().copied().unwrap_or(1);
+            let fit = COMPARED_LOGITS / sequences.saturating_mul(info.vocabulary as usize).max(1);
+            let compared = u32::try_from(fit.clamp(1, COMPARED_TOKENS)).map_or(1, |fit| fit.min(tokens.max(1)));
+            return Self::Generate { tokens, choice, compared };
         }
+        let sentences = inputs.contains_key("attention_mask");
         let has = |name: &str| info.outputs.iter().any(|output| output == name);
         // One image with one text has one logit, whose direction says nothing; its embedding does.
         let pair = PAIRS.iter().find(|(logits, embedding)| has(logits) && has(embedding));
@@ -79,17 +92,28 @@ impl Workload {
         self.compared().ends_with("logits")
     }
 
-    /// The step that computes what is compared: of a generation the choice of the first token, because
-    /// later ones depend on it.
+    /// The step that computes what is compared. A generation goes the way of `forced`, which the reference took.
     #[must_use]
-    pub fn check(&self, slot: &str, inputs: &Tensors) -> Step {
+    pub fn check(&self, slot: &str, inputs: &Tensors, forced: &[Vec<i32>]) -> Step {
         match self {
-            Self::Forward { output, compared } => {
-                let mut outputs = vec![output.clone()];
-                outputs.extend((compared != output).then(|| compared.clone()));
-                Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs, reply: true }
+            Self::Forward { compared, .. } => {
+                Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs: vec![compared.clone()], reply: true }
             }
-            Self::Generate { .. } => generate(slot, inputs, Decode { step_logits: true, ..Decode::greedy(1) }, true),
+            Self::Generate { compared, .. } => {
+                let forced = forced.to_vec();
+                generate(slot, inputs, Decode { step_logits: true, forced, ..Decode::greedy(*compared) }, true)
+            }
+        }
+    }
+
+    /// The first thing asked of a fresh page: one pass, or a prompt and its first token.
+    #[must_use]
+    pub fn first(&self, slot: &str, inputs: &Tensors) -> Step {
+        match self {
+            Self::Forward { .. } => self.timed(slot, inputs),
+            Self::Generate { choice, .. } => {
+                generate(slot, inputs, Decode { sampling: *choice, ..Decode::greedy(1) }, false)
+            }
         }
     }
 
@@ -101,7 +125,7 @@ impl Workload {
                 let outputs = vec![output.clone()];
                 Step::Infer { slot: slot.into(), inputs: inputs.clone(), outputs, reply: false }
             }
-            Self::Generate { tokens, choice } => {
+            Self::Generate { tokens, choice, .. } => {
                 generate(slot, inputs, Decode { sampling: *choice, ..Decode::greedy(*tokens) }, false)
             }
         }
@@ -120,10 +144,14 @@ impl Taken {
             found.filter(|time| time.is_finite() && *time >= 0.0)
         };
         match outcome {
-            Outcome::Inferred { measures, memory, outputs } => {
-                Some(Self { total_ms: time(&measures, "infer_time")?, parts: Vec::new(), memory, outputs })
-            }
-            Outcome::Generated { measures, memory, outputs, .. } => {
+            Outcome::Inferred { measures, memory, outputs } => Some(Self {
+                total_ms: time(&measures, "infer_time")?,
+                parts: Vec::new(),
+                memory,
+                outputs,
+                ids: Vec::new(),
+            }),
+            Outcome::Generated { measures, memory, outputs, tokens: chosen } => {
                 let prefill = time(&measures, "prefill_time")?;
                 let encode = time(&measures, "encode_time").unwrap_or(0.0);
                 let (decode, tokens) = (time(&measures, "decode_time")?, time(&measures, "decode_tokens")?);
@@ -131,7 +159,9 @@ impl Taken {
                 if tokens > 0.0 {
                     parts.push(Measure::ms("token_time", decode / tokens));
                 }
-                Some(Self { total_ms: encode + prefill + decode, parts, memory, outputs })
+                let width = chosen.shape.last().copied().unwrap_or(1).max(1);
+                let ids = chosen.as_i32()?.chunks(width).map(<[i32]>::to_vec).collect();
+                Some(Self { total_ms: encode + prefill + decode, parts, memory, outputs, ids })
             }
             _ => None,
         }
@@ -154,6 +184,8 @@ pub fn made_up_inputs(info: &ModelInfo, tokens: u32) -> Tensors {
 
 #[cfg(test)]
 mod tests {
+    use matrix_engine::protocol::Tensor;
+
     use super::*;
 
     fn info(outputs: &[&str], generates: bool) -> ModelInfo {
@@ -177,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_model_does_what_it_is_for() {
-        let of = |outputs: &[&str], sentences| Workload::of(&info(outputs, false), sentences, &scenario());
+        let none = Tensors::new();
+        let texts = Tensors::from([("attention_mask".to_owned(), Tensor::i32(&[2, 1], vec![1, 1]))]);
+        let of = |outputs: &[&str], sentences: bool| {
+            Workload::of(&info(outputs, false), if sentences { &texts } else { &none }, &scenario())
+        };
         let forward = |output: &str| Workload::Forward { output: output.into(), compared: output.into() };
         assert_eq!(of(&["last_hidden_state", "sentence_embedding"], true), forward("sentence_embedding"));
         assert_eq!(of(&["last_hidden_state", "sentence_embedding"], false), forward("last_hidden_state"));
@@ -187,14 +223,20 @@ mod tests {
         assert_eq!(of(&["image_embeds", "text_embeds", "logits_per_image"], false), clip);
         let drawn = Sampling::Random { temperature: 0.5, top_k: 3, top_p: 1.0, seed: 7 };
         let scenario = Scenario { choice: drawn, ..scenario() };
-        let of = Workload::of(&info(&["logits"], true), false, &scenario);
-        assert_eq!(of, Workload::Generate { tokens: 16, choice: drawn });
+        let of = Workload::of(&info(&["logits"], true), &texts, &scenario);
+        assert_eq!(of, Workload::Generate { tokens: 16, choice: drawn, compared: 16 });
         let (Step::Generate { decode, .. }, Step::Generate { decode: check, .. }) =
-            (of.timed("slot", &Tensors::new()), of.check("slot", &Tensors::new()))
+            (of.timed("slot", &none), of.check("slot", &none, &[]))
         else {
             panic!("text goes on");
         };
         assert_eq!((decode.sampling, check.sampling), (drawn, Sampling::Greedy), "what is compared is never drawn");
+        let compared =
+            |vocabulary| match Workload::of(&ModelInfo { vocabulary, ..info(&["logits"], true) }, &texts, &scenario) {
+                Workload::Generate { compared, .. } => compared,
+                Workload::Forward { .. } => 0,
+            };
+        assert_eq!([10, 128_256, 1 << 30].map(compared), [16, 8, 1], "large vocabularies are compared at fewer tokens");
     }
 
     #[test]
