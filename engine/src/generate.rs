@@ -98,7 +98,7 @@ impl Generation {
         let encode = match &prompt.encode {
             Some(inputs) => {
                 let mut graph = model.pass(inputs, &cache, Pass::Encode)?;
-                graph.optimize(options);
+                graph.optimize(options)?;
                 Some(program(Plan::new(&graph, &[])?, weights, &mut states, space).await?)
             }
             None => None,
@@ -227,7 +227,7 @@ fn plan(
     wanted.push(IDS.to_owned());
     wanted.extend(decode.step_logits.then(|| LOGITS.to_owned()));
     let mut graph = choosing(model, inputs, cache, pass, decode)?;
-    graph.optimize(options);
+    graph.optimize(options)?;
     Plan::new(&graph, &wanted)
 }
 

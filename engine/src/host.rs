@@ -244,7 +244,7 @@ impl Slot {
             self.program = None;
             self.generation = None;
             let mut graph = self.model.graph(&inputs)?;
-            graph.optimize(&self.options);
+            graph.optimize(&self.options)?;
             let plan = Plan::new(&graph, &key.outputs)?;
             let program = Program::new(plan, &self.store.weights, &self.space).await?;
             self.program = Some((key, program));

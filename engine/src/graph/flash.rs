@@ -25,6 +25,8 @@ pub struct Flash {
     pub window: Option<Span>,
     /// Side of the blocks that `blocks` speaks of, if it is an operand.
     pub blocks: Option<usize>,
+    /// Parts in which the keys are looked at side by side, for [`Op::Join`]; `None` for the finished result.
+    pub splits: Option<usize>,
     /// Queries and keys of a tile; chosen by the head's width and the device where it is `None`.
     pub tile: Option<u32>,
 }
@@ -56,6 +58,13 @@ pub struct Parts<'a, T> {
     pub bias: Option<&'a T>,
     /// `[⌈S / side⌉, ⌈T / side⌉]`, 0 where no query of a block sees any key of the other.
     pub blocks: Option<&'a T>,
+}
+
+/// Numbers that a row of a part has: the values, weighed and filled up to a multiple of four, then the largest
+/// score, the sum of the shares relative to it, and two zeros.
+#[must_use]
+pub fn part_width(width: usize) -> usize {
+    width.next_multiple_of(4) + 4
 }
 
 impl Flash {
@@ -96,13 +105,19 @@ impl Flash {
             .blocks
             .zip(parts.blocks)
             .is_none_or(|(side, blocks)| side > 0 && **blocks == [length.div_ceil(side), keys.div_ceil(side)]);
-        (fits && bias && blocks).then(|| vec![batch, length, hidden])
+        (fits && bias && blocks).then(|| match self.splits {
+            Some(splits) => vec![splits, batch, length, self.heads, part_width(width)],
+            None => vec![batch, length, hidden],
+        })
     }
 }
 
 impl Graph {
-    /// Attention without a matrix of scores.
-    pub fn flash(&mut self, flash: &Flash, operands: &[Value]) -> Result<Value> {
-        self.op(Op::Flash(*flash), operands.iter().copied().map(Source::Value).collect())
+    /// Attention without a matrix of scores; keys are looked at in parts side by side if `flash` says so.
+    pub fn flash(&mut self, flash: &Flash, operands: Vec<Source>) -> Result<Value> {
+        let hidden = operands.first().and_then(|query| self.source_shape(query).last()).copied().unwrap_or(0);
+        let width = hidden / flash.heads.max(1);
+        let result = self.op(Op::Flash(*flash), operands)?;
+        if flash.splits.is_none() { Ok(result) } else { self.op(Op::Join { width }, vec![Source::Value(result)]) }
     }
 }

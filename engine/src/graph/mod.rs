@@ -12,7 +12,7 @@ pub mod window;
 
 pub use build::{Attend, Graph, Value};
 pub use copy::Strided;
-pub use flash::{Flash, Parts, Span};
+pub use flash::{Flash, Parts, Span, part_width};
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};

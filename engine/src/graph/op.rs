@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Element, Flash, Strided, Window};
+use super::{Conv, Element, Flash, Strided, Window, part_width};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -223,6 +223,11 @@ pub enum Op {
     },
     /// Attention without a matrix of scores. See [`Flash`].
     Flash(Flash),
+    /// parts `[splits, B, S, heads, w]` of [`Op::Flash`] → the result `[B, S, heads · d]`. See [`part_width`].
+    Join {
+        /// d
+        width: usize,
+    },
     /// logits `[B, V]` → id of the largest, the first of equals `[B, 1]`
     Argmax,
     /// logits `[B, V]`, one number from 0 to 1 for every row `[B]` → an id drawn by that number `[B, 1]`
@@ -369,6 +374,9 @@ impl Op {
                 .filter(|&[b2, kv, t2, _]| *b == b2 && *t == t2 && heads % kv == 0)
                 .map(|[.., d]| vec![*b, *s, heads * d]),
             (Self::Flash(flash), _) => flash.shape(operands),
+            (Self::Join { width }, [[_, b, s, heads, w]]) if *w == part_width(width) => {
+                Some(vec![*b, *s, heads * width])
+            }
             (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),
             (Self::Sample(_), [[b, v], [b2]]) if b == b2 && *v > 0 => Some(vec![*b, 1]),
             _ => None,

@@ -162,6 +162,7 @@ pub fn dispatch<'a>(
             }
         }
         (Op::Flash(flash), _) => super::flash::gpu::dispatch(&flash, operands, out, capability)?,
+        (Op::Join { width }, [partial]) => super::flash::gpu::join(partial, width, out)?,
         (Op::FirstRow, [x]) => {
             let [batch, length, width] = axes(x)?;
             Dispatch {

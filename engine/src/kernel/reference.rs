@@ -37,6 +37,7 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             attention::reference::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
         (Op::Flash(how), _) => flash::reference::run(&flash::Attention::new(&how, operands)?, out),
+        (Op::Join { width }, [partial]) => flash::join(partial.f32()?, partial.shape, width, out),
         (Op::FirstRow, [x]) => pool::first_row(x.f32()?, x.shape[1], x.shape[2], out),
         (Op::MeanRows, [x, mask]) => pool::mean_rows(x.f32()?, mask.i32()?, x.shape[1], x.shape[2], out),
         (Op::Normalize, [x]) => pool::normalize(x.f32()?, x.width(), out),

@@ -99,6 +99,8 @@ pub enum Kernel {
     },
     /// Attention without a matrix of scores.
     Flash(flash::FlashKernel),
+    /// Parts of attention as one.
+    Join,
     /// The id of the largest.
     Argmax {
         /// Threads that share a row.
@@ -175,7 +177,7 @@ impl Kernel {
             all.extend([Self::RmsNorm { threads }, Self::Argmax { threads }, Self::Sample { threads }]);
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
-        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append, Self::Join]);
         all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
@@ -240,6 +242,7 @@ impl Kernel {
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
             Self::Windows => &[include_str!("select/windows.wgsl")],
+            Self::Join => &[include_str!("flash/join.wgsl")],
             Self::Append => &[include_str!("grouped/append.wgsl")],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
@@ -294,7 +297,7 @@ impl Kernel {
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Flash(kernel) => kernel.bindings(),
             Self::Spatial(kernel) => kernel.bindings(),
-            Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],
+            Self::Scale | Self::Columns | Self::Windows | Self::Join | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
                 &[Read, Read, Write, Uniform]
             }

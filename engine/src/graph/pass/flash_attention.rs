@@ -1,36 +1,84 @@
 //! Scores, softmax and weighed values become one operation, wherever they follow each other.
 
+use super::FEW_QUERIES;
 use crate::{
+    error::Result,
     graph::{
         Flash, Graph, Op, Value,
         build::{Node, Source},
+        memory_axes,
     },
     protocol::FlashAttention,
 };
 
-/// With fewer queries the scores are a few rows, and tiles would be empty.
-const FEW_QUERIES: usize = 8;
+/// Wider heads keep the plain form.
+const WIDEST: usize = 256;
+/// Keys of a part at least.
+const LEAST_KEYS: usize = 256;
+/// Parts of all heads and sequences that keep a large GPU busy.
+const ENOUGH_PARTS: usize = 512;
+/// Parts of a sequence at most: joining them takes time too.
+const MOST_SPLITS: usize = 32;
+
+/// An attention and its operands.
+type Fused = (Flash, Vec<Source>);
 
 impl Graph {
-    /// Puts [`Op::Flash`] in place of every attention with more than a few queries. The nodes it replaces stay,
-    /// and are computed only if something else needs them.
-    pub(super) fn fuse_attention(&mut self, how: &FlashAttention) {
-        for index in 0..self.nodes.len() {
-            let Node::Op { op, operands, shape } = &self.nodes[index] else { continue };
-            let fused = match op {
-                _ if shape.get(1).is_none_or(|&queries| queries <= FEW_QUERIES) => None,
-                Op::AttentionContext => self.fused(operands),
-                Op::GroupedContext { kv_heads, .. } => self.fused_groups(operands, *kv_heads),
-                _ => None,
+    /// Puts [`Op::Flash`] in place of every attention. The nodes it makes superfluous stay, and are computed only
+    /// if something else needs them.
+    pub(super) fn fuse_attention(&mut self, how: &FlashAttention) -> Result<()> {
+        let fused: Vec<Option<Fused>> = (0..self.nodes.len()).map(|index| self.attention_at(index)).collect();
+        let old = std::mem::take(self);
+        let mut place: Vec<Value> = Vec::with_capacity(fused.len());
+        for (node, fused) in old.nodes.into_iter().zip(fused) {
+            let moved = |operands: Vec<Source>| -> Vec<Source> {
+                let to = |operand| match operand {
+                    Source::Value(Value(index)) => Source::Value(place[index]),
+                    param @ Source::Param(_) => param,
+                };
+                operands.into_iter().map(to).collect()
             };
-            if let Some((flash, operands)) = fused {
-                let op = Op::Flash(Flash { tile: how.block_size, ..flash });
-                self.nodes[index] = Node::Op { op, operands, shape: shape.clone() };
-            }
+            let value = match (fused, node) {
+                (Some((flash, operands)), _) => {
+                    let operands = moved(operands);
+                    let splits = self.splits(&flash, &operands);
+                    self.flash(&Flash { splits, tile: how.block_size, ..flash }, operands)?
+                }
+                (None, Node::Op { op, operands, shape }) => {
+                    let operands = moved(operands);
+                    self.push(Node::Op { op, operands, shape })
+                }
+                (None, Node::View { of, shape }) => self.push(Node::View { of: place[of.0], shape }),
+                (None, node) => self.push(node),
+            };
+            place.push(value);
         }
+        self.outputs = old.outputs.into_iter().map(|(name, value)| (name, place[value.0])).collect();
+        self.effects = old.effects.into_iter().map(|value| place[value.0]).collect();
+        Ok(())
     }
 
-    fn fused(&self, context: &[Source]) -> Option<(Flash, Vec<Source>)> {
+    /// In how many parts the keys of a few queries are looked at.
+    fn splits(&self, flash: &Flash, operands: &[Source]) -> Option<usize> {
+        let shape = |at: usize| operands.get(at).map(|operand| self.source_shape(operand));
+        let &[batch, queries, _] = shape(0)? else { return None };
+        let [_, _, keys, _] = memory_axes(shape(1)?, flash.kv_heads)?;
+        let splits = (keys / LEAST_KEYS).min(ENOUGH_PARTS / (batch * flash.kv_heads)).min(MOST_SPLITS);
+        (queries <= FEW_QUERIES && splits > 1).then_some(splits)
+    }
+
+    /// The attention whose result node `index` is.
+    fn attention_at(&self, index: usize) -> Option<Fused> {
+        let Node::Op { op, operands, shape } = &self.nodes[index] else { return None };
+        let fused = match *op {
+            Op::AttentionContext => self.whole_heads(operands),
+            Op::GroupedContext { kv_heads, .. } => self.groups(operands, kv_heads),
+            _ => None,
+        };
+        fused.filter(|(flash, _)| shape.last().is_some_and(|hidden| hidden / flash.heads <= WIDEST))
+    }
+
+    fn whole_heads(&self, context: &[Source]) -> Option<Fused> {
         let [shares, value] = context else { return None };
         let (Op::AttentionSoftmax { causal, .. }, [scores, mask @ ..]) = self.computed(shares)? else { return None };
         let (scores, bias) = match self.computed(scores)? {
@@ -44,7 +92,7 @@ impl Graph {
         Some((flash, operands))
     }
 
-    fn fused_groups(&self, context: &[Source], kv_heads: usize) -> Option<(Flash, Vec<Source>)> {
+    fn groups(&self, context: &[Source], kv_heads: usize) -> Option<Fused> {
         let [shares, value, _] = context else { return None };
         let softmax = self.computed(shares)?;
         let (Op::GroupedSoftmax { heads, causal, biased }, [scores, mask, past, bias @ ..]) = softmax else {

@@ -11,6 +11,9 @@ use crate::{
 /// Sides of a tile of flash attention.
 pub const TILES: [u32; 2] = [64, 32];
 
+/// Up to so many queries, keys are looked at in parts side by side: there are not enough queries to share out.
+pub const FEW_QUERIES: usize = 8;
+
 /// Refuses options that no graph can be rewritten by.
 pub fn check(options: &Options) -> Result<()> {
     let size = options.flash_attention.as_ref().and_then(|flash| flash.block_size);
@@ -25,10 +28,9 @@ pub fn check(options: &Options) -> Result<()> {
 }
 
 impl Graph {
-    /// Rewrites the graph as the options ask for. Names and values of its outputs stay what they are.
-    pub fn optimize(&mut self, options: &Options) {
-        if let Some(flash) = &options.flash_attention {
-            self.fuse_attention(flash);
-        }
+    /// Rewrites the graph as the options ask for. Outputs keep their names; a [`super::Value`] from before
+    /// names nothing any more.
+    pub fn optimize(&mut self, options: &Options) -> Result<()> {
+        options.flash_attention.as_ref().map_or(Ok(()), |flash| self.fuse_attention(flash))
     }
 }

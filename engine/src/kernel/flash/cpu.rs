@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Attention;
+use super::{Attention, join::part};
 use crate::kernel::{
     attention::MASKED,
     matmul::{Rows, transposed},
@@ -20,8 +20,13 @@ struct Running {
     side: usize,
 }
 
-/// `[B, S, heads · d]`
+/// `[B, S, heads · d]`, or parts of it.
 pub fn run(what: &Attention<'_>, out: &mut [f32]) {
+    if what.splits.is_some() {
+        let mut result = vec![0.0; what.query.len()];
+        run(&Attention { splits: None, ..*what }, &mut result);
+        return part(&result, what.key.place.width, out);
+    }
     let side = what.tile.map_or(TILE, |side| side as usize).max(1);
     let mut running = Running { scores: vec![0.0; side * side], largest: vec![0.0; side], sums: vec![0.0; side], side };
     let batches = what.rows() / what.heads / what.length;

@@ -3,13 +3,16 @@
 use crate::{
     device::{Buffer, gpu::Capability},
     error::{Error, Result},
-    graph::{Flash, pass::TILES},
+    graph::{
+        Flash,
+        pass::{FEW_QUERIES, TILES},
+    },
     kernel::{
-        gpu::{Dispatch, GRID_LIMIT, Operand, number, whole, words},
+        gpu::{Dispatch, GRID_LIMIT, Operand, groups, number, whole, words},
         grouped::Place,
         shader::{
             Kernel,
-            flash::{FlashKernel, Form, MOST_PARTS},
+            flash::{FlashKernel, Form, MOST_PARTS, ROWS},
         },
     },
 };
@@ -25,7 +28,7 @@ pub fn dispatch<'a>(
     let (query, key) = (parts.query, parts.key);
     let place = Place::new(key.shape, flash.kv_heads).ok_or_else(|| Error::internal("no keys or values"))?;
     let [batch, length] = [query.shape[0], query.shape[1]];
-    let form = choose(flash, place.width, capability)?;
+    let form = choose(flash, [length, place.width], capability)?;
 
     let (biased, limit) = match parts.bias.map(|bias| bias.shape) {
         None => (0, 0),
@@ -38,12 +41,18 @@ pub fn dispatch<'a>(
     params.push(flash.scale.to_bits());
     params.extend([flash.causal, flash.masked, flash.cached].map(u32::from));
     params.extend(words(&[biased, limit, span[0], span[1], flash.blocks.unwrap_or(0)])?);
+    let splits = flash.splits.unwrap_or(1);
+    params.extend(words(&[splits, usize::from(flash.splits.is_some()), batch * length * flash.heads])?);
 
-    let queries = match form {
-        Form::Tile { side, .. } => 4 * side as usize,
-        Form::Direct { .. } => 4 * 64,
+    let grid = match form {
+        Form::Tile { side, .. } => [length.div_ceil(4 * side as usize), flash.heads, batch],
+        Form::Few { rows, .. } => {
+            let rows = (length * (flash.heads / place.heads)).div_ceil(rows as usize);
+            [splits, place.heads, batch * rows]
+        }
+        Form::Direct { queries, .. } => [(length.div_ceil(queries as usize) * splits).div_ceil(64), flash.heads, batch],
     };
-    let grid = [number(length.div_ceil(queries))?, number(flash.heads)?, number(batch)?];
+    let grid = [number(grid[0])?, number(grid[1])?, number(grid[2])?];
     if grid.iter().any(|&count| count > GRID_LIMIT) {
         return Err(Error::unsupported("too many sequences for one dispatch")
             .expected(format!("at most {GRID_LIMIT}"))
@@ -66,8 +75,20 @@ pub fn dispatch<'a>(
     Ok(Dispatch { kernel: Kernel::Flash(kernel), buffers, params, grid })
 }
 
-/// The largest tile that was asked for or that the device's workgroups have memory for.
-fn choose(flash: &Flash, width: usize, capability: Capability) -> Result<Form> {
+/// The dispatch that makes one result of parts.
+pub fn join<'a>(partial: &Operand<'a>, width: usize, out: &'a Buffer) -> Result<Dispatch<'a>> {
+    let (splits, parts) = (partial.shape[0], width.div_ceil(4));
+    let rows = partial.rows() / splits;
+    Ok(Dispatch {
+        kernel: Kernel::Join,
+        buffers: whole([partial.plain()?, out]),
+        params: words(&[rows, parts, width, splits])?,
+        grid: groups((rows * parts).div_ceil(64))?,
+    })
+}
+
+/// The form for so many queries of this width: the largest tile that was asked for or that the device's workgroups have memory for.
+fn choose(flash: &Flash, [length, width]: [usize; 2], capability: Capability) -> Result<Form> {
     let parts = number(width.div_ceil(4))?;
     if parts > MOST_PARTS {
         return Err(Error::unsupported("heads too wide for flash attention")
@@ -75,7 +96,19 @@ fn choose(flash: &Flash, width: usize, capability: Capability) -> Result<Form> {
             .found(width.to_string()));
     }
     if capability.software {
-        return Ok(Form::Direct { parts: parts.next_power_of_two().max(8) });
+        let queries = if length <= FEW_QUERIES { 1 } else { 4 };
+        return Ok(Form::Direct { queries, parts: parts.next_power_of_two().max(8) });
+    }
+    if length <= FEW_QUERIES || flash.splits.is_some() {
+        let needed = number((length * (flash.heads / flash.kv_heads)).next_power_of_two())?;
+        let few = |&rows: &u32| {
+            let form = Form::Few { rows, columns: parts.next_power_of_two().max(8) };
+            (rows <= needed && form.workgroup_bytes() <= capability.workgroup_bytes).then_some(form)
+        };
+        return ROWS
+            .iter()
+            .find_map(few)
+            .ok_or_else(|| Error::unsupported("workgroups of this GPU have too little memory"));
     }
     let fits = |&tile: &u32| {
         let form = Form::Tile { side: tile / 4, columns: parts.div_ceil(tile / 4).next_power_of_two() };

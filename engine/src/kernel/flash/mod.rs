@@ -4,7 +4,10 @@
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod join;
 pub mod reference;
+
+pub use join::join;
 
 use std::ops::Range;
 
@@ -38,6 +41,8 @@ pub struct Attention<'a> {
     pub bias: Added<'a>,
     /// Which keys exist.
     pub sight: Sight<'a>,
+    /// Parts to make, if the result is made of parts.
+    pub splits: Option<usize>,
     /// Side of a tile, if it was asked for.
     pub tile: Option<u32>,
 }
@@ -101,6 +106,7 @@ impl<'a> Attention<'a> {
             mask: parts.mask.map(Operand::i32).transpose()?,
             bias,
             sight: Sight { causal: flash.causal, past, window: flash.window, blocks: blocks.transpose()?, keys },
+            splits: flash.splits,
             tile: flash.tile,
         })
     }

@@ -1,11 +1,16 @@
 //! The plain form, query by query, with sums in 64 bits.
 
-use super::Attention;
+use super::{Attention, join::part};
 use crate::kernel::attention::MASKED;
 
-/// `[B, S, heads · d]`
+/// `[B, S, heads · d]`, or parts of it.
 #[expect(clippy::cast_possible_truncation, reason = "back to f32")]
 pub fn run(what: &Attention<'_>, out: &mut [f32]) {
+    if what.splits.is_some() {
+        let mut result = vec![0.0; what.query.len()];
+        run(&Attention { splits: None, ..*what }, &mut result);
+        return part(&result, what.key.place.width, out);
+    }
     let (keys, width) = (what.sight.keys, what.key.place.width);
     for row in 0..what.rows() {
         let (head, i, batch) = (row % what.heads, row / what.heads % what.length, row / what.heads / what.length);

@@ -35,3 +35,10 @@ fn store(start: u32, part: u32, value: vec4<f32>) {
         out[start + 4u * part + c] = value[c];
     }
 }
+
+// Four values of a part of a result, counted in vectors.
+fn store_part(at: u32, value: vec4<f32>) {
+    for (var c = 0u; c < 4u; c++) {
+        out[4u * at + c] = value[c];
+    }
+}

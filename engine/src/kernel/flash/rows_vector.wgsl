@@ -21,3 +21,8 @@ fn value_at(start: u32, part: u32) -> vec4<f32> {
 fn store(start: u32, part: u32, value: vec4<f32>) {
     out[start / 4u + part] = value;
 }
+
+// Four values of a part of a result, counted in vectors.
+fn store_part(at: u32, value: vec4<f32>) {
+    out[at] = value;
+}

@@ -25,6 +25,11 @@ struct Params {
     sinks: u32,
     // Side of a block, 0 where blocks say nothing.
     block: u32,
+    // Parts in which keys are looked at, at least 1; and whether what is written are parts.
+    splits: u32,
+    parted: u32,
+    // Queries of all heads and sequences.
+    rows: u32,
 }
 
 @group(0) @binding(3) var<storage, read> mask: array<i32>;    // [B, keys]
@@ -94,4 +99,25 @@ fn added(batch: u32, head: u32, i: u32, j: u32, ahead: i32) -> f32 {
 // Where row `row` of a head starts, in the queries and in the result.
 fn query_row(batch: u32, head: u32, row: u32) -> u32 {
     return ((batch * params.length + row) * params.heads + head) * params.width;
+}
+
+// Keys of a split of `reach`, in whole steps.
+fn share(reach: u32, step: u32) -> u32 {
+    return ((reach + params.splits - 1u) / params.splits + step - 1u) / step * step;
+}
+
+// Writes a vector of the result at `at`, which is sequence, head and query, or of a part of it.
+fn finish(split: u32, at: vec3<u32>, part: u32, weighed: vec4<f32>, largest: f32, sum: f32) {
+    if params.parted == 0u {
+        // Where nothing was seen the sum is 0, and so is the result.
+        store(query_row(at.x, at.y, at.z), part, weighed * select(0.0, 1.0 / sum, sum > 0.0));
+        return;
+    }
+    let parts = (params.width + 3u) / 4u;
+    let row = (at.x * params.length + at.z) * params.heads + at.y;
+    let start = (split * params.rows + row) * (parts + 1u);
+    store_part(start + part, weighed);
+    if part == 0u {
+        store_part(start + parts, vec4<f32>(largest, sum, 0.0, 0.0));
+    }
 }

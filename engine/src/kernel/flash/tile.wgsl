@@ -161,12 +161,10 @@ fn main(
         if row + i >= params.length {
             continue;
         }
-        // Where nothing was seen the sum is 0, and so is the result.
-        let inverse = select(0.0, 1.0 / sum[i], sum[i] > 0.0);
         for (var c = 0u; c < COLUMNS; c++) {
             let column = local.x + SIDE * c;
             if column < parts {
-                store(query_row(batch, head, row + i), column, weighed[i * COLUMNS + c] * inverse);
+                finish(0u, vec3<u32>(batch, head, row + i), column, weighed[i * COLUMNS + c], largest[i], sum[i]);
             }
         }
     }

@@ -21,8 +21,17 @@ pub enum Form {
         /// Vectors of a result's row that a thread holds: a power of two.
         columns: u32,
     },
+    /// A workgroup answers a few queries of heads that share keys, over its split of them.
+    Few {
+        /// Queries times heads: a power of two.
+        rows: u32,
+        /// Threads that read a value side by side: a power of two.
+        columns: u32,
+    },
     /// Every thread for itself.
     Direct {
+        /// Queries of a thread.
+        queries: u32,
         /// Vectors that a row may have.
         parts: u32,
     },
@@ -30,6 +39,8 @@ pub enum Form {
 
 /// The widest head, in vectors of four.
 pub const MOST_PARTS: u32 = 64;
+/// Rows that a workgroup may answer.
+pub const ROWS: [u32; 4] = [8, 4, 2, 1];
 
 impl FlashKernel {
     /// Every one of them.
@@ -38,8 +49,10 @@ impl FlashKernel {
         let tiles = tiles
             .into_iter()
             .flat_map(|(side, columns)| columns.iter().map(move |&columns| Form::Tile { side, columns }));
-        let direct = [8, 16, 32, MOST_PARTS].map(|parts| Form::Direct { parts });
-        let forms = tiles.chain(direct);
+        let widths = [8, 16, 32, MOST_PARTS];
+        let few = widths.into_iter().flat_map(|columns| ROWS.map(|rows| Form::Few { rows, columns }));
+        let direct = widths.into_iter().flat_map(|parts| [1, 4].map(|queries| Form::Direct { queries, parts }));
+        let forms = tiles.chain(few).chain(direct);
         forms.flat_map(|form| [true, false].map(|vectors| Self { form, vectors })).collect()
     }
 
@@ -54,7 +67,13 @@ impl FlashKernel {
             Form::Tile { side, columns } => {
                 (format!("const SIDE = {side}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/tile.wgsl"))
             }
-            Form::Direct { parts } => (format!("const PARTS = {parts}u;\n"), include_str!("../flash/direct.wgsl")),
+            Form::Few { rows, columns } => {
+                (format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/few.wgsl"))
+            }
+            Form::Direct { queries, parts } => (
+                format!("const QUERIES = {queries}u;\nconst PARTS = {parts}u;\n"),
+                include_str!("../flash/direct.wgsl"),
+            ),
         };
         [include_str!("../flash/sight.wgsl"), rows, &sizes, body].join("\n")
     }
@@ -74,6 +93,7 @@ impl Form {
                 let staged = 2 * 4 * side * 9;
                 16 * (staged + 32 * side + side * side)
             }
+            Self::Few { rows, columns } => 16 * rows * columns + 2 * 4 * 256 * rows + (16 + 4) * 256 + 8 * rows,
             Self::Direct { .. } => 0,
         }
     }
