@@ -1,5 +1,8 @@
 //! Every fast CPU form and every GPU kernel against the plain reference, over awkward shapes.
 
+#[path = "kernel/sound.rs"]
+mod sound;
+
 #[path = "kernel/spatial.rs"]
 mod spatial;
 

@@ -7,6 +7,7 @@ mod flash;
 mod op;
 pub mod pass;
 mod plan;
+mod sound;
 mod spatial;
 pub mod window;
 
@@ -16,6 +17,7 @@ pub use flash::{Flash, Parts, Span, part_width};
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
+pub use sound::Sound;
 pub use spatial::{AttentionRule, Statistics};
 pub use window::{Conv, Window};
 

@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Element, Flash, Strided, Window, part_width};
+use super::{Conv, Element, Flash, Sound, Strided, Window, part_width};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -228,6 +228,8 @@ pub enum Op {
         /// d
         width: usize,
     },
+    /// What audio front ends do. See [`Sound`].
+    Sound(Sound),
     /// logits `[B, V]` → id of the largest, the first of equals `[B, 1]`
     Argmax,
     /// logits `[B, V]`, one number from 0 to 1 for every row `[B]` → an id drawn by that number `[B, 1]`
@@ -377,6 +379,7 @@ impl Op {
             (Self::Join { width }, [[_, b, s, heads, w]]) if *w == part_width(width) => {
                 Some(vec![*b, *s, heads * width])
             }
+            (Self::Sound(sound), operands) => sound.shape(operands),
             (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),
             (Self::Sample(_), [[b, v], [b2]]) if b == b2 && *v > 0 => Some(vec![*b, 1]),
             _ => None,
