@@ -132,6 +132,15 @@ pub(crate) struct RunArgs {
     /// Matrices and embedding tables that get 8 bits instead of 4, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) high_bits_names: Vec<String>,
+    /// Attention in tiles, without a matrix of scores
+    #[arg(long, visible_alias = "enable-flash-attention")]
+    pub(crate) flash_attention: bool,
+    /// Queries and keys of a tile of flash attention: auto, 32 or 64
+    #[arg(long, value_name = "N")]
+    pub(crate) block_size: Option<String>,
+    /// Features of sound made on the GPU
+    #[arg(long, visible_alias = "enable-compute-shaders")]
+    pub(crate) compute_shaders: bool,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,

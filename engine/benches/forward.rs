@@ -28,7 +28,7 @@ fn main() {
                         continue;
                     }
                     let head = format!("{:<9} {:<6} {:<10} {format:<5}", family.name(), size.name(), platform.name());
-                    match time(family, size, platform, Options { integer }) {
+                    match time(family, size, platform, Options { integer, ..Options::default() }) {
                         Ok([load, first, best]) => {
                             println!("{head} load {load:7.0} ms  first {first:7.1} ms  best {best:7.1} ms");
                         }

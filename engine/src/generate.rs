@@ -11,7 +11,7 @@ use crate::{
     graph::{self, Element, Graph, Plan},
     model::{Generate, Pass, Prompt},
     program::{Program, States},
-    protocol::{Decode, Sampling, Tensor, Tensors},
+    protocol::{Decode, Options, Sampling, Tensor, Tensors},
     weights::Weight,
 };
 
@@ -87,8 +87,8 @@ impl Generation {
     pub async fn new(
         model: &dyn Generate,
         prompt: &Prompt,
-        decode: &Decode,
-        outputs: &[String],
+        (decode, outputs): (&Decode, &[String]),
+        options: &Options,
         weights: &[Weight],
         space: &Space,
         resident: &States,
@@ -101,17 +101,18 @@ impl Generation {
             Some(inputs) => {
                 let mut graph = model.pass(inputs, &cache, Pass::Encode)?;
                 resident.keys().for_each(|name| graph.reside(name));
+                graph.optimize(options)?;
                 Some(program(Plan::new(&graph, &[])?, weights, &mut states, space).await?)
             }
             None => None,
         };
         let inputs = first_inputs(prompt, capacity)?;
-        let passes = plan(model, &inputs, &cache, Pass::First, decode, outputs)?;
+        let passes = plan(model, &inputs, &cache, Pass::First, (decode, outputs), options)?;
         let first = program(passes, weights, &mut states, space).await?;
         let mut next = None;
         if key.max_tokens > 1 {
             let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
-            let passes = plan(model, &inputs, &cache, Pass::Next, decode, &[])?;
+            let passes = plan(model, &inputs, &cache, Pass::Next, (decode, &[]), options)?;
             next = Some(program(passes, weights, &mut states, space).await?);
         }
         Ok(Self { key, capacity, encode, first, next })
@@ -223,13 +224,15 @@ fn plan(
     inputs: &Tensors,
     cache: &dyn Cache,
     pass: Pass,
-    decode: &Decode,
-    outputs: &[String],
+    (decode, outputs): (&Decode, &[String]),
+    options: &Options,
 ) -> Result<Plan> {
     let mut wanted = outputs.to_vec();
     wanted.push(IDS.to_owned());
     wanted.extend(decode.step_logits.then(|| LOGITS.to_owned()));
-    Plan::new(&choosing(model, inputs, cache, pass, decode)?, &wanted)
+    let mut graph = choosing(model, inputs, cache, pass, decode)?;
+    graph.optimize(options)?;
+    Plan::new(&graph, &wanted)
 }
 
 /// A program over states that exist already or are made here.

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     front_end::{self, FrontEnd, Heard},
     generate::{self, Generated, Generation},
-    graph::Plan,
+    graph::{self, Plan},
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::{Program, States},
@@ -33,6 +33,7 @@ struct Slot {
     generation: Option<Generation>,
     front_end: Option<FrontEnd>,
     store: Store,
+    options: Options,
     space: Space,
 }
 
@@ -138,6 +139,7 @@ impl Host {
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
         self.slots.remove(&name);
         format::check(&options)?;
+        graph::pass::check(&options)?;
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
         let (config, origin) = self.open(from).await?;
@@ -170,7 +172,10 @@ impl Host {
             warnings: format::warnings(&built.declared, &options),
         };
         let memory = space.memory();
-        self.slots.insert(name, Slot { model: built.model, program: None, generation: None, front_end, store, space });
+        self.slots.insert(
+            name,
+            Slot { model: built.model, program: None, generation: None, front_end, store, options, space },
+        );
         Ok(Outcome::Loaded { measures, memory, model })
     }
 
@@ -276,6 +281,7 @@ impl Slot {
             self.generation = None;
             let mut graph = self.model.graph(&inputs)?;
             resident.keys().for_each(|name| graph.reside(name));
+            graph.optimize(&self.options)?;
             let plan = Plan::new(&graph, &key.outputs)?;
             let program = Program::with_states(plan, &self.store.weights, &resident, &self.space).await?;
             self.program = Some((key, program));
@@ -300,7 +306,8 @@ impl Slot {
             self.program = None;
             self.generation = None;
             let weights = &self.store.weights;
-            let made = Generation::new(model, &prompt, decode, outputs, weights, &self.space, &resident).await?;
+            let asked = (decode, outputs);
+            let made = Generation::new(model, &prompt, asked, &self.options, weights, &self.space, &resident).await?;
             self.generation = Some(made);
         }
         let made_ms = clock::now() - started;

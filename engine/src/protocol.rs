@@ -129,6 +129,13 @@ impl Integer {
     }
 }
 
+/// Attention in tiles, without a matrix of scores.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlashAttention {
+    /// Queries and keys of a tile, 32 or 64; by the head's width and the device where it is `None`.
+    pub block_size: Option<u32>,
+}
+
 /// One field per seam; `None` is the engine without that optimization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -138,6 +145,9 @@ pub struct Options {
     /// The front end of an audio model on the GPU instead of the CPU.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compute_shaders: bool,
+    /// Attention without a matrix of scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_attention: Option<FlashAttention>,
 }
 
 /// How a prompt is continued.

@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn three_bits_and_odd_groups_are_refused() {
-        let refused = |integer| check(&Options { integer: Some(integer), ..Options::default() }).expect_err("refused").to_string();
+        let refused = |integer| {
+            check(&Options { integer: Some(integer), ..Options::default() }).expect_err("refused").to_string()
+        };
         assert_eq!(refused(Integer::bits(3)), "integer weights: unusable number of bits: expected 4 or 8, found 3");
         let group = Integer { group_size: 48, ..Integer::bits(8) };
         assert_eq!(refused(group), "int8: unusable group size: expected 32, 64, 128, 256 or 512, found 48");

@@ -141,7 +141,8 @@ fn heads_and_odd_widths_run() {
         if platform.is_gpu() && std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
             continue;
         }
-        for options in [Options::default(), Options { integer: Some(Integer { group_size: 32, ..Integer::bits(4) }) }] {
+        let int4 = Integer { group_size: 32, ..Integer::bits(4) };
+        for options in [Options::default(), Options { integer: Some(int4), ..Options::default() }] {
             let mut host = Host::new("");
             let step = Step::Load { slot: "model".into(), platform, model: copy.source(), options };
             let outcome = pollster::block_on(host.perform(step));
@@ -168,6 +169,7 @@ fn int4_saves_what_it_says_and_stays_close() {
             skip_names: skip.iter().map(|&pattern| pattern.to_owned()).collect(),
             ..Integer::bits(4)
         }),
+        ..Options::default()
     };
     let (small, small_memory, _) = load(&mut host, copy.source(), int4(&[]));
     assert_eq!(plain["bits_per_weight"], 32.0);
@@ -192,7 +194,7 @@ fn int4_saves_what_it_says_and_stays_close() {
         slot: "model".into(),
         platform: Platform::NativeCpu,
         model: copy.source(),
-        options: Options { integer: Some(Integer { group_size: 48, ..Integer::bits(4) }) },
+        options: Options { integer: Some(Integer { group_size: 48, ..Integer::bits(4) }), ..Options::default() },
     };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else {
         panic!("48 is no power of two")
