@@ -1,5 +1,6 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
+mod comparison;
 mod scenario;
 
 use std::io::IsTerminal as _;
@@ -14,8 +15,10 @@ use crate::report::{Format, Kind, Look, RowsFormat};
 /// Which in-browser inference optimization works for which model in which browser: measured, with evidence.
 #[derive(Debug, Parser)]
 #[command(name = "matrix", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ok, 1 cells failed, 2 wrong usage or file, 3 this machine lacks something, \
-                        4 nothing to run, 5 inconclusive, 130 interrupted (resumable)")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 cells failed or numbers regressed, 2 wrong usage or file, 3 this machine lacks something, \
+                        4 nothing to run, 5 inconclusive, 6 incomparable, 130 interrupted (resumable)"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -53,6 +56,11 @@ impl Global {
     }
 }
 
+pub(crate) use comparison::{
+    ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
+    MergeArgs,
+};
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a matrix, record every sample, print the compatibility table, write the report
@@ -65,6 +73,16 @@ enum Command {
     Recompute(RecomputeArgs),
     /// Time kernels by themselves, in a browser or without one
     Bench(BenchArgs),
+    /// Compare two runs, or the arms of one
+    Compare(CompareArgs),
+    /// Compare a run with an earlier one and fail when something got worse
+    Gate(GateArgs),
+    /// Show how an effect went from run to run, and where it changed
+    History(HistoryArgs),
+    /// Put the parts of a sharded run together
+    Merge(MergeArgs),
+    /// Hold a run against the file of known outcomes, or rewrite that file
+    Expectations(ExpectationsArgs),
     /// Say which browsers are here, what they can do, and what is missing
     Doctor(DoctorArgs),
     /// Install missing browsers and drivers with the system's package manager
@@ -75,6 +93,10 @@ enum Command {
     Weights(WeightsArgs),
     /// Compare the engine with reference cases: folders of config.json, model.safetensors, case.json, case.safetensors
     Conformance(ConformanceArgs),
+    /// Print the JSON Schema of matrix files, for editors
+    Schema,
+    /// Print a script that completes commands and options in a shell
+    Completions(CompletionsArgs),
     /// The engine without a browser; started by `run` and `conformance`
     #[command(hide = true)]
     Host(HostArgs),
@@ -112,6 +134,15 @@ pub(crate) struct RunArgs {
     /// Matrices and embedding tables that get 8 bits instead of 4, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) high_bits_names: Vec<String>,
+    /// Attention in tiles, without a matrix of scores
+    #[arg(long, visible_alias = "enable-flash-attention")]
+    pub(crate) flash_attention: bool,
+    /// Queries and keys of a tile of flash attention: auto, 32 or 64
+    #[arg(long, value_name = "N")]
+    pub(crate) block_size: Option<String>,
+    /// Features of sound made on the GPU
+    #[arg(long, visible_alias = "enable-compute-shaders")]
+    pub(crate) compute_shaders: bool,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,
@@ -263,6 +294,9 @@ pub(crate) struct KernelsArgs {
     /// Small matrices, as for a CPU, whatever the device
     #[arg(long)]
     pub(crate) small: bool,
+    /// The kernels for hardware, even on an adapter that runs on a CPU
+    #[arg(long)]
+    pub(crate) as_hardware: bool,
     /// Milliseconds for each kernel
     #[arg(long, value_name = "MS", default_value_t = 300.0)]
     pub(crate) budget: f64,
@@ -358,6 +392,14 @@ pub(crate) struct ConformanceArgs {
     pub(crate) headed: bool,
 }
 
+/// `matrix completions`
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
 /// `matrix host`
 #[derive(Args, Debug)]
 pub(crate) struct HostArgs {
@@ -395,6 +437,15 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Query(args) => command::query::run(&global, &args),
             Command::Recompute(args) => command::recompute::run(&global, &args),
             Command::Bench(args) => command::bench::run(&global, &args).await,
+            Command::Compare(args) => command::compare::run(&global, &args),
+            Command::Gate(args) => command::gate::run(&global, &args),
+            Command::History(args) => command::history::run(&global, &args),
+            Command::Merge(args) => command::merge::run(&global, &args),
+            Command::Expectations(args) => command::expectations::run(&global, &args),
+            Command::Schema => command::schema::run(),
+            Command::Completions(args) => {
+                command::completions::run(&args, &mut <Cli as clap::CommandFactory>::command())
+            }
             Command::Doctor(args) => command::doctor::run(&args).await,
             Command::Setup(args) => command::setup::run(&args).await,
             Command::Models(args) => command::models::run(&args).await,

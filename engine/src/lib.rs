@@ -51,6 +51,7 @@ pub mod kernel;
 pub mod device;
 pub mod program;
 
+pub mod front_end;
 pub mod generate;
 
 pub mod bench;

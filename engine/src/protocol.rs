@@ -129,6 +129,13 @@ impl Integer {
     }
 }
 
+/// Attention in tiles, without a matrix of scores.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlashAttention {
+    /// Queries and keys of a tile, 32 or 64; by the head's width and the device where it is `None`.
+    pub block_size: Option<u32>,
+}
+
 /// One field per seam; `None` is the engine without that optimization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -138,6 +145,12 @@ pub struct Options {
     /// 16-bit instead of 32-bit floats for matrices and embedding tables that are not integers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub f16: bool,
+    /// The front end of an audio model on the GPU instead of the CPU.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compute_shaders: bool,
+    /// Attention without a matrix of scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_attention: Option<FlashAttention>,
 }
 
 /// How a prompt is continued.
@@ -231,6 +244,13 @@ pub enum Step {
         /// Whether the values of the outputs are part of the answer.
         reply: bool,
     },
+    /// Make features of samples and wait for them. The time runs until they are where the model reads them.
+    Hear {
+        /// Name of the slot.
+        slot: String,
+        /// Inputs with `samples`, mono clips `[clips, samples]` at the model's rate, and perhaps `sample_counts` `[clips]`.
+        inputs: Tensors,
+    },
     /// Continue a prompt. Times run from the call until ids are on the CPU.
     Generate {
         /// Name of the slot.
@@ -283,7 +303,7 @@ pub enum Outcome {
         /// What was loaded.
         model: ModelInfo,
     },
-    /// Answer to [`Step::Infer`].
+    /// Answer to [`Step::Infer`] and [`Step::Hear`].
     Inferred {
         /// Times of the pass.
         measures: Vec<Measure>,
@@ -373,6 +393,9 @@ pub struct BenchForm {
     pub packed: bool,
     /// Subgroups.
     pub subgroups: bool,
+    /// What is made for hardware, even on an adapter that runs on a CPU.
+    #[serde(default)]
+    pub hardware: bool,
 }
 
 /// What a benchmark found.

@@ -10,7 +10,7 @@ fn bench(platform: Platform, work: BenchWork) -> Outcome {
 }
 
 fn linear(rows: u32, weights: BenchWeights) -> BenchWork {
-    let form = BenchForm { packed: true, subgroups: true };
+    let form = BenchForm { packed: true, subgroups: true, hardware: true };
     BenchWork::Linear { rows, outputs: 200, inputs: 320, weights, form }
 }
 

@@ -30,6 +30,9 @@ mod synthetic;
 #[path = "kernel/decoder.rs"]
 mod decoder;
 
+#[path = "kernel/flash.rs"]
+mod flash;
+
 /// Shapes around the edges of tiles, and a few primes.
 const AWKWARD: [[usize; 3]; 9] = [
     [1, 1, 1],

@@ -75,7 +75,7 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
             let exists = (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups));
             if exists {
                 let name = format!("{title} {outputs}x{inputs} {format} {form}");
-                let form = BenchForm { packed, subgroups };
+                let form = BenchForm { packed, subgroups, hardware: false };
                 all.push(Case { name, work: BenchWork::Linear { rows, outputs, inputs, weights, form } });
             }
         }

@@ -85,7 +85,14 @@ async fn measure(
         if !global.quiet {
             eprintln!("{}", case.name);
         }
-        let line = match page.ask(Step::Bench { platform, work: case.work, budget_ms: args.budget }).await {
+        let work = match case.work {
+            BenchWork::Linear { rows, outputs, inputs, weights, form } => {
+                let form = BenchForm { hardware: args.as_hardware, ..form };
+                BenchWork::Linear { rows, outputs, inputs, weights, form }
+            }
+            copy @ BenchWork::Copy { .. } => copy,
+        };
+        let line = match page.ask(Step::Bench { platform, work, budget_ms: args.budget }).await {
             Ok(Outcome::Benched { bench }) => Line::new(&case.name, case.work, bench, copy),
             Ok(Outcome::Failed { kind: FailureKind::Unsupported | FailureKind::OutOfMemory, message }) => {
                 Line::without(&case.name, printable(&message).into_owned())
@@ -109,7 +116,9 @@ async fn measure(
 
 /// Whether two forms of one case came to the same kernels.
 fn is_same(other: &Line, line: &Line, case: &Case) -> bool {
-    let BenchWork::Linear { form: BenchForm { .. }, .. } = case.work else { return false };
+    if matches!(case.work, BenchWork::Copy { .. }) {
+        return false;
+    }
     let stem = |name: &str| name.rsplit_once(' ').map(|(stem, _)| stem.to_owned());
     line.us.is_some() && stem(&other.case) == stem(&line.case) && other.kernels == line.kernels
 }

@@ -80,7 +80,10 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
             set("high_bits_names", args.high_bits_names.join(","));
         }
     }
+    settings.extend(args.block_size.clone().map(|size| ("flash_attention".to_owned(), "block_size".to_owned(), size)));
     let mut optimizations: Vec<String> = args.quantization.iter().map(|bits| bits.word().to_owned()).collect();
+    let switched = [(args.flash_attention, "flash_attention"), (args.compute_shaders, "compute_shaders")];
+    optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();
     }

@@ -212,6 +212,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Bench { .. } => "bench",
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
+        Step::Hear { .. } => "hear",
         Step::Generate { .. } => "generate",
         Step::Footprint => "footprint",
         Step::Unload { .. } => "unload",

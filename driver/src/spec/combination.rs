@@ -39,7 +39,10 @@ impl Rule {
 word! { Rule => "combination rule", }
 
 /// What suits which families.
-const RECOMMENDED: &[(&[Family], &[&str])] = &[(&[Family::Bert, Family::Roberta], &["int4", "int8"])];
+const RECOMMENDED: &[(&[Family], &[&str])] = &[
+    (&[Family::Bert, Family::Roberta, Family::T5], &["int4", "int8"]),
+    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "int8", "flash_attention"]),
+];
 
 /// Most optimizations of which every set is formed.
 pub const MAX_ALL: usize = 10;

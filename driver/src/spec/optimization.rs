@@ -1,6 +1,6 @@
 //! The optimizations a matrix may name, one table row each, and what can be set about them.
 
-use matrix_engine::protocol::{Calibration, Integer, Options, Scheme};
+use matrix_engine::protocol::{Calibration, FlashAttention, Integer, Options, Scheme};
 
 use super::goal::Goal;
 use super::node::{Fault, Node};
@@ -48,6 +48,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A power of two between two bounds, both included.
     PowerOfTwo(u32, u32),
+    /// One of these numbers, or `auto`.
+    Auto(&'static [u32]),
     /// Globs over names.
     Names,
 }
@@ -92,6 +94,8 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         seam: "floats",
         switch_on: |options| options.f16 = true,
     },
+    FLASH_ATTENTION,
+    COMPUTE_SHADERS,
 ];
 
 const SCHEME: Setting = Setting {
@@ -156,6 +160,36 @@ const HIGH_BITS_NAMES: Setting = Setting {
             integer.high_bits_names.clone_from(names);
         }
     },
+};
+
+const FLASH_ATTENTION: Optimization = Optimization {
+    word: "flash_attention",
+    title: "Flash attention",
+    also: &["flash-attention", "flash", "flash_attn", "memory_efficient_attention"],
+    variable: Some("WEBGPU_FLASH_ATTENTION"),
+    settings: &[Setting {
+        key: "block_size",
+        kind: Kind::Auto(&[32, 64]),
+        variable: Some("WEBGPU_FLASH_ATTENTION_BLOCK_SIZE"),
+        default: || Value::Word("auto"),
+        apply: |options, value| {
+            if let Some(flash) = &mut options.flash_attention {
+                flash.block_size = if let Value::Count(size) = value { Some(*size) } else { None };
+            }
+        },
+    }],
+    seam: "attention",
+    switch_on: |options| options.flash_attention = Some(FlashAttention::default()),
+};
+
+const COMPUTE_SHADERS: Optimization = Optimization {
+    word: "compute_shaders",
+    title: "Compute shaders for audio",
+    also: &["compute-shaders", "compute_shader", "audio_compute_shaders", "audio_shaders"],
+    variable: Some("WEBGPU_COMPUTE_SHADERS_ENABLED"),
+    settings: &[],
+    seam: "front end",
+    switch_on: |options| options.compute_shaders = true,
 };
 
 /// Two of `words` that change the same part of the engine.
@@ -278,6 +312,23 @@ impl Kind {
                     Err(node.fault(format!("`{key}` must be a power of two, found {count}")).note(allowed))
                 }
             }
+            Self::Auto(numbers) => {
+                let allowed = numbers.iter().map(|number| format!(", {number}")).collect::<String>();
+                let allowed = format!("allowed: auto{allowed}");
+                match node.tree {
+                    Tree::Text(text) if text == "auto" => Ok(Value::Word("auto")),
+                    Tree::Number(_) => {
+                        let count =
+                            node.count(&format!("`{key}`"), 1, u32::MAX).map_err(|fault| fault.note(&allowed))?;
+                        if numbers.contains(&count) {
+                            Ok(Value::Count(count))
+                        } else {
+                            Err(node.fault(format!("`{key}` cannot be {count}")).note(allowed))
+                        }
+                    }
+                    _ => Err(node.expected(&format!("`auto` or a number for `{key}`")).note(allowed)),
+                }
+            }
             Self::Names => {
                 let names = node.any_list(&format!("a list of names for `{key}`"))?;
                 let names: Result<Vec<String>, Fault> = names
@@ -296,7 +347,9 @@ impl Kind {
     pub fn read_text(&self, key: &str, text: &str) -> Result<Value, Fault> {
         let tree = match self {
             Self::Word(_) => Tree::Text(text.into()),
-            Self::PowerOfTwo(..) => text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number),
+            Self::PowerOfTwo(..) | Self::Auto(_) => {
+                text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number)
+            }
             Self::Names => Tree::List(
                 text.split(',')
                     .map(str::trim)

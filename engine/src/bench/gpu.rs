@@ -24,7 +24,10 @@ use crate::{
 /// Bytes that all sets of weights have together at least: more than the caches of a large GPU, or of the CPU
 /// that stands in for one.
 const ROTATED: u64 = 512 << 20;
-const ROTATED_SOFTWARE: u64 = 64 << 20;
+const ROTATED_SOFTWARE: u64 = 32 << 20;
+/// Sets at most.
+const SETS: u64 = 64;
+const SETS_SOFTWARE: u64 = 8;
 /// Runs that are timed.
 const RUNS: usize = 9;
 /// Steps of the clock in a run at least. Browsers round times of the GPU to 0.1 ms.
@@ -58,9 +61,10 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let format = stock::format(weights);
             let bytes = format.bytes(&[outputs, inputs]);
             let normalised_error = check(gpu, &space, [rows, outputs.min(512), inputs], format, capability).await?;
-            let all = if capability.software { ROTATED_SOFTWARE } else { ROTATED };
+            let software = gpu.capability().software;
+            let (all, most) = if software { (ROTATED_SOFTWARE, SETS_SOFTWARE) } else { (ROTATED, SETS) };
             let sets =
-                (0..all.div_ceil(bytes).clamp(2, 64)).map(|_| stock::likeness(&space, format, [outputs, inputs]));
+                (0..all.div_ceil(bytes).clamp(2, most)).map(|_| stock::likeness(&space, format, [outputs, inputs]));
             let sets = sets.collect::<Result<Vec<_>>>()?;
             let work = Work::new(&space, [rows, outputs, inputs], &sets, capability)?;
             let steps = work.dispatches(&sets, capability)?;
@@ -76,6 +80,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
 /// The GPU as if it could do no more than `form` says.
 fn chosen(capability: Capability, form: BenchForm) -> Capability {
     Capability {
+        software: capability.software && !form.hardware,
         packed_dot: capability.packed_dot && form.packed,
         subgroup: if form.subgroups { capability.subgroup } else { 0 },
         ..capability

@@ -22,7 +22,7 @@ pub(super) const FEW_ROWS: usize = 8;
 /// With fewer tiles of 64 × 64 than this, smaller ones spread better over the GPU.
 const FEW_TILES: u64 = 256;
 /// Workgroups in one dimension of a grid, on every device.
-const GRID_LIMIT: u32 = 65535;
+pub(super) const GRID_LIMIT: u32 = 65535;
 
 /// What a GPU kernel reads.
 pub struct Operand<'a> {
@@ -178,6 +178,8 @@ pub fn dispatch<'a>(
                 grid,
             }
         }
+        (Op::Flash(flash), _) => super::flash::gpu::dispatch(&flash, operands, out, capability)?,
+        (Op::Join { width }, [partial]) => super::flash::gpu::join(partial, width, out)?,
         (Op::FirstRow, [x]) => {
             let [batch, length, width] = axes(x)?;
             Dispatch {

@@ -13,6 +13,7 @@ pub mod conv;
 pub mod copy;
 pub mod cpu;
 pub mod elementwise;
+pub mod flash;
 pub mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;

@@ -1,6 +1,7 @@
 //! The GPU kernels by typed key, and the one place where their WGSL is put together: a prefix for the
 //! target, snippets, then the body that uses them.
 
+pub mod flash;
 mod linear;
 pub mod sound;
 pub mod spatial;
@@ -109,6 +110,10 @@ pub enum Kernel {
         /// How the product is cut up.
         tiling: Tiling,
     },
+    /// Attention without a matrix of scores.
+    Flash(flash::FlashKernel),
+    /// Parts of attention as one.
+    Join,
     /// The id of the largest.
     Argmax {
         /// Threads that share a row.
@@ -194,7 +199,7 @@ impl Kernel {
             all.extend([Self::RmsNorm { threads }, Self::Argmax { threads }, Self::Sample { threads }]);
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
-        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append, Self::Join]);
         all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
@@ -213,6 +218,7 @@ impl Kernel {
         for format in WeightFormat::ALL {
             all.extend([false, true].map(|vectors| Self::Gather { format, vectors }));
         }
+        all.extend(flash::FlashKernel::all().into_iter().map(Self::Flash));
         all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
         all.extend(sound::Sound::all().into_iter().map(Self::Sound));
         all
@@ -254,6 +260,7 @@ impl Kernel {
             Self::FirstRow => &[include_str!("pool/first_row.wgsl")],
             Self::MeanRows => &[include_str!("pool/mean_rows.wgsl")],
             Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
+            Self::Flash(kernel) => return kernel.source(),
             Self::Spatial(kernel) => &kernel.parts(),
             Self::Sound(kernel) => &[kernel.source()],
             Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
@@ -263,6 +270,7 @@ impl Kernel {
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
             Self::Windows => &[include_str!("select/windows.wgsl")],
+            Self::Join => &[include_str!("flash/join.wgsl")],
             Self::Append => &[include_str!("grouped/append.wgsl")],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
@@ -315,14 +323,17 @@ impl Kernel {
             Self::AttentionSoftmax { masked: true, .. } => &[Write, Uniform, Read],
             Self::AttentionSoftmax { masked: false, .. } | Self::Synthetic => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
+            Self::Flash(kernel) => kernel.bindings(),
             Self::Spatial(kernel) => kernel.bindings(),
+            Self::Scale | Self::Columns | Self::Windows | Self::Join | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::Sound(kernel) => kernel.bindings(),
-            Self::Scale | Self::Columns | Self::Windows | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
                 &[Read, Read, Write, Uniform]
             }
-            Self::GroupedScores { .. } | Self::GroupedContext { .. } => &[Read, Read, Read, Write, Uniform],
-            Self::Rotary | Self::GroupedSoftmax { .. } => &[Read, Read, Read, Read, Write, Uniform],
+            Self::GroupedScores { .. } | Self::GroupedContext { .. } | Self::GroupedSoftmax { .. } => {
+                &[Read, Read, Read, Write, Uniform]
+            }
+            Self::Rotary => &[Read, Read, Read, Read, Write, Uniform],
         };
         fixed.to_vec()
     }

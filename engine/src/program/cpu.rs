@@ -34,6 +34,11 @@ impl CpuProgram {
         Self { plan, buffers }
     }
 
+    /// The plan's buffers.
+    pub fn buffers(&self) -> &[Rc<Buffer>] {
+        &self.buffers
+    }
+
     /// One pass.
     pub fn run(&self, weights: &[Weight], inputs: &Tensors) -> Result<Tensors> {
         for port in &self.plan.inputs {

@@ -79,8 +79,26 @@ impl GpuProgram {
         Ok(Self { plan, gpu: gpu.clone(), buffers, _packed: packed, readback, recording })
     }
 
+    /// The plan's buffers.
+    pub fn buffers(&self) -> &[Rc<Buffer>] {
+        &self.buffers
+    }
+
     /// One pass.
     pub async fn run(&self, inputs: &Tensors) -> Result<Tensors> {
+        self.submit(inputs)?;
+        let words = self.gpu.read(self.readback.raw()?).await?;
+        let mut rest = words.as_slice();
+        let mut outputs = Tensors::new();
+        for port in &self.plan.outputs {
+            outputs.insert(port.name.clone(), output_tensor(port, rest)?);
+            rest = &rest[port.shape.iter().product()..];
+        }
+        Ok(outputs)
+    }
+
+    /// One pass that nobody waits for.
+    pub fn submit(&self, inputs: &Tensors) -> Result<()> {
         for port in &self.plan.inputs {
             self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
         }
@@ -94,14 +112,7 @@ impl GpuProgram {
             offset += length;
         }
         self.gpu.submit(encoder.finish());
-        let words = self.gpu.read(readback).await?;
-        let mut rest = words.as_slice();
-        let mut outputs = Tensors::new();
-        for port in &self.plan.outputs {
-            outputs.insert(port.name.clone(), output_tensor(port, rest)?);
-            rest = &rest[port.shape.iter().product()..];
-        }
-        Ok(outputs)
+        Ok(())
     }
 }
 

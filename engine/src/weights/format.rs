@@ -126,7 +126,7 @@ mod tests {
         let up = declared("model.layers.0.mlp.up.weight", Role::Linear, &[64, 64]);
         let norm = declared("model.embed_norm.weight", Role::Scale, &[64]);
         let bits = |integer: Integer| {
-            let options = Options { integer: Some(integer), f16: true };
+            let options = Options { integer: Some(integer), f16: true, ..Options::default() };
             [&words, &gate, &up, &norm].map(|weight| match Format::choose(weight, &options) {
                 Format::F32 => 32,
                 Format::F16 => 16,
@@ -140,7 +140,7 @@ mod tests {
             ..Integer::bits(4)
         };
         assert_eq!(bits(named.clone()), [8, 16, 4, 32]);
-        assert!(warnings(&[words, gate], &Options { integer: Some(named), f16: false }).is_empty());
+        assert!(warnings(&[words, gate], &Options { integer: Some(named), ..Options::default() }).is_empty());
     }
 
     #[test]
@@ -148,13 +148,14 @@ mod tests {
         let up = [declared("layers.0.up.weight", Role::Linear, &[64, 64])];
         let integer = Integer { skip_names: vec!["*up*".into(), "lm_head".into()], ..Integer::bits(4) };
         let want = "`skip_names`: 'lm_head' matches no weight; their names are like 'layers.0.up.weight'";
-        assert_eq!(warnings(&up, &Options { integer: Some(integer), f16: false }), [want]);
+        assert_eq!(warnings(&up, &Options { integer: Some(integer), ..Options::default() }), [want]);
     }
 
     #[test]
     fn three_bits_and_odd_groups_are_refused() {
-        let refused =
-            |integer| check(&Options { integer: Some(integer), f16: false }).expect_err("refused").to_string();
+        let refused = |integer| {
+            check(&Options { integer: Some(integer), ..Options::default() }).expect_err("refused").to_string()
+        };
         assert_eq!(refused(Integer::bits(3)), "integer weights: unusable number of bits: expected 4 or 8, found 3");
         let group = Integer { group_size: 48, ..Integer::bits(8) };
         assert_eq!(refused(group), "int8: unusable group size: expected 32, 64, 128, 256 or 512, found 48");

@@ -141,10 +141,8 @@ fn heads_and_odd_widths_run() {
         if platform.is_gpu() && std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
             continue;
         }
-        for options in [
-            Options::default(),
-            Options { integer: Some(Integer { group_size: 32, ..Integer::bits(4) }), ..Options::default() },
-        ] {
+        let int4 = Integer { group_size: 32, ..Integer::bits(4) };
+        for options in [Options::default(), Options { integer: Some(int4), ..Options::default() }] {
             let mut host = Host::new("");
             let step = Step::Load { slot: "model".into(), platform, model: copy.source(), options };
             let outcome = pollster::block_on(host.perform(step));

@@ -13,6 +13,8 @@ pub struct Capability {
     pub subgroup: u32,
     /// Whether shaders have the dot product of four signed bytes.
     pub packed_dot: bool,
+    /// Bytes that a workgroup shares.
+    pub workgroup_bytes: u32,
 }
 
 impl Capability {
@@ -26,6 +28,7 @@ impl Capability {
             binding_limit: limits.max_storage_buffer_binding_size,
             subgroup: subgroup.and_then(|&size| u32::try_from(size).ok()).unwrap_or(0),
             packed_dot: has(PACKED_DOT),
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
         }
     }
 }
