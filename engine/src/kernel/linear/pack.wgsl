@@ -32,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let bytes = vec4<i32>(round(values[i] * inverse));
         sum += bytes.x + bytes.y + bytes.z + bytes.w;
         let low = vec4<u32>(bytes) & vec4<u32>(255u);
-        words[i] = low.x | low.y << 8u | low.z << 16u | low.w << 24u;
+        words[i] = low.x | (low.y << 8u) | (low.z << 16u) | (low.w << 24u);
     }
     codes[2u * block] = vec4<u32>(words[0], words[1], words[2], words[3]);
     codes[2u * block + 1u] = vec4<u32>(words[4], words[5], words[6], words[7]);
