@@ -1,13 +1,20 @@
 //! Integers made on the GPU are as good as those made on the CPU.
 
-use std::rc::Rc;
+use std::{path::Path, rc::Rc};
 
 use matrix_engine::{
-    device::{Category, Device, Space, gpu::Gpu},
-    load::Dtype,
-    protocol::Calibration,
+    catalog::{Family, Size},
+    device::{
+        Category, Device, Space,
+        gpu::{Capability, Gpu},
+    },
+    graph::Plan,
+    load::{Checkpoint, Config, Dtype, Folder, Origin, Synthetic, preset},
+    model,
+    program::Program,
+    protocol::{Calibration, Integer, Options, Scheme},
     weights::{
-        Weight,
+        Format, Store, Weight,
         integer::{self, Factors, Layout, Matrix},
         quantizer::{Piece, Quantizer},
     },
@@ -114,4 +121,48 @@ fn a_weight_that_is_no_number_is_told() {
     let piece = Piece { source: Dtype::F32, first: 0, rows: 1, tensor: 7 };
     quantizer.run(&weight, Calibration::None, &piece).expect("runs");
     assert_eq!(pollster::block_on(quantizer.finish()).expect("reads"), Some(7));
+}
+
+/// The first output of a model with 4-bit weights.
+fn first_output(device: Device, config: &Config, origin: &Origin) -> Vec<f32> {
+    let integer =
+        Integer { group_size: 32, scheme: Scheme::Asymmetric, calibration: Calibration::Mse, ..Integer::bits(4) };
+    let options = Options { integer: Some(integer), ..Options::default() };
+    let built = model::build(config, origin).expect("builds");
+    let formats: Vec<Format> = built.declared.iter().map(|weight| Format::choose(weight, &options)).collect();
+    let space = Space::new(device);
+    pollster::block_on(async {
+        let store = Store::load(origin, &built.declared, &formats, &space).await.expect("loads");
+        assert_eq!(space.memory().total.live, store.bytes(), "what only helped to load is gone");
+        let inputs = built.model.inputs().iter().map(|input| (input.name.clone(), input.sample(1))).collect();
+        let inputs = built.model.prepare(&inputs).expect("fits");
+        let graph = built.model.graph(&inputs).expect("a graph");
+        let name = graph.output_names().next().expect("an output").to_owned();
+        let plan = Plan::new(&graph, std::slice::from_ref(&name)).expect("plans");
+        let program = Program::new(plan, &store.weights, &space).await.expect("a program");
+        program.run(&store.weights, &inputs).await.expect("runs")[&name].as_f32().expect("floats").to_vec()
+    })
+}
+
+#[test]
+fn models_load_the_same_through_the_gpu() {
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
+        return;
+    }
+    let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+    let capability = Capability { software: false, packed_dot: false, ..gpu.capability() };
+    let gpu = Device::Gpu(Rc::new(gpu.pretending(capability)));
+    let folder = |family: &str| {
+        let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family);
+        let folder = Folder::new("", &at.to_string_lossy());
+        let config = pollster::block_on(Config::read(&folder)).expect("a configuration");
+        (config, Origin::Files(pollster::block_on(Checkpoint::open(folder)).expect("weights")))
+    };
+    let made_up = (preset::config(Family::Bert, Size::Tiny), Origin::Synthetic(Synthetic::new(3)));
+    for (config, origin) in [folder("bert"), folder("llama"), made_up] {
+        let [want, got] = [Device::Cpu, gpu.clone()].map(|device| first_output(device, &config, &origin));
+        let whole: f64 = want.iter().map(|v| f64::from(*v).powi(2)).sum();
+        let apart = error(&got, &want) / whole;
+        assert!(apart < 1e-3, "{:?}: {apart:.2e}", config.architecture());
+    }
 }
