@@ -24,6 +24,9 @@ use matrix_engine::{
     },
 };
 
+#[path = "kernel/quantizer.rs"]
+mod quantizer;
+
 #[path = "kernel/synthetic.rs"]
 mod synthetic;
 

@@ -63,9 +63,12 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let normalised_error = check(gpu, &space, [rows, outputs.min(512), inputs], format, capability).await?;
             let software = gpu.capability().software;
             let (all, most) = if software { (ROTATED_SOFTWARE, SETS_SOFTWARE) } else { (ROTATED, SETS) };
-            let sets =
-                (0..all.div_ceil(bytes).clamp(2, most)).map(|_| stock::likeness(&space, format, [outputs, inputs]));
-            let sets = sets.collect::<Result<Vec<_>>>()?;
+            let mut sets = Vec::new();
+            for _ in 0..all.div_ceil(bytes).clamp(2, most) {
+                sets.push(stock::likeness(&space, format, [outputs, inputs])?);
+                // What is only written waits in memory.
+                space.finish().await?;
+            }
             let work = Work::new(&space, [rows, outputs, inputs], &sets, capability)?;
             let steps = work.dispatches(&sets, capability)?;
             let mut kernels: Vec<String> = steps.iter().map(|step| format!("{:?}", step.kernel)).collect();

@@ -16,6 +16,8 @@ pub enum Category {
     Kv,
     /// Parameters of kernels.
     Parameters,
+    /// Values on their way into a weight.
+    Upload,
     /// Copies on their way to the CPU.
     Staging,
 }
@@ -29,6 +31,7 @@ impl Category {
             Self::Activations => "activations",
             Self::Kv => "kv",
             Self::Parameters => "parameters",
+            Self::Upload => "upload",
             Self::Staging => "staging",
         }
     }

@@ -336,12 +336,12 @@ pub(super) fn number(value: usize) -> Result<u32> {
     u32::try_from(value).map_err(|_| Error::internal("a size of more than 32 bits").found(value.to_string()))
 }
 
-pub(super) fn words(values: &[usize]) -> Result<Vec<u32>> {
+pub(crate) fn words(values: &[usize]) -> Result<Vec<u32>> {
     values.iter().map(|&value| number(value)).collect()
 }
 
 /// A grid for one workgroup per item: a second dimension when there are too many for one.
-pub(super) fn groups(count: usize) -> Result<[u32; 3]> {
+pub(crate) fn groups(count: usize) -> Result<[u32; 3]> {
     let count = number(count)?;
     let lines = count.div_ceil(GRID_LIMIT);
     Ok([count.div_ceil(lines.max(1)), lines, 1])

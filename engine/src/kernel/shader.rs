@@ -6,7 +6,7 @@ mod linear;
 pub mod sound;
 pub mod spatial;
 
-use crate::{device::gpu::Capability, graph::Activation};
+use crate::{device::gpu::Capability, graph::Activation, load::Dtype, protocol::Calibration};
 
 /// A compute pipeline. Equal keys mean equal pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,17 @@ pub enum Kernel {
         input: Input,
         /// Applied to the result.
         activation: Option<Activation>,
+    },
+    /// Floats as group-wise integers.
+    Quantize {
+        /// Bits of a code.
+        bits: u32,
+        /// Whether groups have zero points.
+        zeros: bool,
+        /// How scales and zero points are chosen.
+        calibration: Calibration,
+        /// What the floats are in memory.
+        source: Dtype,
     },
     /// Floats as signed bytes.
     Pack,
@@ -170,8 +181,8 @@ impl Tiling {
     }
 }
 
-use super::weight::Reads;
 pub use super::weight::WeightFormat;
+use super::weight::{self, Reads};
 pub use linear::Input;
 
 /// What a kernel does with a binding.
@@ -215,6 +226,12 @@ impl Kernel {
             let activations = std::iter::once(None).chain(activations.iter().copied().map(Some));
             all.extend(activations.map(|activation| Self::Linear { tiling, format, input, activation }));
         }
+        let sources = [Dtype::F32, Dtype::F16, Dtype::Bf16].into_iter();
+        for (source, calibration) in sources.flat_map(|source| Calibration::ALL.map(|way| (source, way))) {
+            for (bits, zeros) in [(4, false), (4, true), (8, false), (8, true)] {
+                all.push(Self::Quantize { bits, zeros, calibration, source });
+            }
+        }
         for format in WeightFormat::ALL {
             all.extend([false, true].map(|vectors| Self::Gather { format, vectors }));
         }
@@ -248,6 +265,7 @@ impl Kernel {
             Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
             Self::Pack => &[include_str!("linear/pack.wgsl")],
+            Self::Quantize { bits, zeros, .. } => &weight::quantize_parts(bits, zeros),
             Self::Copy => &[include_str!("bench/copy.wgsl")],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
             Self::AttentionSoftmax { masked: true, .. } => {
@@ -291,6 +309,19 @@ impl Kernel {
             Self::AttentionSoftmax { threads, .. } | Self::Normalize { threads } => {
                 vec![("THREADS", f64::from(threads))]
             }
+            Self::Quantize { calibration, source, .. } => {
+                let source = match source {
+                    Dtype::F16 => 1.0,
+                    Dtype::Bf16 => 2.0,
+                    _ => 0.0,
+                };
+                let calibration = match calibration {
+                    Calibration::None => 0.0,
+                    Calibration::Mse => 1.0,
+                    Calibration::Hqq => 2.0,
+                };
+                vec![("SOURCE", source), ("CALIBRATION", calibration)]
+            }
             Self::Spatial(kernel) => kernel.constants(),
             Self::Sound(kernel) => kernel.constants(),
             Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
@@ -315,6 +346,8 @@ impl Kernel {
             Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
             Self::Linear { format, input, .. } => return linear::bindings(format, input),
             Self::Pack => &[Read, Write, Write, Uniform],
+            Self::Quantize { zeros: false, .. } => &[Read, Write, Write, Write, Uniform],
+            Self::Quantize { zeros: true, .. } => &[Read, Write, Write, Write, Uniform, Write],
             Self::Copy => &[Read, Write, Uniform],
             Self::Add | Self::AttentionScores { .. } | Self::AttentionContext { .. } | Self::MeanRows => {
                 &[Read, Read, Write, Uniform]

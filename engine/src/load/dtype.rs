@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 /// Element type of a tensor in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// 32-bit float.
     F32,

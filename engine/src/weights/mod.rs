@@ -8,6 +8,8 @@ pub mod format;
 pub mod glob;
 pub mod half;
 pub mod integer;
+#[cfg(feature = "gpu")]
+pub mod quantizer;
 pub mod store;
 #[cfg(feature = "gpu")]
 pub mod synthesis;

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(feature = "gpu")]
-use super::synthesis::Synthesis;
 use super::{
     Declared, Format, Role, half,
     integer::{self, Factors, Layout},
+};
+#[cfg(feature = "gpu")]
+use super::{
+    quantizer::{Piece, Quantizer},
+    synthesis::Synthesis,
 };
 #[cfg(feature = "gpu")]
 use crate::device::Device;
@@ -81,6 +84,9 @@ pub struct Store {
     pub fetch_ms: f64,
     /// Milliseconds spent converting, quantizing and making values.
     pub convert_ms: f64,
+    /// While weights are loaded onto hardware.
+    #[cfg(feature = "gpu")]
+    quantizer: Option<Quantizer>,
 }
 
 impl Store {
@@ -97,8 +103,16 @@ impl Store {
             let created = Self::create(weight, format, space).map_err(|error| error.of(subject(weight)))?;
             weights.push(created);
         }
-        let mut store =
-            Self { weights, parameters: 0, quantized: (0, 0), fetched_bytes: 0, fetch_ms: 0.0, convert_ms: 0.0 };
+        let mut store = Self {
+            weights,
+            parameters: 0,
+            quantized: (0, 0),
+            fetched_bytes: 0,
+            fetch_ms: 0.0,
+            convert_ms: 0.0,
+            #[cfg(feature = "gpu")]
+            quantizer: None,
+        };
         for (declared, weight) in declared.iter().zip(&store.weights) {
             store.parameters += declared.elements() as u64;
             if matches!(weight, Weight::Integer { .. }) {
@@ -107,9 +121,22 @@ impl Store {
             }
         }
         let mut targets: Vec<Target> = formats.iter().map(|&format| Target::new(format)).collect();
+        #[cfg(feature = "gpu")]
+        {
+            store.quantizer = store.quantizer(declared, space)?;
+        }
         match origin {
             Origin::Files(checkpoint) => store.fetch(checkpoint, declared, &mut targets, space).await?,
             Origin::Synthetic(synthetic) => store.make(synthetic, declared, &mut targets, space).await?,
+        }
+        #[cfg(feature = "gpu")]
+        if let Some(quantizer) = store.quantizer.take()
+            && let Some(tensor) = quantizer.finish().await?
+        {
+            let error = Error::model("holds a value that is not finite");
+            return Err(declared
+                .get(tensor)
+                .map_or(Error::internal("no such weight"), |weight| error.of(subject(weight))));
         }
         space.finish().await?;
         Ok(store)
@@ -127,6 +154,25 @@ impl Store {
         let scales = create(layout.scale_words())?;
         let zeros = if layout.zeros { Some(create(layout.zero_words())?) } else { None };
         Ok(Weight::Integer { layout, codes, scales, zeros })
+    }
+
+    /// What quantizes on the GPU, if weights need it and it is hardware: an adapter that runs on a CPU is no
+    /// faster than the CPU.
+    #[cfg(feature = "gpu")]
+    fn quantizer(&self, declared: &[Declared], space: &Space) -> Result<Option<Quantizer>> {
+        let Device::Gpu(gpu) = space.device() else { return Ok(None) };
+        let integers =
+            declared.iter().zip(&self.weights).filter(|(_, weight)| matches!(weight, Weight::Integer { .. }));
+        let bytes = |(declared, _): (&Declared, &Weight)| {
+            let columns = declared.shape.last().copied().unwrap_or(1);
+            (4 * declared.elements()).min(PIECE.max(4 * columns)) as u64
+        };
+        match integers.map(bytes).max() {
+            Some(bytes) if !gpu.capability().software && bytes <= gpu.capability().binding_limit => {
+                Quantizer::new(gpu, space, bytes).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn fetch(
@@ -204,6 +250,15 @@ impl Store {
                 part.length,
             );
         }
+        #[cfg(feature = "gpu")]
+        if let (Some(quantizer), Weight::Integer { layout, .. }, Format::Integer { calibration, .. }) =
+            (&self.quantizer, weight, target.format)
+            && quantizer.suits(*layout, dtype)
+        {
+            quantizer.upload.write_chunk(0, chunk, part.offset, part.length)?;
+            let (first, rows) = (part.rows.start, part.rows.len());
+            return quantizer.run(weight, calibration, &Piece { source: dtype, first, rows, tensor: part.tensor });
+        }
         let values = convert(dtype, &chunk.part(part.offset, part.length))?;
         write_rows(weight, declared, part.rows.start, &values, target)
     }
@@ -223,7 +278,8 @@ impl Store {
             Device::Gpu(gpu) => Some(Synthesis::new(gpu, space)?),
             Device::Cpu => None,
         };
-        for ((declared, weight), target) in declared.iter().zip(&self.weights).zip(targets) {
+        #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU is told"))]
+        for (tensor, ((declared, weight), target)) in declared.iter().zip(&self.weights).zip(targets).enumerate() {
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Weight::F32(buffer), Distribution::Bell(deviation)) =
                 (&on_gpu, weight, distribution(declared))
@@ -235,6 +291,20 @@ impl Store {
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
             let step = (PIECE / 4 / columns).max(1);
+            #[cfg(feature = "gpu")]
+            if let (Some(on_gpu), Some(quantizer), Weight::Integer { layout, .. }, Distribution::Bell(deviation)) =
+                (&on_gpu, &self.quantizer, weight, distribution(declared))
+                && let Format::Integer { calibration, .. } = target.format
+                && quantizer.suits(*layout, Dtype::F32)
+            {
+                let seeded = synthetic.bell(&declared.name, deviation);
+                for first in (0..rows).step_by(step) {
+                    on_gpu.fill(seeded, (first * columns) as u64, &quantizer.upload)?;
+                    let piece = Piece { source: Dtype::F32, first, rows: step.min(rows - first), tensor };
+                    quantizer.run(weight, calibration, &piece).map_err(|error| error.of(subject(declared)))?;
+                }
+                continue;
+            }
             for first in (0..rows).step_by(step) {
                 values.resize(step.min(rows - first) * columns, 0.0);
                 synthetic.fill(&declared.name, distribution(declared), (first * columns) as u64, &mut values);

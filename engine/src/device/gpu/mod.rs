@@ -125,7 +125,7 @@ impl Gpu {
         let allowed = match category {
             Category::Weights | Category::Staging => self.limits.max_buffer_size,
             // Always bound as a whole.
-            Category::Activations | Category::Kv | Category::Parameters => {
+            Category::Activations | Category::Kv | Category::Upload | Category::Parameters => {
                 self.limits.max_buffer_size.min(self.capability.binding_limit)
             }
         };
@@ -136,7 +136,7 @@ impl Gpu {
         }
         let usage = match category {
             Category::Weights => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-            Category::Activations | Category::Kv => {
+            Category::Activations | Category::Kv | Category::Upload => {
                 wgpu::BufferUsages::STORAGE
                     | wgpu::BufferUsages::COPY_DST
                     | wgpu::BufferUsages::COPY_SRC
