@@ -20,7 +20,7 @@ pub enum Program {
     Cpu(cpu::CpuProgram),
     /// Runs on a GPU.
     #[cfg(feature = "gpu")]
-    Gpu(gpu::GpuProgram),
+    Gpu(Box<gpu::GpuProgram>),
 }
 
 impl Program {
@@ -36,7 +36,10 @@ impl Program {
         match space.device() {
             Device::Cpu => Ok(Self::Cpu(cpu::CpuProgram::new(plan, buffers))),
             #[cfg(feature = "gpu")]
-            Device::Gpu(gpu) => gpu::GpuProgram::new(plan, buffers, weights, space, gpu).await.map(Self::Gpu),
+            Device::Gpu(gpu) => {
+                let program = gpu::GpuProgram::new(plan, buffers, weights, space, gpu).await?;
+                Ok(Self::Gpu(Box::new(program)))
+            }
         }
     }
 
