@@ -114,15 +114,33 @@ pub(crate) struct RunArgs {
     /// Platforms: webgpu, wasm, native-gpu, native-cpu
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// Quantize weights: 4bit
+    /// Quantize weights: 4bit or 8bit
     #[arg(long, visible_alias = "enable-quantization", value_name = "BITS")]
     pub(crate) quantization: Option<Quantization>,
     /// Weights that share one scale: 32, 64, 128, 256 or 512
     #[arg(long, value_name = "N")]
     pub(crate) group_size: Option<String>,
+    /// Whether groups have zero points: symmetric (no) or asymmetric
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) scheme: Option<String>,
+    /// How scales are chosen: none (the range), mse or hqq
+    #[arg(long, value_name = "WAY")]
+    pub(crate) calibration: Option<String>,
     /// Tensors that keep their precision, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip_names: Vec<String>,
+    /// Matrices and embedding tables that get 8 bits instead of 4, as globs
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) high_bits_names: Vec<String>,
+    /// Attention in tiles, without a matrix of scores
+    #[arg(long, visible_alias = "enable-flash-attention")]
+    pub(crate) flash_attention: bool,
+    /// Queries and keys of a tile of flash attention: auto, 32 or 64
+    #[arg(long, value_name = "N")]
+    pub(crate) block_size: Option<String>,
+    /// Features of sound made on the GPU
+    #[arg(long, visible_alias = "enable-compute-shaders")]
+    pub(crate) compute_shaders: bool,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,
@@ -184,6 +202,19 @@ pub(crate) enum Quantization {
     /// 4-bit weights
     #[value(name = "4bit")]
     FourBit,
+    /// 8-bit weights
+    #[value(name = "8bit")]
+    EightBit,
+}
+
+impl Quantization {
+    /// The optimization it stands for.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::FourBit => "int4",
+            Self::EightBit => "int8",
+        }
+    }
 }
 
 /// `matrix report`

@@ -11,7 +11,7 @@ use crate::{
     graph::{self, Element, Graph, Plan},
     model::{Generate, Pass, Prompt},
     program::{Program, States},
-    protocol::{Decode, Sampling, Tensor, Tensors},
+    protocol::{Decode, Options, Sampling, Tensor, Tensors},
     weights::Weight,
 };
 
@@ -38,6 +38,7 @@ struct Key {
     sampling: Sampling,
     step_logits: bool,
     outputs: Vec<String>,
+    resident: Vec<String>,
 }
 
 /// What came of a prompt.
@@ -82,33 +83,36 @@ pub fn prompt(model: &dyn Generate, inputs: &Tensors, decode: &Decode) -> Result
 }
 
 impl Generation {
-    /// Makes everything ready for prompts of this shape.
+    /// Makes everything ready for prompts of this shape. What is `resident` an encoder reads where it is.
     pub async fn new(
         model: &dyn Generate,
         prompt: &Prompt,
-        decode: &Decode,
-        outputs: &[String],
+        (decode, outputs): (&Decode, &[String]),
+        options: &Options,
         weights: &[Weight],
         space: &Space,
+        resident: &States,
     ) -> Result<Self> {
-        let key = Key::new(prompt, decode, outputs);
+        let key = Key::new(prompt, decode, outputs, resident);
         let capacity = prompt.ids.shape[1] + key.max_tokens - 1;
         let cache = Plain { capacity };
-        let mut states = States::new();
+        let mut states = resident.clone();
         let encode = match &prompt.encode {
             Some(inputs) => {
-                let graph = model.pass(inputs, &cache, Pass::Encode)?;
+                let mut graph = model.pass(inputs, &cache, Pass::Encode)?;
+                resident.keys().for_each(|name| graph.reside(name));
+                graph.optimize(options)?;
                 Some(program(Plan::new(&graph, &[])?, weights, &mut states, space).await?)
             }
             None => None,
         };
         let inputs = first_inputs(prompt, capacity)?;
-        let passes = plan(model, &inputs, &cache, Pass::First, decode, outputs)?;
+        let passes = plan(model, &inputs, &cache, Pass::First, (decode, outputs), options)?;
         let first = program(passes, weights, &mut states, space).await?;
         let mut next = None;
         if key.max_tokens > 1 {
             let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
-            let passes = plan(model, &inputs, &cache, Pass::Next, decode, &[])?;
+            let passes = plan(model, &inputs, &cache, Pass::Next, (decode, &[]), options)?;
             next = Some(program(passes, weights, &mut states, space).await?);
         }
         Ok(Self { key, capacity, encode, first, next })
@@ -116,8 +120,8 @@ impl Generation {
 
     /// Whether this can continue such a prompt.
     #[must_use]
-    pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String]) -> bool {
-        self.key == Key::new(prompt, decode, outputs)
+    pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> bool {
+        self.key == Key::new(prompt, decode, outputs, resident)
     }
 
     /// Continues the prompt.
@@ -177,7 +181,7 @@ impl Generation {
 }
 
 impl Key {
-    fn new(prompt: &Prompt, decode: &Decode, outputs: &[String]) -> Self {
+    fn new(prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> Self {
         let own = [("input_ids", &prompt.ids)].into_iter().map(|(name, tensor)| (name.to_owned(), tensor));
         let given = prompt.encode.iter().flatten().chain(&prompt.first).chain(&prompt.every);
         let given = given.map(|(name, tensor)| (name.clone(), tensor));
@@ -194,6 +198,7 @@ impl Key {
             sampling,
             step_logits: decode.step_logits,
             outputs: outputs.to_vec(),
+            resident: resident.keys().cloned().collect(),
         }
     }
 }
@@ -219,13 +224,15 @@ fn plan(
     inputs: &Tensors,
     cache: &dyn Cache,
     pass: Pass,
-    decode: &Decode,
-    outputs: &[String],
+    (decode, outputs): (&Decode, &[String]),
+    options: &Options,
 ) -> Result<Plan> {
     let mut wanted = outputs.to_vec();
     wanted.push(IDS.to_owned());
     wanted.extend(decode.step_logits.then(|| LOGITS.to_owned()));
-    Plan::new(&choosing(model, inputs, cache, pass, decode)?, &wanted)
+    let mut graph = choosing(model, inputs, cache, pass, decode)?;
+    graph.optimize(options)?;
+    Plan::new(&graph, &wanted)
 }
 
 /// A program over states that exist already or are made here.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use matrix_engine::{
     conformance::{Case, compare, merge},
     host::Host,
-    protocol::{ModelSource, Options, Outcome, Platform, Step},
+    protocol::{FlashAttention, ModelSource, Options, Outcome, Platform, Step},
 };
 
 const FAMILIES: &[&str] = &[
@@ -54,13 +54,13 @@ fn perform(host: &mut Host, step: Step) -> Outcome {
 }
 
 /// Runs every case on `platform` and prints one row per family.
-fn check(platform: Platform) {
+fn check(platform: Platform, options: &Options) {
     let mut failures = Vec::new();
     for family in FAMILIES {
         let case = pollster::block_on(Case::read(&folder(family))).expect("the case is readable");
         let mut host = Host::new("");
         let model = ModelSource::Folder { at: folder(family).display().to_string() };
-        perform(&mut host, Step::Load { slot: "model".into(), platform, model, options: Options::default() });
+        perform(&mut host, Step::Load { slot: "model".into(), platform, model, options: options.clone() });
         let (mut worst_abs, mut worst_rel, mut used) = (0.0_f64, 0.0_f64, 0.0_f64);
         for run in &case.runs {
             let outcomes = run.steps("model").into_iter().map(|step| perform(&mut host, step)).collect();
@@ -85,13 +85,22 @@ fn check(platform: Platform) {
 
 #[test]
 fn the_cpu_agrees_with_the_reference() {
-    check(Platform::NativeCpu);
+    check(Platform::NativeCpu, &Options::default());
 }
 
 #[test]
 fn the_gpu_agrees_with_the_reference() {
     // A machine without any adapter has to say so: a test that skips itself proves nothing.
     if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
-        check(Platform::NativeGpu);
+        check(Platform::NativeGpu, &Options::default());
+    }
+}
+
+#[test]
+fn flash_attention_agrees_with_the_reference() {
+    let options = Options { flash_attention: Some(FlashAttention::default()), ..Options::default() };
+    check(Platform::NativeCpu, &options);
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
+        check(Platform::NativeGpu, &options);
     }
 }

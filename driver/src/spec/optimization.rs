@@ -1,6 +1,7 @@
 //! The optimizations a matrix may name, one table row each, and what can be set about them.
 
-use matrix_engine::protocol::{Int4, Options};
+use matrix_engine::catalog::Family;
+use matrix_engine::protocol::{Calibration, FlashAttention, Integer, Options, Scheme};
 
 use super::goal::Goal;
 use super::node::{Fault, Node};
@@ -18,8 +19,12 @@ pub struct Optimization {
     pub also: &'static [&'static str],
     /// The environment variable that switches it on.
     pub variable: Option<&'static str>,
+    /// Families it is for; all, if none is named.
+    pub families: &'static [Family],
     /// What can be set.
     pub settings: &'static [Setting],
+    /// What of the engine it changes. Two that change the same exclude each other.
+    pub seam: &'static str,
     /// Switches it on with default settings.
     pub switch_on: fn(&mut Options),
 }
@@ -46,6 +51,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A power of two between two bounds, both included.
     PowerOfTwo(u32, u32),
+    /// One of these numbers, or `auto`.
+    Auto(&'static [u32]),
     /// Globs over names.
     Names,
 }
@@ -62,44 +69,134 @@ pub enum Value {
 }
 
 /// Every optimization, in the order of table columns.
-pub const OPTIMIZATIONS: &[Optimization] = &[Optimization {
-    word: "int4",
-    title: "4-bit quantization",
-    also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
-    variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
-    settings: &[
-        Setting {
-            key: "scheme",
-            kind: Kind::Word(&["symmetric"]),
-            variable: Some("WEBGPU_QUANTIZATION_SCHEME"),
-            default: || Value::Word("symmetric"),
-            apply: |_, _| {},
+pub const OPTIMIZATIONS: &[Optimization] = &[
+    Optimization {
+        word: "int4",
+        title: "4-bit quantization",
+        also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
+        variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
+        families: &[],
+        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, SKIP_NAMES, HIGH_BITS_NAMES],
+        seam: "weights",
+        switch_on: |options| options.integer = Some(Integer::bits(4)),
+    },
+    Optimization {
+        word: "int8",
+        title: "8-bit quantization",
+        also: &["8bit", "8-bit", "q8", "8bit_quantization"],
+        variable: None,
+        families: &[],
+        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, SKIP_NAMES],
+        seam: "weights",
+        switch_on: |options| options.integer = Some(Integer::bits(8)),
+    },
+    FLASH_ATTENTION,
+    COMPUTE_SHADERS,
+];
+
+const SCHEME: Setting = Setting {
+    key: "scheme",
+    kind: Kind::Word(&["symmetric", "asymmetric"]),
+    variable: Some("WEBGPU_QUANTIZATION_SCHEME"),
+    default: || Value::Word("symmetric"),
+    apply: |options, value| {
+        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
+            integer.scheme = if *word == "asymmetric" { Scheme::Asymmetric } else { Scheme::Symmetric };
+        }
+    },
+};
+
+const GROUP_SIZE: Setting = Setting {
+    key: "group_size",
+    kind: Kind::PowerOfTwo(32, 512),
+    variable: Some("WEBGPU_QUANTIZATION_GROUP_SIZE"),
+    default: || Value::Count(Integer::bits(4).group_size),
+    apply: |options, value| {
+        if let (Some(integer), Value::Count(size)) = (&mut options.integer, value) {
+            integer.group_size = *size;
+        }
+    },
+};
+
+const CALIBRATION: Setting = Setting {
+    key: "calibration",
+    kind: Kind::Word(&["none", "mse", "hqq"]),
+    variable: Some("WEBGPU_QUANTIZATION_CALIBRATION"),
+    default: || Value::Word("none"),
+    apply: |options, value| {
+        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
+            integer.calibration = match *word {
+                "mse" => Calibration::Mse,
+                "hqq" => Calibration::Hqq,
+                _ => Calibration::None,
+            };
+        }
+    },
+};
+
+const SKIP_NAMES: Setting = Setting {
+    key: "skip_names",
+    kind: Kind::Names,
+    variable: Some("WEBGPU_QUANTIZATION_SKIP_NAMES"),
+    default: || Value::Names(Vec::new()),
+    apply: |options, value| {
+        if let (Some(integer), Value::Names(names)) = (&mut options.integer, value) {
+            integer.skip_names.clone_from(names);
+        }
+    },
+};
+
+const HIGH_BITS_NAMES: Setting = Setting {
+    key: "high_bits_names",
+    kind: Kind::Names,
+    variable: Some("WEBGPU_QUANTIZATION_HIGH_BITS_NAMES"),
+    default: || Value::Names(Vec::new()),
+    apply: |options, value| {
+        if let (Some(integer), Value::Names(names)) = (&mut options.integer, value) {
+            integer.high_bits_names.clone_from(names);
+        }
+    },
+};
+
+const FLASH_ATTENTION: Optimization = Optimization {
+    word: "flash_attention",
+    title: "Flash attention",
+    also: &["flash-attention", "flash", "flash_attn", "memory_efficient_attention"],
+    variable: Some("WEBGPU_FLASH_ATTENTION"),
+    families: &[],
+    settings: &[Setting {
+        key: "block_size",
+        kind: Kind::Auto(&[32, 64]),
+        variable: Some("WEBGPU_FLASH_ATTENTION_BLOCK_SIZE"),
+        default: || Value::Word("auto"),
+        apply: |options, value| {
+            if let Some(flash) = &mut options.flash_attention {
+                flash.block_size = if let Value::Count(size) = value { Some(*size) } else { None };
+            }
         },
-        Setting {
-            key: "group_size",
-            kind: Kind::PowerOfTwo(32, 512),
-            variable: Some("WEBGPU_QUANTIZATION_GROUP_SIZE"),
-            default: || Value::Count(Int4::default().group_size),
-            apply: |options, value| {
-                if let (Some(int4), Value::Count(size)) = (&mut options.int4, value) {
-                    int4.group_size = *size;
-                }
-            },
-        },
-        Setting {
-            key: "skip_names",
-            kind: Kind::Names,
-            variable: None,
-            default: || Value::Names(Int4::default().skip_names),
-            apply: |options, value| {
-                if let (Some(int4), Value::Names(names)) = (&mut options.int4, value) {
-                    int4.skip_names.clone_from(names);
-                }
-            },
-        },
-    ],
-    switch_on: |options| options.int4 = Some(Int4::default()),
-}];
+    }],
+    seam: "attention",
+    switch_on: |options| options.flash_attention = Some(FlashAttention::default()),
+};
+
+const COMPUTE_SHADERS: Optimization = Optimization {
+    word: "compute_shaders",
+    title: "Compute shaders for audio",
+    also: &["compute-shaders", "compute_shader", "audio_compute_shaders", "audio_shaders"],
+    variable: Some("WEBGPU_COMPUTE_SHADERS_ENABLED"),
+    families: &[Family::Whisper, Family::Wav2vec2, Family::Clap],
+    settings: &[],
+    seam: "front end",
+    switch_on: |options| options.compute_shaders = true,
+};
+
+/// Two of `words` that change the same part of the engine.
+#[must_use]
+pub fn conflict<'a>(words: &[&'a str]) -> Option<[&'a str; 2]> {
+    let seam = |word: &str| find(word).ok().map(|optimization| optimization.seam);
+    let pairs = words.iter().enumerate().flat_map(|(i, a)| words[i + 1..].iter().map(move |b| [*a, *b]));
+    pairs.into_iter().find(|[a, b]| a != b && seam(a).is_some() && seam(a) == seam(b))
+}
 
 /// An optimization as written somewhere: which one, what was set, what is hoped for.
 #[derive(Clone, Debug)]
@@ -124,6 +221,12 @@ pub fn find(word: &str) -> Result<&'static Optimization, UnknownWord> {
 }
 
 impl Optimization {
+    /// Whether it is for a model; one of no known family may be anything.
+    #[must_use]
+    pub fn suits(&self, family: Option<Family>) -> bool {
+        self.families.is_empty() || family.is_none_or(|family| self.families.contains(&family))
+    }
+
     /// The setting called `key`.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&'static Setting> {
@@ -213,6 +316,23 @@ impl Kind {
                     Err(node.fault(format!("`{key}` must be a power of two, found {count}")).note(allowed))
                 }
             }
+            Self::Auto(numbers) => {
+                let allowed = numbers.iter().map(|number| format!(", {number}")).collect::<String>();
+                let allowed = format!("allowed: auto{allowed}");
+                match node.tree {
+                    Tree::Text(text) if text == "auto" => Ok(Value::Word("auto")),
+                    Tree::Number(_) => {
+                        let count =
+                            node.count(&format!("`{key}`"), 1, u32::MAX).map_err(|fault| fault.note(&allowed))?;
+                        if numbers.contains(&count) {
+                            Ok(Value::Count(count))
+                        } else {
+                            Err(node.fault(format!("`{key}` cannot be {count}")).note(allowed))
+                        }
+                    }
+                    _ => Err(node.expected(&format!("`auto` or a number for `{key}`")).note(allowed)),
+                }
+            }
             Self::Names => {
                 let names = node.any_list(&format!("a list of names for `{key}`"))?;
                 let names: Result<Vec<String>, Fault> = names
@@ -231,7 +351,9 @@ impl Kind {
     pub fn read_text(&self, key: &str, text: &str) -> Result<Value, Fault> {
         let tree = match self {
             Self::Word(_) => Tree::Text(text.into()),
-            Self::PowerOfTwo(..) => text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number),
+            Self::PowerOfTwo(..) | Self::Auto(_) => {
+                text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number)
+            }
             Self::Names => Tree::List(
                 text.split(',')
                     .map(str::trim)

@@ -168,6 +168,10 @@ fn kind(kind: &Kind) -> Value {
             let allowed = (0..31).map(|n| 1_u32 << n).filter(|n| (least..=most).contains(&n));
             json!({ "enum": allowed.collect::<Vec<_>>() })
         }
+        Kind::Auto(numbers) => {
+            let numbers = numbers.iter().map(|number| json!(number));
+            json!({ "enum": std::iter::once(json!("auto")).chain(numbers).collect::<Vec<_>>() })
+        }
         Kind::Names => json!({ "type": "array", "items": text() }),
     }
 }

@@ -6,7 +6,6 @@ use crate::{
     error::Result,
     graph::{Attend, Graph, Value},
     protocol::Tensor,
-    weights::Param,
 };
 
 /// Four projections around attention. The residual is left to the layer.
@@ -32,7 +31,7 @@ pub struct Within<'a> {
     /// `[1]`: keys in front of the first query's own, for a decoder.
     pub past: Option<Value>,
     /// A bias by distance: `[buckets, heads]`, and the bucket of every distance.
-    pub bias: Option<(&'a Param, Value)>,
+    pub bias: Option<Value>,
     /// Where keys and values are kept.
     pub cache: &'a dyn Cache,
 }
@@ -92,7 +91,7 @@ impl ProjectedAttention {
         Ok([self.key.forward(graph, hidden, None)?, self.value.forward(graph, hidden, None)?])
     }
 
-    fn how(&self, mask: Value, past: Value) -> Attend<'static> {
+    fn how(&self, mask: Value, past: Value) -> Attend {
         let (heads, scale) = (self.heads, self.scale);
         Attend { heads, kv_heads: heads, scale, causal: false, mask, past, bias: None }
     }

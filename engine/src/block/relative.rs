@@ -28,14 +28,15 @@ impl RelativeBias {
             let expected = format!("more than half of relative_attention_num_buckets {buckets}");
             return Err(Config::wrong("relative_attention_max_distance", &expected, farthest));
         }
-        Ok(Self { table: weights.embedding("weight", buckets, heads)?, buckets, farthest, both_ways })
+        Ok(Self { table: weights.table("weight", &[buckets, heads])?, buckets, farthest, both_ways })
     }
 
-    /// The table, and the bucket of every distance from -`farthest` to `farthest`; beyond them nothing changes.
-    pub fn of(&self, graph: &mut Graph) -> (&Param, Value) {
+    /// The bias of every distance from -`farthest` to `farthest` `[distances, heads]`; beyond them nothing changes.
+    pub fn of(&self, graph: &mut Graph) -> Result<Value> {
         let distances = (0..=2 * self.farthest).map(|index| index.cast_signed() - self.farthest.cast_signed());
         let buckets: Vec<i32> = distances.map(|distance| self.bucket(distance)).collect();
-        (&self.table, graph.constant(Tensor::i32(&[buckets.len()], buckets)))
+        let buckets = graph.constant(Tensor::i32(&[buckets.len()], buckets));
+        graph.gather(buckets, &self.table)
     }
 
     /// The bucket of a key `distance` behind the query.

@@ -73,7 +73,7 @@ impl Stack {
         within: &Within<'_>,
         memory: Option<&Memory<'_>>,
     ) -> Result<Value> {
-        let within = Within { bias: self.bias.as_ref().map(|bias| bias.of(graph)), ..*within };
+        let within = Within { bias: self.bias.as_ref().map(|bias| bias.of(graph)).transpose()?, ..*within };
         let prefix = if memory.is_some() { "decoder_" } else { "" };
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = layer.attention.0.forward(graph, x)?;

@@ -14,20 +14,20 @@ use crate::{
 pub trait Cache {
     /// Attention of the queries `[B, S, heads · d]` over what the layer kept and over this pass's own keys and
     /// values `[B, S, kv · d]`, which are kept too → `[B, S, heads · d]`.
-    fn attend(&self, graph: &mut Graph, layer: usize, qkv: [Value; 3], how: &Attend<'_>) -> Result<Value>;
+    fn attend(&self, graph: &mut Graph, layer: usize, qkv: [Value; 3], how: &Attend) -> Result<Value>;
 
     /// Keeps keys and values `[B, T, heads · d]` of another sequence.
     fn keep(&self, graph: &mut Graph, layer: usize, kv: [Value; 2], heads: usize) -> Result<()>;
 
     /// Attention of the queries `[B, S, heads · d]` over the rows that [`Cache::keep`] kept.
-    fn recall(&self, graph: &mut Graph, layer: usize, q: Value, how: &Attend<'_>) -> Result<Value>;
+    fn recall(&self, graph: &mut Graph, layer: usize, q: Value, how: &Attend) -> Result<Value>;
 }
 
 /// Nothing is kept: every pass stands alone.
 pub struct Stateless;
 
 impl Cache for Stateless {
-    fn attend(&self, graph: &mut Graph, _: usize, [q, k, v]: [Value; 3], how: &Attend<'_>) -> Result<Value> {
+    fn attend(&self, graph: &mut Graph, _: usize, [q, k, v]: [Value; 3], how: &Attend) -> Result<Value> {
         graph.attend(q, k, v, how)
     }
 
@@ -35,7 +35,7 @@ impl Cache for Stateless {
         Err(Error::internal("a pass that stands alone keeps nothing"))
     }
 
-    fn recall(&self, _: &mut Graph, _: usize, _: Value, _: &Attend<'_>) -> Result<Value> {
+    fn recall(&self, _: &mut Graph, _: usize, _: Value, _: &Attend) -> Result<Value> {
         Err(Error::internal("a pass that stands alone kept nothing"))
     }
 }

@@ -27,7 +27,7 @@ fn shape(graph: &Graph, x: Value, heads: usize, rows: usize) -> [usize; 4] {
 }
 
 impl Cache for Plain {
-    fn attend(&self, graph: &mut Graph, layer: usize, [q, k, v]: [Value; 3], how: &Attend<'_>) -> Result<Value> {
+    fn attend(&self, graph: &mut Graph, layer: usize, [q, k, v]: [Value; 3], how: &Attend) -> Result<Value> {
         let mut extended = |part: &str, x: Value| {
             let shape = shape(graph, x, how.kv_heads, self.capacity);
             let cache = graph.state(&name(layer, part), &shape);
@@ -49,7 +49,7 @@ impl Cache for Plain {
         Ok(())
     }
 
-    fn recall(&self, graph: &mut Graph, layer: usize, q: Value, how: &Attend<'_>) -> Result<Value> {
+    fn recall(&self, graph: &mut Graph, layer: usize, q: Value, how: &Attend) -> Result<Value> {
         let rows = graph.shape(how.mask).get(1).copied().unwrap_or(0);
         let mut shape = shape(graph, q, how.heads, rows);
         shape[1] = how.kv_heads;

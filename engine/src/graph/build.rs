@@ -70,7 +70,8 @@ pub struct Graph {
 }
 
 /// How queries attend to keys and values in groups of heads.
-pub struct Attend<'a> {
+#[derive(Clone, Copy)]
+pub struct Attend {
     /// Query heads.
     pub heads: usize,
     /// Heads of keys and values, which divide the query heads.
@@ -83,8 +84,8 @@ pub struct Attend<'a> {
     pub mask: Value,
     /// `[1]`: number of keys in front of the first query's own.
     pub past: Value,
-    /// A table `[buckets, heads]` added to the scores, and the bucket of every distance.
-    pub bias: Option<(&'a Param, Value)>,
+    /// Added to the scores by distance from query to key: `[distances, heads]`, an odd number of them around 0.
+    pub bias: Option<Value>,
 }
 
 impl Graph {
@@ -108,6 +109,17 @@ impl Graph {
     /// it is or by an operation that writes over it.
     pub fn state(&mut self, name: &str, shape: &[usize]) -> Value {
         self.push(Node::State { name: name.to_owned(), shape: shape.to_vec() })
+    }
+
+    /// Has an input of floats come from a buffer that another program writes.
+    pub fn reside(&mut self, name: &str) {
+        for node in &mut self.nodes {
+            if let Node::Input { name: known, shape, element: Element::F32 } = node
+                && known == name
+            {
+                *node = Node::State { name: std::mem::take(known), shape: std::mem::take(shape) };
+            }
+        }
     }
 
     /// Has a value computed even if no output needs it: for what is written into states.
@@ -254,13 +266,11 @@ impl Graph {
     }
 
     /// Attention in groups of heads, with the full matrix of scores.
-    pub fn attend(&mut self, q: Value, k: Value, v: Value, how: &Attend<'_>) -> Result<Value> {
+    pub fn attend(&mut self, q: Value, k: Value, v: Value, how: &Attend) -> Result<Value> {
         let Attend { heads, kv_heads, scale, causal, mask, past, bias } = *how;
         let scores = self.op(Op::GroupedScores { heads, scale, causal }, [q, k, past].map(Source::Value).into())?;
         let mut operands: Vec<_> = [scores, mask, past].map(Source::Value).into();
-        if let Some((table, buckets)) = bias {
-            operands.extend([Source::Param(table.clone()), Source::Value(buckets)]);
-        }
+        operands.extend(bias.map(Source::Value));
         let shares = self.op(Op::GroupedSoftmax { heads, causal, biased: bias.is_some() }, operands)?;
         self.op(Op::GroupedContext { kv_heads, causal }, [shares, v, past].map(Source::Value).into())
     }

@@ -3,7 +3,9 @@
 
 mod build;
 pub mod copy;
+mod flash;
 mod op;
+pub mod pass;
 mod plan;
 mod sound;
 mod spatial;
@@ -11,6 +13,7 @@ pub mod window;
 
 pub use build::{Attend, Graph, Value};
 pub use copy::Strided;
+pub use flash::{Flash, Parts, Span, part_width};
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};

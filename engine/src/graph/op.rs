@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Element, Sound, Strided, Window};
+use super::{Conv, Element, Flash, Sound, Strided, Window, part_width};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -203,9 +203,9 @@ pub enum Op {
         /// Whether only keys up to the queries exist.
         causal: bool,
     },
-    /// scores `[B, heads, S, T]`, mask `[B, T]`, past `[1]` and, with a bias, table `[buckets, heads]` and the
-    /// bucket of every distance -D … D `[2 · D + 1]` → softmax where the mask is not 0 and, if causal, up to key
-    /// past + i for query i. Written over the scores.
+    /// scores `[B, heads, S, T]`, mask `[B, T]`, past `[1]` and perhaps a bias for every distance -D … D
+    /// `[2 · D + 1, heads]` → softmax where the mask is not 0 and, if causal, up to key past + i for query i.
+    /// Written over the scores.
     GroupedSoftmax {
         /// Query heads.
         heads: usize,
@@ -220,6 +220,13 @@ pub enum Op {
         kv_heads: usize,
         /// Whether only values up to the queries exist.
         causal: bool,
+    },
+    /// Attention without a matrix of scores. See [`Flash`].
+    Flash(Flash),
+    /// parts `[splits, B, S, heads, w]` of [`Op::Flash`] → the result `[B, S, heads · d]`. See [`part_width`].
+    Join {
+        /// d
+        width: usize,
     },
     /// What audio front ends do. See [`Sound`].
     Sound(Sound),
@@ -361,13 +368,17 @@ impl Op {
             {
                 match rest {
                     [] if !biased => Some(x.to_vec()),
-                    [[_, h2], [distances]] if biased && h == h2 && distances % 2 == 1 => Some(x.to_vec()),
+                    [[distances, h2]] if biased && h == h2 && distances % 2 == 1 => Some(x.to_vec()),
                     _ => None,
                 }
             }
             (Self::GroupedContext { kv_heads, .. }, [[b, heads, s, t], value, [1]]) => memory_axes(value, kv_heads)
                 .filter(|&[b2, kv, t2, _]| *b == b2 && *t == t2 && heads % kv == 0)
                 .map(|[.., d]| vec![*b, *s, heads * d]),
+            (Self::Flash(flash), _) => flash.shape(operands),
+            (Self::Join { width }, [[_, b, s, heads, w]]) if *w == part_width(width) => {
+                Some(vec![*b, *s, heads * width])
+            }
             (Self::Sound(sound), operands) => sound.shape(operands),
             (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),
             (Self::Sample(_), [[b, v], [b2]]) if b == b2 && *v > 0 => Some(vec![*b, 1]),

@@ -194,7 +194,7 @@ impl Graph {
         self.copy(x, &axes)
     }
 
-    fn source_shape<'a>(&'a self, x: &'a Source) -> &'a [usize] {
+    pub(super) fn source_shape<'a>(&'a self, x: &'a Source) -> &'a [usize] {
         match x {
             Source::Value(value) => self.shape(*value),
             Source::Param(param) => &param.shape,

@@ -13,6 +13,7 @@ pub mod conv;
 pub mod copy;
 pub mod cpu;
 pub mod elementwise;
+pub mod flash;
 pub mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -37,6 +38,8 @@ pub mod shader;
 pub mod sound;
 pub mod spatial;
 pub mod statistics;
+#[cfg(feature = "gpu")]
+pub mod weight;
 pub mod weight_norm;
 pub mod window;
 

@@ -1,7 +1,7 @@
 //! The table of plain forms.
 
 use super::{
-    Operand, activation, add, attention, gather, grouped, layer_norm, linear, pointwise, pool, rms_norm, rotary,
+    Operand, activation, add, attention, flash, gather, grouped, layer_norm, linear, pointwise, pool, rms_norm, rotary,
     sample, select, sound,
     spatial::{self, Form},
 };
@@ -13,7 +13,7 @@ use crate::{
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
     match (op, operands) {
-        (Op::Gather, [ids, table]) => gather::reference(ids.i32()?, table.f32()?, table.width(), out),
+        (Op::Gather, [ids, table]) => gather::reference(ids.i32()?, *table, out)?,
         (Op::Add, [a, b]) => add::reference(a.f32()?, b.f32()?, out),
         (Op::LayerNorm { epsilon, .. }, [x, scale, shift, rest @ ..]) => {
             let residual = rest.first().map(Operand::f32).transpose()?;
@@ -36,6 +36,8 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::AttentionContext, [shares, v]) => {
             attention::reference::context(shares.f32()?, v.f32()?, shares.shape, v.width(), out);
         }
+        (Op::Flash(how), _) => flash::reference::run(&flash::Attention::new(&how, operands)?, out),
+        (Op::Join { width }, [partial]) => flash::join(partial.f32()?, partial.shape, width, out),
         (Op::FirstRow, [x]) => pool::first_row(x.f32()?, x.shape[1], x.shape[2], out),
         (Op::MeanRows, [x, mask]) => pool::mean_rows(x.f32()?, mask.i32()?, x.shape[1], x.shape[2], out),
         (Op::Normalize, [x]) => pool::normalize(x.f32()?, x.width(), out),

@@ -92,8 +92,8 @@ fn attention_in_groups_over_a_pass_or_a_cache() {
             let (k, v) = (kv_of("k", &mut graph, start), kv_of("v", &mut graph, start));
             let mask_value = graph.input("mask", &[batch, keys], Element::I32);
             let buckets = graph.input("buckets", &[11], Element::I32);
-            let table = param(0, &[6, heads]);
-            let bias = biased.then_some((&table, buckets));
+            let bias = graph.gather(buckets, &param(0, &[6, heads])).expect("fits");
+            let bias = biased.then_some(bias);
             let how = Attend { heads, kv_heads: kv, scale: 0.4, causal, mask: mask_value, past: start, bias };
             let y = graph.attend(q, k, v, &how).expect("fits");
             let inputs = [

@@ -9,12 +9,18 @@ pub struct Capability {
     pub software: bool,
     /// Bytes of one storage binding; a larger weight is bound in parts.
     pub binding_limit: u64,
+    /// Bytes that a workgroup shares.
+    pub workgroup_bytes: u32,
 }
 
 impl Capability {
     /// The abilities of the GPU that describes itself so.
     #[must_use]
     pub fn of(info: &DeviceInfo, limits: &wgpu::Limits) -> Self {
-        Self { software: info.software, binding_limit: limits.max_storage_buffer_binding_size }
+        Self {
+            software: info.software,
+            binding_limit: limits.max_storage_buffer_binding_size,
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        }
     }
 }

@@ -29,7 +29,7 @@ pub fn softmax(mask: &[i32], shape: [usize; 4], reach: Reach, bias: Option<Bias<
         behind.fill(0.0);
         if let Some(bias) = bias {
             for (j, score) in row.iter_mut().enumerate() {
-                *score += bias.at(j.cast_signed() - (reach.past + i).cast_signed(), head, heads);
+                *score += bias.at(j.cast_signed() - (reach.past + i).cast_signed(), head);
             }
         }
         let mut largest = f32::MIN;

@@ -43,15 +43,12 @@ pub fn dispatch<'a>(
         }
         (Op::GroupedSoftmax { causal, biased, .. }, [scores, mask, past, rest @ ..]) => {
             let [heads, length, keys] = [scores.shape[1], scores.shape[2], scores.shape[3]];
-            let [table, buckets] = match rest {
-                [table, buckets] => [table, buckets],
-                _ => [mask, mask],
-            };
+            let bias = rest.first().unwrap_or(mask);
             let mut params = words(&[scores.rows(), length, heads, keys])?;
-            params.extend([u32::from(causal), number(buckets.width() / 2)?]);
+            params.extend([u32::from(causal), number(bias.shape[0] / 2)?]);
             Dispatch {
                 kernel: Kernel::GroupedSoftmax { biased, threads: row_threads(capability) },
-                buffers: whole([mask.plain()?, past.plain()?, table.plain()?, buckets.plain()?, out]),
+                buffers: whole([mask.plain()?, past.plain()?, bias.plain()?, out]),
                 params,
                 grid: groups(scores.rows())?,
             }

@@ -76,22 +76,22 @@ impl Reach {
     }
 }
 
-/// A bias by distance: table `[buckets, heads]` and the bucket of every distance -D … D.
+/// A bias for every distance -D … D.
 #[derive(Clone, Copy)]
 pub struct Bias<'a> {
-    /// `[buckets, heads]`
+    /// `[2 · D + 1, heads]`
     pub table: &'a [f32],
-    /// `[2 · D + 1]`
-    pub buckets: &'a [i32],
+    /// Number of heads.
+    pub heads: usize,
 }
 
 impl Bias<'_> {
-    /// The bias of head `head` for a key that is `distance` behind (if positive) or before the query.
-    fn at(self, distance: isize, head: usize, heads: usize) -> f32 {
-        let limit = (self.buckets.len() / 2).cast_signed();
+    /// The bias of a head for a key that is `distance` behind (if positive) or before the query.
+    #[must_use]
+    pub fn at(self, distance: isize, head: usize) -> f32 {
+        let limit = (self.table.len() / self.heads / 2).cast_signed();
         let index = (distance.clamp(-limit, limit) + limit).cast_unsigned();
-        let bucket = self.buckets.get(index).and_then(|&bucket| usize::try_from(bucket).ok()).unwrap_or(0);
-        self.table.get(bucket * heads + head).copied().unwrap_or(0.0)
+        self.table[index * self.heads + head]
     }
 }
 

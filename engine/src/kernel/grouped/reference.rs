@@ -30,7 +30,7 @@ pub fn softmax(mask: &[i32], shape: [usize; 4], reach: Reach, bias: Option<Bias<
         behind.fill(0.0);
         for (j, score) in row.iter_mut().enumerate() {
             let distance = j.cast_signed() - (reach.past + i).cast_signed();
-            *score += bias.map_or(0.0, |bias| bias.at(distance, head, heads));
+            *score += bias.map_or(0.0, |bias| bias.at(distance, head));
             *score = if mask[batch * keys + j] == 0 { MASKED } else { *score };
         }
         let largest = row.iter().copied().fold(f32::MIN, f32::max);

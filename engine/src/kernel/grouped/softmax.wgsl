@@ -1,14 +1,13 @@
 // Softmax of each row of scores over the keys its query sees, written over the scores: one workgroup per
-// row. With `BIASED` 0 the table and the buckets are not read.
+// row. With `BIASED` 0 the bias is not read.
 
 struct Params { rows: u32, length: u32, heads: u32, keys: u32, causal: u32, limit: i32 }
 
 @group(0) @binding(0) var<storage, read> mask: array<i32>;          // [B, keys]
 @group(0) @binding(1) var<storage, read> past: array<i32>;          // [1]
-@group(0) @binding(2) var<storage, read> table: array<f32>;         // [buckets, heads]
-@group(0) @binding(3) var<storage, read> buckets: array<i32>;       // [2 · limit + 1]
-@group(0) @binding(4) var<storage, read_write> scores: array<f32>;  // [rows, keys]
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;          // [2 · limit + 1, heads]
+@group(0) @binding(3) var<storage, read_write> scores: array<f32>;  // [rows, keys]
+@group(0) @binding(4) var<uniform> params: Params;
 
 override BIASED: u32 = 0u;
 // A power of two.
@@ -24,8 +23,8 @@ fn score(row: u32, key: u32) -> f32 {
     var value = scores[row * params.keys + key];
     if BIASED != 0u {
         let distance = i32(key) - past[0] - i32(row % params.length);
-        let bucket = buckets[clamp(distance, -params.limit, params.limit) + params.limit];
-        value += table[u32(bucket) * params.heads + head];
+        let line = u32(clamp(distance, -params.limit, params.limit) + params.limit);
+        value += bias[line * params.heads + head];
     }
     return value;
 }

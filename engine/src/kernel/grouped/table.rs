@@ -25,10 +25,7 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32], fast: bool) -> Res
         (Op::GroupedSoftmax { heads, causal, .. }, [mask, past, rest @ ..]) => {
             let [batch, keys] = [mask.shape[0], mask.shape[1]];
             let shape = [batch, heads, out.len() / (batch * heads * keys), keys];
-            let bias = match rest {
-                [table, buckets] => Some(Bias { table: table.f32()?, buckets: buckets.i32()? }),
-                _ => None,
-            };
+            let bias = rest.first().map(|bias| Ok::<_, Error>(Bias { table: bias.f32()?, heads })).transpose()?;
             let form = if fast { cpu::softmax } else { reference::softmax };
             form(mask.i32()?, shape, Reach::new(causal, past.i32()?), bias, out);
         }

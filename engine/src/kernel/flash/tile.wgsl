@@ -1,0 +1,171 @@
+// Attention without a matrix of scores: a workgroup keeps 4 · SIDE queries while tiles of 4 · SIDE keys and
+// values pass by. A thread computes 4 × 4 scores of a tile, and COLUMNS vectors of its four queries' results.
+//
+// Snippets in front say what a row is, which keys are seen, and
+//   const SIDE: u32      threads on each side of the workgroup
+//   const COLUMNS: u32   a power of two; SIDE · COLUMNS vectors are at least a row
+
+const ROWS = 4u * SIDE;
+// Vectors of a row that are staged at a time, and one more, so that neighbours read different banks.
+const PARTS = 8u;
+const STRIDE = PARTS + 1u;
+const ACROSS = SIDE * COLUMNS;
+// Values that are staged at a time.
+const DEEP = 32u / COLUMNS;
+
+// Queries and keys [2 · ROWS, STRIDE], then shares [ROWS keys, SIDE + 1 groups of four queries].
+var<workgroup> staged: array<vec4<f32>, 2u * ROWS * STRIDE>;
+var<workgroup> staged_values: array<vec4<f32>, DEEP * ACROSS>;
+var<workgroup> folded: array<vec4<f32>, SIDE * SIDE>;
+
+@compute @workgroup_size(SIDE, SIDE)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let batch = group.z;
+    let head = group.y;
+    // The tiles that see most keys come first.
+    let first = (groups.x - 1u - group.x) * ROWS;
+    let last = min(first + ROWS, params.length) - 1u;
+    let ahead = ahead();
+    let parts = (params.width + 3u) / 4u;
+    let memory = batch * params.batch_stride + head / params.group * params.head_stride;
+    let row = first + 4u * local.y;
+    var weighed: array<vec4<f32>, 4u * COLUMNS>;
+    var largest = vec4<f32>(MASKED);
+    var sums = vec4<f32>();
+    let end = reach(last, ahead);
+    for (var start = next_key(0u, ROWS, first, ahead); start < end; start = next_key(start + ROWS, ROWS, first, ahead)) {
+        if !block_seen(first, start) {
+            continue;
+        }
+
+        // Scores, one vector per key over this thread's four queries.
+        var scores: array<vec4<f32>, 4>;
+        for (var part = 0u; part < parts; part += PARTS) {
+            for (var index = thread; index < ROWS * PARTS; index += SIDE * SIDE) {
+                let line = index / PARTS;
+                let column = part + index % PARTS;
+                var q = vec4<f32>();
+                var k = vec4<f32>();
+                if column < parts {
+                    if first + line < params.length {
+                        q = query_at(query_row(batch, head, first + line), column);
+                    }
+                    if start + line < params.keys {
+                        k = key_at(memory + (start + line) * params.row_stride, column);
+                    }
+                }
+                staged[line * STRIDE + index % PARTS] = q;
+                staged[(ROWS + line) * STRIDE + index % PARTS] = k;
+            }
+            workgroupBarrier();
+            for (var p = 0u; p < PARTS; p++) {
+                let a = staged[(4u * local.y) * STRIDE + p];
+                let b = staged[(4u * local.y + 1u) * STRIDE + p];
+                let c = staged[(4u * local.y + 2u) * STRIDE + p];
+                let d = staged[(4u * local.y + 3u) * STRIDE + p];
+                for (var j = 0u; j < 4u; j++) {
+                    let k = staged[(ROWS + local.x + SIDE * j) * STRIDE + p];
+                    scores[j] += vec4<f32>(dot(a, k), dot(b, k), dot(c, k), dot(d, k));
+                }
+            }
+            workgroupBarrier();
+        }
+
+        // What is not seen, and what is padding.
+        var seen: array<vec4<f32>, 4>;
+        let whole = start + ROWS <= reach(first, ahead) && params.window == 0u;
+        var now = largest;
+        for (var j = 0u; j < 4u; j++) {
+            let key = start + local.x + SIDE * j;
+            var score = scores[j] * params.scale;
+            seen[j] = vec4<f32>(1.0);
+            if params.biased != 0u && key < params.keys {
+                for (var i = 0u; i < 4u; i++) {
+                    if row + i < params.length {
+                        score[i] += added(batch, head, row + i, key, ahead);
+                    }
+                }
+            }
+            if padding(batch, key) {
+                score = vec4<f32>(MASKED);
+            }
+            if !whole {
+                for (var i = 0u; i < 4u; i++) {
+                    if !sees(row + i, key, ahead) {
+                        score[i] = MASKED;
+                        seen[j][i] = 0.0;
+                    }
+                }
+            }
+            scores[j] = score;
+            now = max(now, score);
+        }
+
+        // The largest score of each query, over the threads that share it.
+        folded[thread] = now;
+        workgroupBarrier();
+        for (var x = 0u; x < SIDE; x++) {
+            now = max(now, folded[local.y * SIDE + x]);
+        }
+        let kept = exp(largest - now);
+        largest = now;
+        sums *= kept;
+        for (var j = 0u; j < 4u; j++) {
+            let shares = exp(scores[j] - now) * seen[j];
+            sums += shares;
+            staged[(local.x + SIDE * j) * (SIDE + 1u) + local.y] = shares;
+        }
+        for (var i = 0u; i < 4u; i++) {
+            for (var c = 0u; c < COLUMNS; c++) {
+                weighed[i * COLUMNS + c] *= kept[i];
+            }
+        }
+
+        // Values, weighed.
+        for (var deep = 0u; deep < ROWS; deep += DEEP) {
+            for (var index = thread; index < DEEP * ACROSS; index += SIDE * SIDE) {
+                let key = start + deep + index / ACROSS;
+                let column = index % ACROSS;
+                var v = vec4<f32>();
+                if key < params.keys && column < parts {
+                    v = value_at(memory + key * params.row_stride, column);
+                }
+                staged_values[index] = v;
+            }
+            workgroupBarrier();
+            for (var k = 0u; k < DEEP; k++) {
+                let shares = staged[(deep + k) * (SIDE + 1u) + local.y];
+                for (var c = 0u; c < COLUMNS; c++) {
+                    let v = staged_values[k * ACROSS + local.x + SIDE * c];
+                    for (var i = 0u; i < 4u; i++) {
+                        weighed[i * COLUMNS + c] += shares[i] * v;
+                    }
+                }
+            }
+            workgroupBarrier();
+        }
+    }
+
+    folded[thread] = sums;
+    workgroupBarrier();
+    var sum = vec4<f32>();
+    for (var x = 0u; x < SIDE; x++) {
+        sum += folded[local.y * SIDE + x];
+    }
+    for (var i = 0u; i < 4u; i++) {
+        if row + i >= params.length {
+            continue;
+        }
+        for (var c = 0u; c < COLUMNS; c++) {
+            let column = local.x + SIDE * c;
+            if column < parts {
+                finish(0u, vec3<u32>(batch, head, row + i), column, weighed[i * COLUMNS + c], largest[i], sum[i]);
+            }
+        }
+    }
+}
