@@ -142,9 +142,10 @@ pub struct SeriesView {
 }
 
 /// Metrics that stand in the table of all cells.
-const MAIN: [&str; 8] = [
+const MAIN: [&str; 9] = [
     "load_time",
     "first_infer_time",
+    "front_end_time",
     "infer_time",
     "prefill_time",
     "token_time",

@@ -111,7 +111,7 @@ const CLAIMS: &[Claim] = &[
     Claim {
         optimization: "compute_shaders",
         text: "20 to 35 % faster audio processing",
-        metrics: &["audio_time", "infer_time"],
+        metrics: &["front_end_time", "infer_time"],
         from: 20.0,
         to: 35.0,
         families: AUDIO,
