@@ -90,6 +90,16 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         seam: "weights",
         switch_on: |options| options.integer = Some(Integer::bits(8)),
     },
+    Optimization {
+        word: "f16",
+        title: "16-bit weights",
+        also: &["fp16", "float16", "half", "16bit"],
+        variable: None,
+        families: &[],
+        settings: &[],
+        seam: "floats",
+        switch_on: |options| options.f16 = true,
+    },
     FLASH_ATTENTION,
     COMPUTE_SHADERS,
 ];
