@@ -238,6 +238,9 @@ pub(crate) struct ReportArgs {
     /// Which run: its id, or 'latest'
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub(crate) run: String,
+    /// Only one cell, in full: its id or the start of it
+    #[arg(long, value_name = "ID")]
+    pub(crate) cell: Option<String>,
     /// Folder of templates that replace the built-in ones
     #[arg(long, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,

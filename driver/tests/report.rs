@@ -6,7 +6,8 @@ use clap::ValueEnum as _;
 use std::path::Path;
 
 use matrix_driver::error::ExitCode;
-use matrix_driver::report::{Format, Kind, Look, Support, View, render};
+use matrix_driver::report::{Format, Held, Kind, Look, Support, View, render};
+use matrix_driver::run::event::{Event, RunInfo};
 use tempfile::TempDir;
 
 const PLAIN: Look = Look { width: Some(150), colour: false };
@@ -65,6 +66,75 @@ fn other_programs_get_their_own_formats() {
     hold!("junit", rendered(Kind::Compat, Format::Junit));
     hold!("bcd", rendered(Kind::Compat, Format::Bcd));
     hold!("github", rendered(Kind::Compat, Format::Github));
+}
+
+#[test]
+fn claims_stand_beside_what_was_measured() {
+    let (_folder, view) = view();
+    let claim = |claimed: &str| view.claims.iter().find(|claim| claim.claimed.contains(claimed)).expect("a claim");
+    // 13.4 of 45.4 MB, which is half of what f32 takes: 70.4 %, where 75 % are claimed.
+    assert_eq!(
+        (claim("less weight memory").measured.as_str(), claim("less weight memory").held),
+        ("+70.4 %", Held::Short)
+    );
+    assert_eq!((claim("loss of accuracy").cells, claim("loss of accuracy").held), (8, Held::Confirmed));
+    assert_eq!(claim("faster on long sequences").held, Held::NotMeasured);
+    let firefox = view.support.iter().find(|row| row.title == "Firefox").expect("a row");
+    assert_eq!((firefox.entries[0].claimed, firefox.entries[0].measured), ("Full", Support::Limited));
+    assert_eq!(firefox.entries[1].measured, Support::NotRun);
+    let embedding = view.recommendations.iter().find(|row| row.group == "Embedding models").expect("a row");
+    assert_eq!(embedding.models, ["minilm", "bert-tiny (synthetic)"]);
+    assert!(embedding.recommended[0].1.starts_with("Weights on the device +85.2 % (8 cells)"), "{embedding:?}");
+}
+
+#[test]
+fn effects_over_runs_become_a_chart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = sample_run::plan();
+    let mut recorder = sample_run::recorder(&folder.path().join("matrix.db"));
+    for day in 1..=3 {
+        for event in sample_run::events(&plan) {
+            let event = match event {
+                Event::RunStarted { run, cells } => {
+                    let (id, started_at) = (format!("run-{day}"), format!("2026-03-{day:02}T10:00:00Z"));
+                    Event::RunStarted { run: RunInfo { id, started_at, ..run }, cells }
+                }
+                other => other,
+            };
+            recorder.record(&event).expect("records");
+        }
+    }
+    let store = recorder.store();
+    let of = |run: &str| View::read(store, &store.run(Some(run)).expect("a run")).expect("a view");
+    let names = |view: &View| view.charts.iter().map(|chart| chart.name.clone()).collect::<Vec<_>>();
+    assert!(names(&of("run-3")).contains(&"trend:int4:infer_time".to_owned()));
+    assert!(!names(&of("run-1")).iter().any(|name| name.starts_with("trend")), "later runs are not its past");
+    let html = render(&of("run-3"), Kind::Compat, Format::Html, PLAIN, None).expect("renders");
+    assert!(html.contains("over runs") && html.contains("No change of level was found"));
+}
+
+#[test]
+fn a_failed_cell_shows_its_picture_and_its_page_everything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = sample_run::plan();
+    let mut recorder = sample_run::recorder(&folder.path().join("matrix.db"));
+    recorder.record_all(&sample_run::events(&plan)).expect("records");
+    let failed = plan.cells.iter().find(|cell| cell.browser.name() == "firefox" && cell.model.name == "bert-tiny");
+    let cell = failed.expect("a cell").id.clone();
+    let bytes = b"\x89PNG\r\n\x1a\n and so on".to_vec();
+    recorder.record(&Event::Kept { cell: cell.clone(), kind: "screenshot".into(), bytes }).expect("records");
+    let store = recorder.store();
+    let view = View::read(store, &store.run(None).expect("a run")).expect("a view");
+    let page = |view: &View| render(view, Kind::Compat, Format::Html, PLAIN, None).expect("renders");
+    assert_eq!(page(&view).matches("src=\"data:image/png;base64,").count(), 1);
+    let one = page(&view.only(&cell[..8]).expect("a cell"));
+    for part in
+        ["data:image/png;base64,", "cosine 0.62 is below 0.95", "Clock step", "--headless=new", "alert(", "Outliers"]
+    {
+        assert!(one.contains(part), "{part}");
+    }
+    assert_eq!(one.matches("<article class=\"cell\"").count(), 1);
+    assert!(view.only("nothing").is_err() && view.only("").is_err());
 }
 
 /// The keys and kinds of a JSON value; lists by their first element.
@@ -144,7 +214,7 @@ fn a_hostile_browser_cannot_write_into_the_page() {
 #[test]
 fn the_page_needs_nothing_but_itself() {
     let html = rendered(Kind::Compat, Format::Html);
-    for foreign in ["src=", "@import", "url(", "http://", "<link"] {
+    for foreign in ["src=\"http", "src=\"/", "@import", "url(", "http://", "<link"] {
         assert!(!html.contains(foreign), "{foreign}");
     }
     for cell in &view().1.cells {
@@ -164,7 +234,16 @@ fn a_users_template_takes_the_place_of_ours() {
     std::fs::write(templates.path().join("compat.md"), "one\n{{ run.nmae }}").expect("writes");
     let error = render(&view, Kind::Compat, Format::Markdown, PLAIN, Some(templates.path())).expect_err("a typo");
     assert_eq!(error.exit_code(), ExitCode::Usage);
-    assert!(error.to_string().starts_with("the template compat.md, line 2: undefined value"), "{error}");
+    assert!(error.to_string().starts_with("the template compat.md, line 2: undefined value: `run.nmae`"), "{error}");
+    let shown = error.render(false);
+    assert!(shown.contains("compat.md:2:") && shown.contains("^^^^"), "{shown}");
+    // A part that another template includes.
+    std::fs::write(templates.path().join("cell.html"), "<p>\n\n{{ cell.titel }}\n").expect("writes");
+    let error = render(&view, Kind::Compat, Format::Html, PLAIN, Some(templates.path())).expect_err("a typo");
+    assert!(error.to_string().contains("cell.html, line 3") && error.to_string().contains("cell.titel"), "{error}");
+    std::fs::write(templates.path().join("cell.html"), "{% if %}").expect("writes");
+    let error = render(&view, Kind::Compat, Format::Html, PLAIN, Some(templates.path())).expect_err("no template");
+    assert!(error.to_string().contains("cell.html, line 1: syntax error"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,10 @@ use crate::store::{Access, Store};
 pub(crate) fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode, Error> {
     let store = Store::open(&global.db, Access::Read)?;
     let view = View::read(&store, &store.run(Some(&args.run))?)?;
+    let view = match &args.cell {
+        Some(cell) => view.only(cell)?,
+        None => view,
+    };
     let text = render(&view, args.kind, args.format, global.look(), args.templates.as_deref())?;
     match &args.output {
         Some(file) => write(file, &text)?,

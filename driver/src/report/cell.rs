@@ -40,6 +40,8 @@ pub struct CellView {
     pub environment: Option<String>,
     /// What was measured, in the order of importance.
     pub effects: Vec<EffectView>,
+    /// Whether any of it belongs into the table of all cells.
+    pub has_main: bool,
     /// What was expected.
     pub goals: Vec<GoalView>,
     /// The raw samples.
@@ -61,6 +63,8 @@ pub struct AttemptView {
     pub reason: String,
     /// When it began.
     pub started_at: String,
+    /// Why sampling ended and after how many blocks; empty when it did not come so far.
+    pub stopped: String,
 }
 
 /// An effect.
@@ -86,6 +90,8 @@ pub struct EffectView {
     pub p: Option<f64>,
     /// Number of pairs.
     pub samples: usize,
+    /// Pairs far from the others, which count like any other.
+    pub outliers: usize,
     /// `better`, `worse`, `none`, `inconclusive` or `shown`.
     pub verdict: String,
     /// The same as text.
@@ -136,9 +142,10 @@ pub struct SeriesView {
 }
 
 /// Metrics that stand in the table of all cells.
-const MAIN: [&str; 8] = [
+const MAIN: [&str; 9] = [
     "load_time",
     "first_infer_time",
+    "front_end_time",
     "infer_time",
     "prefill_time",
     "token_time",
@@ -162,6 +169,9 @@ impl CellView {
             outcome: status(attempt.outcome),
             reason: printable(&attempt.reason).into_owned(),
             started_at: attempt.started_at,
+            stopped: attempt
+                .stopped
+                .map_or(String::new(), |(why, blocks)| format!("{} after {blocks} blocks", why.name())),
         });
         let mut logs = store.logs(run, &cell.id)?;
         let dropped = logs.len().saturating_sub(MOST_LOGS);
@@ -185,6 +195,7 @@ impl CellView {
             reason: printable(&row.reason).into_owned(),
             attempts: attempts.collect(),
             environment: row.environment.clone(),
+            has_main: shown.iter().any(|effect| effect.is_main),
             effects: shown,
             goals: cell.goals.iter().map(|goal| GoalView::of(goal, effects)).collect(),
             samples: series(store.samples(row.id)?),
@@ -219,6 +230,7 @@ impl EffectView {
             ci_high: effect.interval.map(|interval| interval.high),
             p: effect.p,
             samples: effect.samples,
+            outliers: effect.outliers,
             verdict: effect.verdict.name().into(),
             shown,
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::rows::{RowsFormat, render_rows};
 use super::terminal::{self, Look};
 use super::view::View;
-use super::{CellView, EffectView, bcd, github, junit, template};
+use super::{CellView, EffectView, bcd, github, junit, printable_json, template};
 use crate::error::{Error, Result};
 use crate::store::{Rows, Value};
 
@@ -52,9 +52,10 @@ pub fn render(view: &View, kind: Kind, format: Format, look: Look, templates: Op
     match (format, kind) {
         (Format::Table, Kind::Compat) => Ok(terminal::compat(view, look)),
         (Format::Table, Kind::WebOptimizations) => Ok(terminal::effects(view, look)),
-        (Format::Html, _) => template::render("report.html", view, templates),
         (Format::Markdown, Kind::Compat) => template::render("compat.md", view, templates),
         (Format::Markdown, Kind::WebOptimizations) => template::render("web_optimizations.md", view, templates),
+        (Format::Html, _) if view.is_one_cell() => template::render("evidence.html", view, templates),
+        (Format::Html, _) => template::render("report.html", view, templates),
         (Format::Junit, _) => junit::render(view),
         (Format::Bcd, _) => pretty(&bcd::render(view)),
         (Format::Github, _) => Ok(github::of_run(view)),
@@ -69,7 +70,7 @@ pub fn render(view: &View, kind: Kind, format: Format, look: Look, templates: Op
 
 fn pretty(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n").map_err(|cause| Error::internal("a report is no JSON").because(cause))
+    text.map(|text| printable_json(&text) + "\n").map_err(|cause| Error::internal("a report is no JSON").because(cause))
 }
 
 fn text(text: &str) -> Value {

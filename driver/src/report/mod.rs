@@ -4,6 +4,8 @@
 
 mod bcd;
 mod cell;
+mod chart;
+mod claims;
 mod comparison;
 mod compat;
 mod format;
@@ -14,18 +16,24 @@ mod machine;
 mod plot;
 mod printable;
 mod rows;
+mod screenshot;
+mod support;
 mod template;
 mod terminal;
+mod trend;
 mod view;
 
 pub use cell::{AttemptView, CellView, EffectView, GoalView, SeriesView, Shown};
+pub use chart::ChartView;
+pub use claims::{ClaimView, Held, RecommendationView};
 pub use comparison::render_comparison;
 pub use compat::{Met, Support};
 pub use format::{Format, Kind, render};
 pub use github::annotations;
 pub use history::render_history;
 pub use machine::EnvironmentView;
-pub use printable::printable;
+pub use printable::{printable, printable_json};
 pub use rows::{RowsFormat, render_rows};
+pub use support::{ClaimedSupport, SupportView};
 pub use terminal::Look;
 pub use view::{Column, Entry, Headline, Note, Row, RunView, Summary, View};

@@ -27,7 +27,23 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-fn is_plain(c: char) -> bool {
+/// JSON in which what a terminal would obey is written as escapes; it means the same.
+#[must_use]
+pub fn printable_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_plain(c) || c == '\n' {
+            text.push(c);
+        } else {
+            // Only strings hold such characters; all of them have one unit in UTF-16.
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        }
+    }
+    text
+}
+
+/// Whether a terminal shows a character, and does nothing else with it.
+pub(super) fn is_plain(c: char) -> bool {
     let reorders =
         matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !c.is_control() && !reorders

@@ -1,19 +1,24 @@
 //! Templates: the built-in ones, and a user's in their place.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error as TemplateError, ErrorKind, Output, State, UndefinedBehavior, Value};
 
+use super::cell::{CellView, SeriesView};
 use super::plot;
 use super::view::View;
-use crate::error::{Error, Result};
+use crate::error::{Error, Excerpt, Result};
 
 /// The built-in templates.
 const TEMPLATES: &[(&str, &str)] = &[
     ("report.html", include_str!("../../../templates/report.html")),
+    ("evidence.html", include_str!("../../../templates/evidence.html")),
+    ("cell.html", include_str!("../../../templates/cell.html")),
+    ("environments.html", include_str!("../../../templates/environments.html")),
     ("report.css", include_str!("../../../templates/report.css")),
     ("compat.md", include_str!("../../../templates/compat.md")),
     ("web_optimizations.md", include_str!("../../../templates/web_optimizations.md")),
@@ -24,10 +29,13 @@ const MARKDOWN: &str = "markdown";
 
 /// Renders the template `name`.
 ///
-/// Templates get the fields of [`View`], and the functions `samples_plots(cell)` and `interval_bar(effect)`.
+/// Templates get the fields of [`View`], and the functions `samples_plots(cell)`, `interval_bar(cell, effect)`,
+/// `chart(name)` and `screenshot(cell)`.
 /// Everything printed is escaped for the format that the template's name ends with.
 pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<String> {
     let mut environment = Environment::new();
+    // Errors then know which expression they are about.
+    environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     environment.set_syntax(syntax.map_err(|cause| Error::internal("the template syntax is wrong").because(cause))?);
@@ -37,32 +45,7 @@ pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<S
         _ => AutoEscape::None,
     });
     environment.set_formatter(format);
-    let plots: BTreeMap<String, String> =
-        view.cells.iter().map(|cell| (cell.key.clone(), cell.samples.iter().map(plot::samples).collect())).collect();
-    environment.add_function("samples_plots", move |cell: &Value| -> std::result::Result<Value, TemplateError> {
-        let key = cell.get_attr("key")?;
-        let svg = key.as_str().and_then(|key| plots.get(key));
-        svg.map(|svg| Value::from_safe_string(svg.clone()))
-            .ok_or_else(|| TemplateError::new(ErrorKind::InvalidOperation, "samples_plots takes a cell"))
-    });
-    let bars: BTreeMap<(String, String), String> = view
-        .cells
-        .iter()
-        .flat_map(|cell| {
-            cell.effects.iter().map(|effect| ((cell.key.clone(), effect.metric.clone()), plot::interval(effect)))
-        })
-        .collect();
-    environment.add_function(
-        "interval_bar",
-        move |cell: &Value, effect: &Value| -> std::result::Result<Value, TemplateError> {
-            let (key, metric) = (cell.get_attr("key")?, effect.get_attr("metric")?);
-            let name = key.as_str().zip(metric.as_str()).map(|(key, metric)| (key.to_owned(), metric.to_owned()));
-            let svg = name.and_then(|name| bars.get(&name));
-            svg.map(|svg| Value::from_safe_string(svg.clone())).ok_or_else(|| {
-                TemplateError::new(ErrorKind::InvalidOperation, "interval_bar takes a cell and its effect")
-            })
-        },
-    );
+    drawings(&mut environment, view);
     for (name, builtin) in TEMPLATES {
         let source = match folder.map(|folder| folder.join(name)).filter(|path| path.exists()) {
             Some(path) => std::fs::read_to_string(&path)
@@ -73,6 +56,48 @@ pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<S
     }
     let rendered = environment.get_template(name).and_then(|template| template.render(Value::from(Serde(view))));
     rendered.map_err(|cause| refuse(name, folder, &cause))
+}
+
+/// Gives templates what is drawn, by what it is drawn of.
+fn drawings(environment: &mut Environment<'_>, view: &View) {
+    type Drawn = std::result::Result<Value, TemplateError>;
+    let refuse = |message: &'static str| move || TemplateError::new(ErrorKind::InvalidOperation, message);
+    let drawn = |cell: &CellView| -> String {
+        if !view.brief {
+            return cell.samples.iter().map(plot::samples).collect();
+        }
+        // Told briefly, a cell shows what it was sampled for.
+        let most = |series: &&SeriesView| (series.metric == "infer_time", series.baseline.len());
+        let plots = cell.samples.iter().filter(|series| !plot::samples(series).is_empty());
+        plots.max_by_key(most).map(plot::samples).unwrap_or_default()
+    };
+    let plots = view.cells.iter().map(|cell| (cell.key.clone(), drawn(cell)));
+    let plots: BTreeMap<String, String> = plots.collect();
+    environment.add_function("samples_plots", move |cell: &Value| -> Drawn {
+        let svg = cell.get_attr("key")?.as_str().and_then(|key| plots.get(key)).cloned();
+        svg.map(Value::from_safe_string).ok_or_else(refuse("samples_plots takes a cell"))
+    });
+    let bars = view.cells.iter().filter(|_| !view.brief).flat_map(|cell| {
+        cell.effects.iter().map(|effect| ((cell.key.clone(), effect.metric.clone()), plot::interval(effect)))
+    });
+    let bars: BTreeMap<(String, String), String> = bars.collect();
+    environment.add_function("interval_bar", move |cell: &Value, effect: &Value| -> Drawn {
+        let (key, metric) = (cell.get_attr("key")?, effect.get_attr("metric")?);
+        let name = key.as_str().zip(metric.as_str()).map(|(key, metric)| (key.to_owned(), metric.to_owned()));
+        let name = name.ok_or_else(refuse("interval_bar takes a cell and its effect"))?;
+        Ok(Value::from_safe_string(bars.get(&name).cloned().unwrap_or_default()))
+    });
+    let charts: BTreeMap<String, String> =
+        view.charts.iter().map(|chart| (chart.name.clone(), chart.svg.clone())).collect();
+    environment.add_function("chart", move |name: &str| -> Drawn {
+        let svg = charts.get(name).cloned();
+        svg.map(Value::from_safe_string).ok_or_else(refuse("chart takes the name of a chart"))
+    });
+    let screenshots = view.screenshots.clone();
+    environment.add_function("screenshot", move |cell: &Value| -> Drawn {
+        let url = cell.get_attr("key")?.as_str().and_then(|key| screenshots.get(key)).cloned();
+        Ok(Value::from_safe_string(url.unwrap_or_default()))
+    });
 }
 
 /// Prints a value, escaped for the format.
@@ -98,18 +123,41 @@ pub(super) fn plain_markdown(text: &str) -> String {
     escaped
 }
 
+/// What an error in a template means: which file, which line, which expression.
 fn refuse(name: &str, folder: Option<&Path>, cause: &TemplateError) -> Error {
+    let mut cause = cause;
+    // What is wrong in an included template is the cause of what is wrong here.
+    while let Some(inner) = std::error::Error::source(cause).and_then(|it| it.downcast_ref::<TemplateError>()) {
+        cause = inner;
+    }
     let detail =
         cause.detail().map_or_else(|| cause.kind().to_string(), |detail| format!("{}: {detail}", cause.kind()));
-    let line = cause.line().map_or(String::new(), |line| format!(", line {line}"));
     let template = cause.name().unwrap_or(name);
-    let message = format!("the template {template}{line}: {detail}");
-    match folder {
-        Some(folder) => {
-            Error::usage(message).note(format!("templates in {} take the place of the built-in ones", folder.display()))
+    let line = cause.line().map_or(String::new(), |line| format!(", line {line}"));
+    let place = cause.template_source().zip(cause.range()).and_then(|(source, range)| place(source, range));
+    let what = place.as_ref().map_or(String::new(), |(_, text, span)| format!(": `{}`", &text[span.clone()]));
+    let message = format!("the template {template}{line}: {detail}{what}");
+    let Some(folder) = folder else { return Error::internal(message) };
+    let error =
+        Error::usage(message).note(format!("templates in {} take the place of the built-in ones", folder.display()));
+    let path = folder.join(template);
+    match place {
+        Some((first_line, text, span)) if path.exists() => {
+            let (file, label) = (path.display().to_string(), String::new());
+            error.excerpt(Excerpt { file, first_line, text, span, label })
         }
-        None => Error::internal(message),
+        _ => error,
     }
+}
+
+/// The line that a range of a source is on: its number from 1, its text, and the range in it.
+fn place(source: &str, range: Range<usize>) -> Option<(usize, String, Range<usize>)> {
+    let before = source.get(..range.start)?;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = source.get(start..)?.lines().next()?;
+    let end = range.end.min(start + line.len());
+    let number = before.matches('\n').count() + 1;
+    (end > range.start).then(|| (number, line.to_owned(), range.start - start..end - start))
 }
 
 #[cfg(test)]

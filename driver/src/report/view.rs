@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::cell::{CellView, signed};
+use super::chart::{ChartView, charts};
+use super::claims::{self, ClaimView, RecommendationView};
 use super::compat::{self, Judged, Support};
 use super::machine::EnvironmentView;
 use super::printable;
+use super::screenshot::screenshots;
+use super::support::{SupportView, support};
+use super::trend::trends;
 use crate::browser::BrowserId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::measure::{Effect, Metric};
 use crate::run::event::Status;
 use crate::spec::OPTIMIZATIONS;
@@ -35,6 +40,23 @@ pub struct View {
     pub cells: Vec<CellView>,
     /// Where they ran, by fingerprint.
     pub environments: BTreeMap<String, EnvironmentView>,
+    /// What the optimization guide claims, and what was measured of it.
+    pub claims: Vec<ClaimView>,
+    /// Its compatibility table, claimed and measured.
+    pub support: Vec<SupportView>,
+    /// Its recommendations, and what was measured of them.
+    pub recommendations: Vec<RecommendationView>,
+    /// Metrics of the table of all cells, each with its name for people.
+    pub effect_columns: Vec<(String, String)>,
+    /// Charts of the whole run.
+    pub charts: Vec<ChartView>,
+    /// Whether there are so many cells that each must be told briefly.
+    pub brief: bool,
+    #[serde(skip)]
+    is_one: bool,
+    /// Pictures of failures, by cell, as data URLs; templates get them from `screenshot(cell)`.
+    #[serde(skip)]
+    pub(super) screenshots: BTreeMap<String, String>,
 }
 
 /// Identity of a run.
@@ -127,6 +149,8 @@ pub struct Entry {
     pub notes: Vec<usize>,
     /// The cells behind it.
     pub cells: Vec<String>,
+    /// Their models, in the same order.
+    pub models: Vec<String>,
 }
 
 /// A footnote.
@@ -154,10 +178,13 @@ impl Notes {
 }
 
 /// A cell with its effects.
-struct Measured {
-    row: CellRow,
-    effects: Vec<(String, Effect)>,
+pub(super) struct Measured {
+    pub(super) row: CellRow,
+    pub(super) effects: Vec<(String, Effect)>,
 }
+
+/// More cells than this are told briefly.
+const BRIEF: usize = 150;
 
 impl View {
     /// Reads a run.
@@ -181,6 +208,9 @@ impl View {
         let rows = rows(&cells, &columns, &environments, &mut notes);
         let views = cells.iter().map(|cell| CellView::read(store, id, &cell.row, &cell.effects));
         let views = views.collect::<Result<Vec<_>>>()?;
+        let titles: Vec<(String, String)> =
+            columns.iter().map(|column| (column.optimization.clone(), column.title.clone())).collect();
+        let trends = trends(store, run, &titles)?;
         Ok(Self {
             run: RunView {
                 id: id.clone(),
@@ -194,6 +224,14 @@ impl View {
             summary: summary(&cells, &environments),
             headlines: columns.iter().filter_map(|column| headline(column, &cells)).collect(),
             notes: notes.0.into_iter().enumerate().map(|(i, text)| Note { number: i + 1, text }).collect(),
+            claims: claims::claims(&cells, &title_of),
+            support: support(&cells, &rows, &columns),
+            recommendations: claims::recommendations(&cells, &title_of),
+            effect_columns: effect_columns(&views),
+            charts: charts(&views, &trends),
+            brief: cells.len() > BRIEF,
+            is_one: false,
+            screenshots: screenshots(store, &cells)?,
             columns,
             rows,
             cells: views,
@@ -201,11 +239,54 @@ impl View {
         })
     }
 
+    /// Whether this is about one cell only.
+    pub(super) fn is_one_cell(&self) -> bool {
+        self.is_one
+    }
+
+    /// Only the cell that `wanted` names by its key or the start of it, told in full.
+    ///
+    /// # Errors
+    /// When no cell or several are called so.
+    pub fn only(&self, wanted: &str) -> Result<Self> {
+        let mut found = self.cells.iter().filter(|cell| cell.key.starts_with(wanted));
+        match (found.next(), found.next()) {
+            (Some(cell), None) => {
+                let mut environments = self.environments.clone();
+                environments.retain(|id, _| cell.environment.as_ref() == Some(id));
+                Ok(Self { cells: vec![cell.clone()], brief: false, is_one: true, environments, ..self.clone() })
+            }
+            (Some(_), Some(_)) => {
+                Err(Error::usage(format!("several cells begin with `{wanted}`")).hint("write more of the id"))
+            }
+            (None, _) => Err(Error::usage(format!("run {} has no cell `{wanted}`", self.run.id))
+                .hint("`matrix report --format csv` lists them")),
+        }
+    }
+
     /// The environment a cell ran in.
     #[must_use]
     pub fn environment_of(&self, cell: &CellView) -> Option<&EnvironmentView> {
         self.environments.get(cell.environment.as_deref()?)
     }
+}
+
+/// The main metrics that any cell has, in the order of importance.
+fn effect_columns(cells: &[CellView]) -> Vec<(String, String)> {
+    let mut columns: Vec<(String, String)> = Vec::new();
+    for effect in cells.iter().flat_map(|cell| &cell.effects).filter(|effect| effect.is_main) {
+        if !columns.iter().any(|(metric, _)| *metric == effect.metric) {
+            columns.push((effect.metric.clone(), effect.title.clone()));
+        }
+    }
+    columns.sort_by_key(|(metric, _)| Metric::position_of(metric));
+    columns
+}
+
+/// The name of an optimization for people.
+fn title_of(word: &str) -> String {
+    let known = OPTIMIZATIONS.iter().find(|row| row.word == word);
+    known.map(|row| row.title).or_else(|| claims::name_of(word)).unwrap_or(word).to_owned()
 }
 
 /// The optimizations of a run, in the order of the catalogue; sets of several after single ones.
@@ -218,7 +299,7 @@ fn columns(cells: &[Measured]) -> Vec<Column> {
         }
     }
     sets.sort_by_key(|set| (set.len(), set.iter().map(|word| position(word)).collect::<Vec<_>>()));
-    let title = |word: &String| position(word).map_or(word.clone(), |at| OPTIMIZATIONS[at].title.to_owned());
+    let title = |word: &String| title_of(word);
     sets.iter()
         .map(|set| Column { optimization: set.join("+"), title: set.iter().map(title).collect::<Vec<_>>().join(" + ") })
         .collect()
@@ -284,6 +365,7 @@ fn entry(column: &Column, here: &[&Measured], notes: &mut Notes) -> Entry {
         title: support.title().into(),
         notes: texts.iter().map(|text| notes.number(text)).collect(),
         cells: judged.iter().map(|judged| judged.cell.id.clone()).collect(),
+        models: judged.iter().map(|judged| printable(&judged.cell.model.title()).into_owned()).collect(),
     }
 }
 

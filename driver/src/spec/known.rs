@@ -248,7 +248,7 @@ fn plain(text: &str) -> String {
 
 /// Text as YAML reads it back, whatever is in it.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    crate::report::printable_json(&serde_json::Value::from(text).to_string())
 }
 
 #[cfg(test)]

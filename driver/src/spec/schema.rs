@@ -8,7 +8,7 @@ use super::combination::Rule;
 use super::expected::Outcome;
 use super::goal::GOALS;
 use super::optimization::{Kind, OPTIMIZATIONS, Optimization};
-use super::scenario::{MAX_TEMPERATURE, MAX_TOKENS};
+use super::scenario::{MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
 use super::word::Word;
 use super::written;
 use crate::browser::BrowserId;
@@ -113,6 +113,7 @@ fn scenario() -> Value {
             ("decode", json!({ "anyOf": [tokens, drawn] })),
             ("image", text()),
             ("audio", text()),
+            ("seconds", count(1, MAX_SECONDS)),
             ("video", text()),
         ],
         &[],

@@ -14,5 +14,5 @@ pub use database::{Access, Store};
 pub use derive::Recomputed;
 pub use merging::Merging;
 pub use query::{Rows, Value, query};
-pub use read::{ArtifactRow, AttemptRow, CellRow, LogRow, RunRow, SampleRow};
+pub use read::{ArtifactRow, AttemptRow, CellRow, Improvement, LogRow, RunRow, SampleRow};
 pub use record::Recorder;

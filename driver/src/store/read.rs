@@ -71,6 +71,19 @@ pub struct SampleRow {
     pub valid: bool,
 }
 
+/// By how much a metric of a cell is better.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Improvement {
+    /// The words of the optimizations, joined by `+`.
+    pub optimization: String,
+    /// Which metric.
+    pub metric: String,
+    /// In percent; positive is better.
+    pub percent: f64,
+    /// How the cell ended.
+    pub status: Status,
+}
+
 /// Something that was said about a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
@@ -249,6 +262,27 @@ impl Store {
                 outliers: usize::try_from(row.get::<_, i64>(10)?).unwrap_or(0),
             };
             Ok((row.get(0)?, effect))
+        })
+    }
+
+    /// Improvements of some metrics in the cells that a run shares with another.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn improvements(&self, run: &str, shared_with: &str, metrics: &[&str]) -> Result<Vec<Improvement>> {
+        let sql = "SELECT cell.optimization, effect.metric, effect.improvement_percent, cell.status FROM effect
+            JOIN cell ON cell.id = effect.cell_id
+            WHERE cell.run_id = ?1 AND effect.improvement_percent IS NOT NULL AND cell.status IS NOT NULL
+            AND effect.metric IN (SELECT value FROM json_each(?3))
+            AND cell.key IN (SELECT key FROM cell WHERE run_id = ?2)";
+        let names = serde_json::to_string(metrics).unwrap_or_default();
+        self.select(sql, params![run, shared_with, names], |row| {
+            Ok(Improvement {
+                optimization: row.get(0)?,
+                metric: row.get(1)?,
+                percent: row.get(2)?,
+                status: word(row, 3, &Status::ALL, Status::name)?,
+            })
         })
     }
 
