@@ -145,6 +145,20 @@ fn other_conditions_are_incomparable_and_never_worse() {
 }
 
 #[test]
+fn cells_of_other_options_are_matched_by_name_when_that_is_wanted() {
+    let (_folder, path) = store(&[PLAIN, Run { id: "b", day: 2, slower: 1.2, ..PLAIN }]);
+    // As after an update that knows one more option.
+    let other = rusqlite::Connection::open(&path).expect("opens");
+    let renamed = "UPDATE cell SET key = 'x' || key, json = json_set(json, '$.id', 'x' || key) WHERE run_id = 'a'";
+    other.execute(renamed, []).expect("renames");
+    let comparison = compared(&path, &Judge::default());
+    assert!(comparison.lines.is_empty() && comparison.change == Change::Inconclusive);
+    assert!(comparison.notes[0].starts_with("4 cells are not in a; --across options"), "{:?}", comparison.notes);
+    let judge = Judge { across: vec!["options".into()], ..Judge::default() };
+    assert_eq!((compared(&path, &judge).change, compared(&path, &judge).lines.len()), (Change::Regressed, 8));
+}
+
+#[test]
 fn a_run_against_itself_pairs_its_arms() {
     let (_folder, path) = store(&[PLAIN]);
     let arms = Judge::default().compare_arms(&Side::open(&path, "a").expect("a run")).expect("compares");

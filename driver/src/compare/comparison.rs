@@ -103,15 +103,16 @@ impl Judge {
     pub fn compare(&self, before: &Side, after: &Side, arm: Arm) -> Result<Comparison> {
         let mut lines = Vec::new();
         let mut notes = Vec::new();
-        let old: BTreeMap<String, CellRow> =
-            before.cells()?.into_iter().map(|row| (row.cell.id.clone(), row)).collect();
+        let by_name = self.across.iter().any(|fact| fact == OPTIONS);
+        let key = |row: &CellRow| if by_name { name_of(row) } else { row.cell.id.clone() };
+        let old: BTreeMap<String, CellRow> = before.cells()?.into_iter().map(|row| (key(&row), row)).collect();
         let places = (before.environments()?, after.environments()?);
         let mut shared = 0;
         for row in after.cells()? {
             let here = row.environment.as_ref().and_then(|id| places.1.get(id));
             let stands = standing(&self.known, &row.cell, row.status, here);
             notes.extend(stands.remark(&row.cell));
-            let Some(other) = old.get(&row.cell.id) else { continue };
+            let Some(other) = old.get(&key(&row)) else { continue };
             shared += 1;
             let there = other.environment.as_ref().and_then(|id| places.0.get(id));
             if let Some(line) = of_status(other, &row, &stands) {
@@ -129,9 +130,10 @@ impl Judge {
             }
         }
         let planned = after.cells()?.len();
-        for (missing, run) in [(planned - shared, &before.run), (old.len() - shared, &after.run)] {
+        for (missing, run) in [(planned - shared, &before.run), (old.len().saturating_sub(shared), &after.run)] {
             if missing > 0 {
-                notes.push(format!("{missing} cells are not in {}", run.info.id));
+                let hint = if by_name { "" } else { "; --across options matches those of other options by name" };
+                notes.push(format!("{missing} cells are not in {}{hint}", run.info.id));
             }
         }
         let names = [before, after].map(|side| format!("{} ({})", side.run.info.id, printable(&side.run.info.name)));
@@ -255,6 +257,17 @@ impl Line {
             why: String::new(),
         }
     }
+}
+
+/// What `across` holds when cells may have other options, as after an update that added some.
+const OPTIONS: &str = "options";
+
+/// A cell without its options.
+fn name_of(row: &CellRow) -> String {
+    let cell = &row.cell;
+    let scenario = serde_json::to_string(&cell.scenario).unwrap_or_default();
+    let words = [cell.browser.name(), cell.platform.name(), &cell.model.title(), &cell.optimization(), &scenario];
+    words.join(" ")
 }
 
 /// One word for all: what is bad outweighs what is unclear, that outweighs what is good.
