@@ -77,6 +77,8 @@ pub struct Line {
     pub samples_after: usize,
     /// Loss that is allowed, in percent.
     pub threshold_percent: Option<f64>,
+    /// Improvement of the baseline, which nothing was done to: what the machine, or the whole engine, changed.
+    pub control_percent: Option<f64>,
     /// What can be said.
     pub change: Change,
     /// Why, where numbers do not say it.
@@ -184,6 +186,7 @@ impl Judge {
     }
 
     fn shifts(&self, cell: &Cell, arm: Arm, before: &[SampleRow], after: &[SampleRow]) -> Vec<Line> {
+        let control = (by_metric(before, Arm::Baseline), by_metric(after, Arm::Baseline));
         let (before, after) = (by_metric(before, arm), by_metric(after, arm));
         let shared = after.iter().filter(|(name, _)| self.wants(name));
         let lines = shared.filter_map(|(name, values)| {
@@ -199,6 +202,10 @@ impl Judge {
                 samples_before: shift.samples.0,
                 samples_after: shift.samples.1,
                 threshold_percent: Some(self.threshold(&metric)),
+                control_percent: (arm == Arm::Treatment && !metric.exact)
+                    .then(|| Shift::of(&metric, control.0.get(name)?, control.1.get(name)?))
+                    .flatten()
+                    .map(|shift| shift.improvement_percent),
                 ..Line::about(cell, name, Change::Unjudged)
             })
         });
@@ -220,6 +227,12 @@ impl Judge {
             let Some((improvement, threshold)) = line.improvement_percent.zip(line.threshold_percent) else { continue };
             let interval = line.ci_low.zip(line.ci_high).map(|(low, high)| crate::measure::Interval { low, high });
             line.change = Change::of(improvement, interval, line.p, threshold);
+            // Samples of one run know nothing of what differs between runs: a machine that was busier, a warmer cache.
+            let moved = line.control_percent.filter(|control| control * improvement >= 0.5 * improvement * improvement);
+            if let Some(control) = moved.filter(|_| matches!(line.change, Change::Regressed | Change::Improved)) {
+                line.change = Change::Inconclusive;
+                line.why = format!("the baseline moved by {control:+.1} %, too; --arm baseline compares it");
+            }
         }
         lines.sort_by_key(|line| line.change);
         let mut counts = BTreeMap::new();
@@ -253,6 +266,7 @@ impl Line {
             samples_before: 0,
             samples_after: 0,
             threshold_percent: None,
+            control_percent: None,
             change,
             why: String::new(),
         }
