@@ -22,13 +22,15 @@ struct Run {
     day: u32,
     /// Treatment times are multiplied by this.
     slower: f64,
+    /// All times are multiplied by this.
+    busy: f64,
     version: &'static str,
     /// Status of the cells of Firefox.
     firefox: Status,
     cells: std::ops::Range<usize>,
 }
 
-const PLAIN: Run = Run { id: "a", day: 1, slower: 1.0, version: "141", firefox: Status::Pass, cells: 0..4 };
+const PLAIN: Run = Run { id: "a", day: 1, slower: 1.0, busy: 1.0, version: "141", firefox: Status::Pass, cells: 0..4 };
 
 fn plan() -> Plan {
     let mut plan = sample_run::plan();
@@ -78,8 +80,13 @@ fn events(run: &Run, cell: &Cell, seed: u32) -> Vec<Event> {
     push(Arm::Baseline, 0, "weight_bytes", 4000.0);
     push(Arm::Treatment, 0, "weight_bytes", 600.0);
     for block in 0..20 {
-        push(Arm::Baseline, block, "infer_time", 20.0 * (0.06 * noise(seed + 2 * block)).exp());
-        push(Arm::Treatment, block, "infer_time", 15.0 * run.slower * (0.06 * noise(seed + 2 * block + 1)).exp());
+        push(Arm::Baseline, block, "infer_time", 20.0 * run.busy * (0.06 * noise(seed + 2 * block)).exp());
+        push(
+            Arm::Treatment,
+            block,
+            "infer_time",
+            15.0 * run.busy * run.slower * (0.06 * noise(seed + 2 * block + 1)).exp(),
+        );
     }
     let status = if cell.browser == BrowserId::Firefox { run.firefox } else { Status::Pass };
     let reason = if status == Status::Pass { String::new() } else { "the tab went away".to_owned() };
@@ -142,6 +149,34 @@ fn other_conditions_are_incomparable_and_never_worse() {
     assert!(comparison.lines.iter().all(|line| line.why == "browser_version: 141 → 142"), "{comparison:#?}");
     let judge = Judge { across: vec!["browser_version".into()], ..Judge::default() };
     assert_eq!(compared(&path, &judge).change, Change::Regressed);
+}
+
+#[test]
+fn a_busier_machine_is_no_regression_of_the_optimization() {
+    let (_folder, path) = store(&[PLAIN, Run { id: "b", day: 2, busy: 1.3, ..PLAIN }]);
+    let comparison = compared(&path, &Judge::default());
+    assert_eq!((comparison.change, comparison.counts["inconclusive"]), (Change::Inconclusive, 4), "{comparison:#?}");
+    assert!(comparison.lines[0].why.starts_with("the baseline moved by -"), "{comparison:#?}");
+    let (a, b) = (Side::open(&path, "a").expect("a run"), Side::open(&path, "b").expect("a run"));
+    let of_baseline = Judge::default().compare(&a, &b, Arm::Baseline).expect("compares");
+    assert_eq!(of_baseline.change, Change::Regressed, "asked about itself, the baseline is judged");
+    // Both: the optimization lost much more than the machine did.
+    let (_folder, path) = store(&[PLAIN, Run { id: "b", day: 2, busy: 1.05, slower: 1.4, ..PLAIN }]);
+    assert_eq!(compared(&path, &Judge::default()).change, Change::Regressed);
+}
+
+#[test]
+fn cells_of_other_options_are_matched_by_name_when_that_is_wanted() {
+    let (_folder, path) = store(&[PLAIN, Run { id: "b", day: 2, slower: 1.2, ..PLAIN }]);
+    // As after an update that knows one more option.
+    let other = rusqlite::Connection::open(&path).expect("opens");
+    let renamed = "UPDATE cell SET key = 'x' || key, json = json_set(json, '$.id', 'x' || key) WHERE run_id = 'a'";
+    other.execute(renamed, []).expect("renames");
+    let comparison = compared(&path, &Judge::default());
+    assert!(comparison.lines.is_empty() && comparison.change == Change::Inconclusive);
+    assert!(comparison.notes[0].starts_with("4 cells are not in a; --across options"), "{:?}", comparison.notes);
+    let judge = Judge { across: vec!["options".into()], ..Judge::default() };
+    assert_eq!((compared(&path, &judge).change, compared(&path, &judge).lines.len()), (Change::Regressed, 8));
 }
 
 #[test]

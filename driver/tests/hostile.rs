@@ -132,7 +132,7 @@ fn every_output_stays_what_it_is() {
                 match format {
                     Format::Html | Format::Markdown => check_markup(&what, &text),
                     Format::Json | Format::Bcd => {
-                        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{what}")
+                        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{what}");
                     }
                     Format::Junit => assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{what}"),
                     _ => {}

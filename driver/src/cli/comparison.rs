@@ -15,7 +15,7 @@ pub(crate) struct JudgeArgs {
     /// Only these metrics, e.g. infer_time,memory_peak
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     pub(crate) metric: Vec<String>,
-    /// Facts of the fingerprint that may differ, e.g. browser_version,device.features
+    /// What may differ: facts of the fingerprint such as browser_version or device.features, or options of optimizations
     #[arg(long, value_name = "FACT", value_delimiter = ',')]
     pub(crate) across: Vec<String>,
     /// Which arm of both runs is compared

@@ -77,6 +77,8 @@ pub struct Line {
     pub samples_after: usize,
     /// Loss that is allowed, in percent.
     pub threshold_percent: Option<f64>,
+    /// Improvement of the baseline, which nothing was done to: what the machine, or the whole engine, changed.
+    pub control_percent: Option<f64>,
     /// What can be said.
     pub change: Change,
     /// Why, where numbers do not say it.
@@ -103,15 +105,16 @@ impl Judge {
     pub fn compare(&self, before: &Side, after: &Side, arm: Arm) -> Result<Comparison> {
         let mut lines = Vec::new();
         let mut notes = Vec::new();
-        let old: BTreeMap<String, CellRow> =
-            before.cells()?.into_iter().map(|row| (row.cell.id.clone(), row)).collect();
+        let by_name = self.across.iter().any(|fact| fact == OPTIONS);
+        let key = |row: &CellRow| if by_name { name_of(row) } else { row.cell.id.clone() };
+        let old: BTreeMap<String, CellRow> = before.cells()?.into_iter().map(|row| (key(&row), row)).collect();
         let places = (before.environments()?, after.environments()?);
         let mut shared = 0;
         for row in after.cells()? {
             let here = row.environment.as_ref().and_then(|id| places.1.get(id));
             let stands = standing(&self.known, &row.cell, row.status, here);
             notes.extend(stands.remark(&row.cell));
-            let Some(other) = old.get(&row.cell.id) else { continue };
+            let Some(other) = old.get(&key(&row)) else { continue };
             shared += 1;
             let there = other.environment.as_ref().and_then(|id| places.0.get(id));
             if let Some(line) = of_status(other, &row, &stands) {
@@ -129,9 +132,10 @@ impl Judge {
             }
         }
         let planned = after.cells()?.len();
-        for (missing, run) in [(planned - shared, &before.run), (old.len() - shared, &after.run)] {
+        for (missing, run) in [(planned - shared, &before.run), (old.len().saturating_sub(shared), &after.run)] {
             if missing > 0 {
-                notes.push(format!("{missing} cells are not in {}", run.info.id));
+                let hint = if by_name { "" } else { "; --across options matches those of other options by name" };
+                notes.push(format!("{missing} cells are not in {}{hint}", run.info.id));
             }
         }
         let names = [before, after].map(|side| format!("{} ({})", side.run.info.id, printable(&side.run.info.name)));
@@ -182,6 +186,7 @@ impl Judge {
     }
 
     fn shifts(&self, cell: &Cell, arm: Arm, before: &[SampleRow], after: &[SampleRow]) -> Vec<Line> {
+        let control = (by_metric(before, Arm::Baseline), by_metric(after, Arm::Baseline));
         let (before, after) = (by_metric(before, arm), by_metric(after, arm));
         let shared = after.iter().filter(|(name, _)| self.wants(name));
         let lines = shared.filter_map(|(name, values)| {
@@ -197,6 +202,10 @@ impl Judge {
                 samples_before: shift.samples.0,
                 samples_after: shift.samples.1,
                 threshold_percent: Some(self.threshold(&metric)),
+                control_percent: (arm == Arm::Treatment && !metric.exact)
+                    .then(|| Shift::of(&metric, control.0.get(name)?, control.1.get(name)?))
+                    .flatten()
+                    .map(|shift| shift.improvement_percent),
                 ..Line::about(cell, name, Change::Unjudged)
             })
         });
@@ -218,6 +227,12 @@ impl Judge {
             let Some((improvement, threshold)) = line.improvement_percent.zip(line.threshold_percent) else { continue };
             let interval = line.ci_low.zip(line.ci_high).map(|(low, high)| crate::measure::Interval { low, high });
             line.change = Change::of(improvement, interval, line.p, threshold);
+            // Samples of one run know nothing of what differs between runs: a machine that was busier, a warmer cache.
+            let moved = line.control_percent.filter(|control| control * improvement >= 0.5 * improvement * improvement);
+            if let Some(control) = moved.filter(|_| matches!(line.change, Change::Regressed | Change::Improved)) {
+                line.change = Change::Inconclusive;
+                line.why = format!("the baseline moved by {control:+.1} %, too; --arm baseline compares it");
+            }
         }
         lines.sort_by_key(|line| line.change);
         let mut counts = BTreeMap::new();
@@ -251,10 +266,22 @@ impl Line {
             samples_before: 0,
             samples_after: 0,
             threshold_percent: None,
+            control_percent: None,
             change,
             why: String::new(),
         }
     }
+}
+
+/// What `across` holds when cells may have other options, as after an update that added some.
+const OPTIONS: &str = "options";
+
+/// A cell without its options.
+fn name_of(row: &CellRow) -> String {
+    let cell = &row.cell;
+    let scenario = serde_json::to_string(&cell.scenario).unwrap_or_default();
+    let words = [cell.browser.name(), cell.platform.name(), &cell.model.title(), &cell.optimization(), &scenario];
+    words.join(" ")
 }
 
 /// One word for all: what is bad outweighs what is unclear, that outweighs what is good.

@@ -10,6 +10,7 @@ use super::terminal::{self, Look};
 use super::view::View;
 use super::{CellView, EffectView, bcd, github, junit, printable_json, template};
 use crate::error::{Error, Result};
+use crate::measure::{Metric, Unit};
 use crate::store::{Rows, Value};
 
 /// A report.
@@ -20,6 +21,10 @@ pub enum Kind {
     /// What the optimizations gained and cost
     #[value(name = "web_optimizations")]
     WebOptimizations,
+    /// What the optimization guide claims, beside what was measured
+    Claims,
+    /// Memory of both arms, by kind
+    Memory,
 }
 
 /// A format.
@@ -50,6 +55,15 @@ pub enum Format {
 /// When a template of the user is wrong.
 pub fn render(view: &View, kind: Kind, format: Format, look: Look, templates: Option<&Path>) -> Result<String> {
     match (format, kind) {
+        (Format::Table, Kind::Claims | Kind::Memory) => Ok(render_rows(&listed(view, kind), RowsFormat::Table, look)),
+        (Format::Markdown, Kind::Claims | Kind::Memory) => {
+            Ok(render_rows(&listed(view, kind), RowsFormat::Markdown, look))
+        }
+        (Format::Csv, Kind::Claims | Kind::Memory) => Ok(render_rows(&listed(view, kind), RowsFormat::Csv, look)),
+        (Format::Json, Kind::Claims) => pretty(&json!({
+            "run": view.run, "claims": view.claims, "support": view.support, "recommendations": view.recommendations,
+        })),
+        (Format::Json, Kind::Memory) => Ok(render_rows(&listed(view, kind), RowsFormat::Json, look)),
         (Format::Table, Kind::Compat) => Ok(terminal::compat(view, look)),
         (Format::Table, Kind::WebOptimizations) => Ok(terminal::effects(view, look)),
         (Format::Markdown, Kind::Compat) => template::render("compat.md", view, templates),
@@ -71,6 +85,35 @@ pub fn render(view: &View, kind: Kind, format: Format, look: Look, templates: Op
 fn pretty(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value);
     text.map(|text| printable_json(&text) + "\n").map_err(|cause| Error::internal("a report is no JSON").because(cause))
+}
+
+/// Reports that are one list.
+fn listed(view: &View, kind: Kind) -> Rows {
+    if kind == Kind::Memory { memory(view) } else { claims(view) }
+}
+
+fn claims(view: &View) -> Rows {
+    let columns = ["optimization", "claimed", "held against", "measured", "interval", "cells", "verdict"];
+    let rows = view.claims.iter().map(|claim| {
+        let cells = Value::Integer(i64::try_from(claim.cells).unwrap_or(i64::MAX));
+        let words = [&claim.title, &claim.claimed, &claim.metric, &claim.measured, &claim.interval];
+        words.into_iter().map(|word| text(word)).chain([cells, text(&claim.verdict)]).collect()
+    });
+    Rows { columns: columns.map(String::from).to_vec(), rows: rows.collect() }
+}
+
+/// Every metric in bytes of every cell.
+fn memory(view: &View) -> Rows {
+    let columns = ["cell", "status", "memory", "baseline", "treatment", "improvement", "interval"];
+    let rows = view.cells.iter().flat_map(|cell| {
+        let in_bytes = cell.effects.iter().filter(|effect| Metric::named(&effect.metric).unit == Unit::Bytes);
+        in_bytes.map(|effect| {
+            let shown = &effect.shown;
+            let words = [&cell.title, &cell.status, &effect.title, &shown.baseline, &shown.treatment];
+            words.into_iter().chain([&shown.improvement, &shown.interval]).map(|word| text(word)).collect()
+        })
+    });
+    Rows { columns: columns.map(String::from).to_vec(), rows: rows.collect() }
 }
 
 fn text(text: &str) -> Value {
