@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    clock,
+    cache, clock,
     device::{Device, Space},
     error::{Error, Result},
     generate::{self, Generated, Generation},
@@ -136,10 +136,14 @@ impl Host {
         self.slots.remove(&name);
         format::check(&options)?;
         graph::pass::check(&options)?;
+        cache::check(&options)?;
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
         let (config, origin) = self.open(from).await?;
         let built = model::build(&config, &origin)?;
+        if options.kv_cache.is_some() && built.model.generator().is_none() {
+            return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
+        }
         let formats: Vec<Format> = built.declared.iter().map(|weight| Format::choose(weight, &options)).collect();
         let store = Store::load(&origin, &built.declared, &formats, &space).await?;
         let load_ms = clock::now() - started;

@@ -259,10 +259,13 @@ pub fn dispatch<'a>(
                 grid: groups(logits.rows())?,
             }
         }
-        _ => match super::grouped::gpu::dispatch(op, operands, out, capability)? {
-            Some(dispatch) => dispatch,
-            None => spatial::dispatch(op, operands, out, capability)?,
-        },
+        _ => {
+            let attention = super::grouped::gpu::dispatch(op, operands, out, capability)?;
+            match attention.map_or_else(|| super::memory::gpu::dispatch(op, operands, out), |found| Ok(Some(found)))? {
+                Some(dispatch) => dispatch,
+                None => spatial::dispatch(op, operands, out, capability)?,
+            }
+        }
     };
     Ok(vec![dispatch])
 }

@@ -22,6 +22,7 @@ mod lanes;
 pub mod layer_norm;
 pub mod linear;
 mod matmul;
+pub mod memory;
 mod operand;
 pub mod pointwise;
 pub mod pool;
