@@ -61,6 +61,8 @@ enum Command {
     Report(ReportArgs),
     /// Ask the store in SQL (read-only)
     Query(QueryArgs),
+    /// Compute every effect again from the raw samples
+    Recompute(RecomputeArgs),
     /// Say which browsers are here, what they can do, and what is missing
     Doctor(DoctorArgs),
     /// Install missing browsers and drivers with the system's package manager
@@ -199,6 +201,17 @@ pub(crate) struct QueryArgs {
     pub(crate) format: RowsFormat,
 }
 
+/// `matrix recompute`
+#[derive(Args, Debug)]
+pub(crate) struct RecomputeArgs {
+    /// Which run: its id, or 'latest'
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(crate) run: String,
+    /// Every run of the store
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
 /// `matrix doctor`
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
@@ -321,6 +334,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Run(args) => command::run::run(&global, &args).await,
             Command::Report(args) => command::report::run(&global, &args),
             Command::Query(args) => command::query::run(&global, &args),
+            Command::Recompute(args) => command::recompute::run(&global, &args),
             Command::Doctor(args) => command::doctor::run(&args).await,
             Command::Setup(args) => command::setup::run(&args).await,
             Command::Models(args) => command::models::run(&args).await,

@@ -25,6 +25,8 @@ pub mod run;
 
 pub mod store;
 
+pub mod compare;
+
 pub mod report;
 
 pub mod terminal;

@@ -78,6 +78,25 @@ fn the_query_of_the_guide_and_the_views_work() {
 }
 
 #[test]
+fn the_guides_query_works_word_for_word() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("matrix.db");
+    let mut plan = sample_run::plan();
+    for cell in &mut plan.cells {
+        cell.optimizations = vec!["compute_shaders".into()];
+    }
+    let mut recorder = sample_run::recorder(&path);
+    recorder.record_all(&sample_run::events(&plan)).expect("records");
+    let rows = select(
+        &path,
+        "SELECT model_name, AVG(improvement_percent) FROM webgpu_optimizations WHERE optimization_type='compute_shaders' GROUP BY model_name",
+    );
+    let names: Vec<&Value> = rows.rows.iter().map(|row| &row[0]).collect();
+    assert_eq!(names, [&Value::Text("bert-tiny".into()), &Value::Text("minilm".into())]);
+    assert!(rows.rows.iter().all(|row| matches!(row[1], Value::Real(percent) if percent > 0.0)), "{rows:?}");
+}
+
+#[test]
 fn effects_are_derived_and_can_be_derived_again() {
     let (folder, recorder) = recorded();
     let path = folder.path().join("matrix.db");
@@ -86,7 +105,18 @@ fn effects_are_derived_and_can_be_derived_again() {
     drop(recorder);
     let mut store = Store::open(&path, Access::Write).expect("opens");
     let run = store.run(None).expect("a run").info.id;
-    store.recompute(&run).expect("recomputes");
+    let done = store.recompute(&run).expect("recomputes");
+    assert_eq!((done.cells, done.effects, done.changed), (16, before.rows.len(), 0));
+    assert_eq!(select(&path, "SELECT * FROM effect ORDER BY cell_id, metric"), before);
+    // What an earlier version computed otherwise, or not at all, is put right.
+    let other = rusqlite::Connection::open(&path).expect("opens");
+    other.execute("UPDATE effect SET verdict = 'worse' WHERE metric = 'load_time'", []).expect("spoils");
+    other.execute("DELETE FROM effect WHERE metric = 'infer_time'", []).expect("spoils");
+    let done = store.recompute(&run).expect("recomputes");
+    let spoilt = before.rows.iter().filter(|row| {
+        [1].iter().any(|at| matches!(&row[*at], Value::Text(metric) if metric == "load_time" || metric == "infer_time"))
+    });
+    assert_eq!(done.changed, spoilt.count());
     assert_eq!(select(&path, "SELECT * FROM effect ORDER BY cell_id, metric"), before);
 }
 

@@ -1,5 +1,8 @@
 //! Every fast CPU form and every GPU kernel against the plain reference, over awkward shapes.
 
+#[path = "kernel/sound.rs"]
+mod sound;
+
 #[path = "kernel/spatial.rs"]
 mod spatial;
 
@@ -150,6 +153,10 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
             TensorData::I32(values) => bytemuck::cast_slice(values).to_vec(),
         };
         buffers[port.buffer][..words.len()].copy_from_slice(&words);
+    }
+    for (buffer, tensor) in &plan.constants {
+        let words: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.bytes());
+        buffers[*buffer][..words.len()].copy_from_slice(&words);
     }
     for step in &plan.steps {
         let mut out = buffers[step.output].clone();

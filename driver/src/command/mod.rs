@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 pub(crate) mod host;
 pub(crate) mod models;
 pub(crate) mod query;
+pub(crate) mod recompute;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod setup;

@@ -114,25 +114,25 @@ impl Effect {
     }
 }
 
-/// By how much each pair is better: as a log ratio, or as a difference. `None` when pairs cannot be compared so.
+/// By how much each pair is better. `None` when pairs cannot be compared so.
 fn gains(metric: &Metric, pairs: &[(f64, f64)]) -> Option<Vec<f64>> {
+    pairs.iter().map(|pair| gain(metric, *pair)).collect()
+}
+
+/// By how much the second value is better than the first: as a log ratio, or as a difference.
+pub(super) fn gain(metric: &Metric, (baseline, treatment): (f64, f64)) -> Option<f64> {
     let sign = if metric.better == Better::Higher { 1.0 } else { -1.0 };
     match metric.compare {
         Compare::Shown => None,
-        Compare::Points => Some(pairs.iter().map(|(baseline, treatment)| sign * (treatment - baseline)).collect()),
-        Compare::Ratio => pairs
-            .iter()
-            .map(|&(baseline, treatment)| match (baseline > 0.0, treatment > 0.0) {
-                (true, true) => Some(sign * (treatment / baseline).ln()),
-                // Nothing before and nothing after is no change; from or to nothing has no ratio.
-                _ => (baseline == treatment).then_some(0.0),
-            })
-            .collect(),
+        Compare::Points => Some(sign * (treatment - baseline)),
+        Compare::Ratio if baseline > 0.0 && treatment > 0.0 => Some(sign * (treatment / baseline).ln()),
+        // Nothing before and nothing after is no change; from or to nothing has no ratio.
+        Compare::Ratio => (baseline == treatment).then_some(0.0),
     }
 }
 
 /// A gain in percent of the baseline: 50 % less time, 20 % more agreement.
-fn percent(metric: &Metric, gain: f64) -> f64 {
+pub(super) fn percent(metric: &Metric, gain: f64) -> f64 {
     match (metric.compare, metric.better) {
         (Compare::Ratio, Better::Lower) => 100.0 * -(-gain).exp_m1(),
         (Compare::Ratio, Better::Higher) => 100.0 * gain.exp_m1(),

@@ -9,8 +9,10 @@ mod multiple;
 #[cfg(test)]
 mod random;
 mod ranks;
+mod shift;
 #[cfg(test)]
 mod simulation;
+mod step;
 mod stop;
 
 pub use accuracy::{Accuracy, Agreement, Mismatch};
@@ -18,4 +20,6 @@ pub use effect::{Effect, Verdict};
 pub use interval::{Interval, median};
 pub use metric::{Better, Compare, Metric, Unit};
 pub use multiple::{ALPHA, adjust};
+pub use shift::{Change, Shift};
+pub use step::{Level, levels};
 pub use stop::{Stop, Watched, stop};

@@ -54,16 +54,20 @@ pub fn fingerprint(
     environment
 }
 
-/// Hash of everything but what differs between two starts of the same browser: ports, folders, the
-/// exact step of a clock that was measured.
+/// Hash of what lasts.
 fn identity(environment: &Environment) -> String {
-    let stable = Environment {
+    let json = serde_json::to_vec(&lasting(environment)).unwrap_or_default();
+    Sha256::digest(json).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An environment without what differs between two starts of the same browser: ports, folders, the exact step of a
+/// clock that was measured.
+pub(crate) fn lasting(environment: &Environment) -> Environment {
+    Environment {
         command_line: environment.command_line.iter().filter(|word| !is_of_one_start(word)).cloned().collect(),
         clock_step_ms: (environment.clock_step_ms * 1e4).round() / 1e4,
         ..environment.clone()
-    };
-    let json = serde_json::to_vec(&stable).unwrap_or_default();
-    Sha256::digest(json).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 fn is_of_one_start(word: &str) -> bool {

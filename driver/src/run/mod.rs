@@ -3,7 +3,7 @@
 mod attempt;
 pub mod environment;
 pub mod event;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod fresh;
 pub mod listener;
 mod model;

@@ -87,7 +87,7 @@ impl Trust {
             said.push("the page was hidden: its times don't count".into());
         }
         let doubtful = self.software || !self.isolated || self.busy || !self.others.is_empty();
-        Doubts { trusted: !hidden && !(self.strict && doubtful), said }
+        Doubts { trusted: !(hidden || self.strict && doubtful), said }
     }
 }
 

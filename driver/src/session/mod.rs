@@ -4,6 +4,7 @@ mod devtools;
 mod display;
 mod host;
 mod launcher;
+mod memory_dump;
 mod mock;
 mod native;
 mod process;

@@ -124,7 +124,7 @@ impl Processes {
             ["chrome", "chromium", "firefox", "firefox-esr", "firefox-bin", "msedge", "MiniBrowser", "Safari"];
         let system = snapshot();
         let ours = self.ours(system.as_ref());
-        let all = system.iter().flat_map(|system| system.processes());
+        let all = system.iter().flat_map(System::processes);
         let others = all.filter(|(pid, process)| process.thread_kind().is_none() && !ours.contains_key(pid));
         let names = others.filter_map(|(_, process)| {
             let words = words(process.cmd());

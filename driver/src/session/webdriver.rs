@@ -127,14 +127,15 @@ impl Session for WebDriver {
 
     fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
         Box::pin(async {
-            let mut measures = Vec::new();
-            if let Some(heap) = match &self.devtools {
-                Some(devtools) => devtools.js_heap().await,
-                None => None,
-            } {
-                measures.push(Measure::bytes("js_heap", heap));
+            let mut measures = self.processes.memory();
+            if let Some(devtools) = &self.devtools {
+                measures.extend(devtools.js_heap().await.map(|heap| Measure::bytes("js_heap", heap)));
+                // Last, because looking costs memory, too.
+                match devtools.gpu_process_memory().await {
+                    Ok(held) => measures.extend(held),
+                    Err(error) => tracing::warn!("no memory of the GPU process: {error}"),
+                }
             }
-            measures.extend(self.processes.memory());
             measures
         })
     }

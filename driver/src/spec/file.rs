@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::node::{Fault, Node};
 use super::place::{Place, locate};
-use super::tree;
+use super::tree::{self, Tree};
 use super::written::Written;
 use crate::error::{Error, Excerpt, Result};
 
@@ -27,6 +27,21 @@ pub struct Source {
 /// # Errors
 /// When it cannot be read, or is not a matrix.
 pub fn read(path: &Path) -> Result<Source> {
+    let (shown, text, tree) = parse(path)?;
+    if tree == Tree::Null {
+        return Err(Error::usage(format!("{shown} is empty")).hint("matrices/smoke.yaml is the smallest useful matrix"));
+    }
+    match Written::read(&Node::root(&tree)) {
+        Ok(written) => Ok(Source { shown, text, written }),
+        Err(fault) => Err(refuse(&shown, &text, fault)),
+    }
+}
+
+/// The name of a YAML file as the user wrote it, its text, and what it says.
+///
+/// # Errors
+/// When it cannot be read, or is no YAML.
+pub fn parse(path: &Path) -> Result<(String, String, Tree)> {
     let shown = path.display().to_string();
     let text = load(path, &shown)?;
     let tree = tree::parse(&text).map_err(|malformed| {
@@ -38,13 +53,7 @@ pub fn read(path: &Path) -> Result<Source> {
             error.note(shown.clone())
         }
     })?;
-    if tree == tree::Tree::Null {
-        return Err(Error::usage(format!("{shown} is empty")).hint("matrices/smoke.yaml is the smallest useful matrix"));
-    }
-    match Written::read(&Node::root(&tree)) {
-        Ok(written) => Ok(Source { shown, text, written }),
-        Err(fault) => Err(refuse(&shown, &text, fault)),
-    }
+    Ok((shown, text, tree))
 }
 
 /// The error that a fault found in a file means.
@@ -70,7 +79,7 @@ fn load(path: &Path, shown: &str) -> Result<String> {
     };
     let meta = std::fs::metadata(path).map_err(missing)?;
     if meta.is_dir() {
-        return Err(Error::usage(format!("{shown} is a folder; a matrix is one file")));
+        return Err(Error::usage(format!("{shown} is a folder, not a file")));
     }
     if meta.len() > MAX_BYTES {
         return Err(

@@ -9,7 +9,11 @@ use rusqlite_migration::{Error as MigrationError, M, Migrations};
 use crate::error::{Error, Result};
 
 /// Numbered, append-only.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema/0001.sql")), M::up(include_str!("schema/0002.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("schema/0001.sql")),
+    M::up(include_str!("schema/0002.sql")),
+    M::up(include_str!("schema/0003.sql")),
+];
 
 /// Marks a SQLite file as ours: `mtrx`.
 const APPLICATION_ID: i64 = 0x6d74_7278;

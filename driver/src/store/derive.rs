@@ -8,26 +8,68 @@ use super::database::Store;
 use crate::error::Result;
 use crate::measure::{Effect, Interval, Metric, Verdict, adjust};
 
+/// What computing the effects of a run again came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recomputed {
+    /// Cells of the run.
+    pub cells: usize,
+    /// Samples that they rest on.
+    pub samples: usize,
+    /// Effects now.
+    pub effects: usize,
+    /// Effects that are new, gone or different.
+    pub changed: usize,
+}
+
 impl Store {
     /// Computes the effects of a run again from its samples.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn recompute(&mut self, run: &str) -> Result<()> {
+    pub fn recompute(&mut self, run: &str) -> Result<Recomputed> {
         let path = self.path().to_owned();
         let recomputed = self.connection.transaction().and_then(|transaction| {
             let cells: Vec<i64> = transaction
                 .prepare("SELECT id FROM cell WHERE run_id = ? ORDER BY id")?
                 .query_map([run], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
-            for cell in cells {
+            let before = effects_as_text(&transaction, run)?;
+            for &cell in &cells {
                 effects_of(&transaction, cell)?;
             }
             adjust_effects_of(&transaction, run)?;
-            transaction.commit()
+            let after = effects_as_text(&transaction, run)?;
+            let differing = |of: &BTreeMap<_, _>, than: &BTreeMap<_, _>| {
+                of.iter().filter(|(key, text)| than.get(*key) != Some(*text)).count()
+            };
+            let gone = before.keys().filter(|key| !after.contains_key(*key)).count();
+            let samples: i64 = transaction.query_row(
+                "SELECT count(*) FROM sample WHERE cell_id IN (SELECT id FROM cell WHERE run_id = ?)",
+                [run],
+                |row| row.get(0),
+            )?;
+            let done = Recomputed {
+                cells: cells.len(),
+                samples: usize::try_from(samples).unwrap_or(0),
+                effects: after.len(),
+                changed: differing(&after, &before) + gone,
+            };
+            transaction.commit()?;
+            Ok(done)
         });
         recomputed.map_err(|cause| super::database::explain(&path, "recompute effects in", cause))
     }
+}
+
+/// The effects of a run by cell and metric, as text that is equal when they are.
+fn effects_as_text(connection: &Connection, run: &str) -> rusqlite::Result<BTreeMap<(i64, String), String>> {
+    let mut select = connection.prepare_cached(
+        "SELECT cell_id, metric, json_array(baseline, treatment, improvement_percent, ci_low, ci_high, p, p_adjusted,
+            samples, outliers, verdict)
+        FROM effect WHERE cell_id IN (SELECT id FROM cell WHERE run_id = ?)",
+    )?;
+    let rows = select.query_map([run], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    rows.collect()
 }
 
 /// The pairs of a metric by block; an arm that is missing leaves its block out.

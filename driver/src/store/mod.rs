@@ -4,12 +4,15 @@
 
 mod database;
 mod derive;
+mod merging;
 mod query;
 mod read;
 mod record;
 mod write;
 
 pub use database::{Access, Store};
+pub use derive::Recomputed;
+pub use merging::Merging;
 pub use query::{Rows, Value, query};
 pub use read::{ArtifactRow, AttemptRow, CellRow, LogRow, RunRow, SampleRow};
 pub use record::Recorder;

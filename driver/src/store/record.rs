@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::database::{Access, Store};
-use super::write::Writer;
+use super::write::{Sampled, Writer};
 use crate::error::{Error, Result};
 use crate::run::event::Event;
 use crate::run::listener::Listener;
@@ -12,6 +12,7 @@ use crate::run::listener::Listener;
 pub struct Recorder {
     store: Store,
     run: Option<String>,
+    sampled: Option<Sampled>,
     clock: Box<dyn Fn() -> String + Send>,
 }
 
@@ -29,7 +30,7 @@ impl Recorder {
     /// # Errors
     /// When it cannot be opened.
     pub fn with_clock(path: &Path, clock: impl Fn() -> String + Send + 'static) -> Result<Self> {
-        Ok(Self { store: Store::open(path, Access::Write)?, run: None, clock: Box::new(clock) })
+        Ok(Self { store: Store::open(path, Access::Write)?, run: None, sampled: None, clock: Box::new(clock) })
     }
 
     /// Records one event.
@@ -46,13 +47,16 @@ impl Recorder {
     /// When nothing could be written, or an event does not fit those before it.
     pub fn record_all(&mut self, events: &[Event]) -> Result<()> {
         let mut run = self.run.clone();
+        // Rows found inside a transaction that fails may not exist after it.
+        let mut sampled = self.sampled.take();
         let written = self.store.connection.transaction().map_err(Into::into).and_then(|transaction| {
             for event in events {
                 if let Event::RunStarted { run: info, .. } = event {
                     run = Some(info.id.clone());
                 }
                 let run = run.as_deref().ok_or_else(|| Unfit("an event before its run".into()))?;
-                Writer { connection: &transaction, run, now: (self.clock)() }.write(event)?;
+                let now = (self.clock)();
+                Writer { connection: &transaction, run, now, sampled: &mut sampled }.write(event)?;
             }
             Ok(transaction.commit()?)
         });
@@ -61,6 +65,7 @@ impl Recorder {
             Unfit(what) => Error::internal(format!("the store was given {what}")),
         })?;
         self.run = run;
+        self.sampled = sampled;
         Ok(())
     }
 

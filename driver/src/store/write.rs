@@ -19,10 +19,25 @@ pub(super) struct Writer<'a> {
     pub(super) connection: &'a Connection,
     pub(super) run: &'a str,
     pub(super) now: String,
+    /// Where the last sample went: the next one mostly goes there, too.
+    pub(super) sampled: &'a mut Option<Sampled>,
+}
+
+/// The rows that samples of one attempt belong to.
+#[derive(Clone, Debug)]
+pub(super) struct Sampled {
+    run: String,
+    key: String,
+    number: u32,
+    cell: i64,
+    attempt: i64,
 }
 
 impl Writer<'_> {
-    pub(super) fn write(&self, event: &Event) -> Written {
+    pub(super) fn write(&mut self, event: &Event) -> Written {
+        if !matches!(event, Event::Sampled { .. }) {
+            *self.sampled = None;
+        }
         match event {
             Event::RunStarted { run, cells } => {
                 self.run_started(run, cells)?;
@@ -175,8 +190,17 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn sampled(&self, key: &str, attempt: u32, arm: Arm, block: u32, measure: &Measure, valid: bool) -> Written {
-        let (cell, attempt) = self.attempt(key, attempt)?;
+    fn sampled(&mut self, key: &str, number: u32, arm: Arm, block: u32, measure: &Measure, valid: bool) -> Written {
+        let known = self.sampled.as_ref().filter(|at| at.key == key && at.number == number && at.run == self.run);
+        let (cell, attempt) = match known {
+            Some(at) => (at.cell, at.attempt),
+            None => {
+                let (cell, attempt) = self.attempt(key, number)?;
+                let (run, key) = (self.run.to_owned(), key.to_owned());
+                *self.sampled = Some(Sampled { run, key, number, cell, attempt });
+                (cell, attempt)
+            }
+        };
         let value = finite(measure.value);
         self.connection
             .prepare_cached(

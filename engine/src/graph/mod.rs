@@ -8,6 +8,7 @@ mod memory;
 mod op;
 pub mod pass;
 mod plan;
+mod sound;
 mod spatial;
 pub mod window;
 
@@ -18,6 +19,7 @@ pub use memory::{Ring, Select, Store, Stored, turned_together};
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
+pub use sound::Sound;
 pub use spatial::{AttentionRule, Statistics};
 pub use window::{Conv, Window};
 

@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Element, Flash, Select, Store, Stored, Strided, Window, part_width};
+use super::{Conv, Element, Flash, Select, Sound, Store, Stored, Strided, Window, part_width};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -246,6 +246,8 @@ pub enum Op {
     },
     /// The places with the tokens that stay, each plus 1, and 0 for padding. Written over the places. See [`Select`].
     Select(Select),
+    /// What audio front ends do. See [`Sound`].
+    Sound(Sound),
     /// logits `[B, V]` → id of the largest, the first of equals `[B, 1]`
     Argmax,
     /// logits `[B, V]`, one number from 0 to 1 for every row `[B]` → an id drawn by that number `[B, 1]`
@@ -430,6 +432,7 @@ impl Op {
             {
                 Some(places.to_vec())
             }
+            (Self::Sound(sound), operands) => sound.shape(operands),
             (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),
             (Self::Sample(_), [[b, v], [b2]]) if b == b2 && *v > 0 => Some(vec![*b, 1]),
             _ => None,

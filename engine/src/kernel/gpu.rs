@@ -1,5 +1,6 @@
 //! The table of GPU forms: operation and shapes → kernel, buffers, parameters and grid.
 
+pub mod sound;
 pub mod spatial;
 
 use std::ops::Range;
@@ -259,6 +260,7 @@ pub fn dispatch<'a>(
                 grid: groups(logits.rows())?,
             }
         }
+        (Op::Sound(op), _) => sound::dispatch(op, operands, out, capability)?,
         _ => {
             let attention = super::grouped::gpu::dispatch(op, operands, out, capability)?;
             match attention.map_or_else(|| super::memory::gpu::dispatch(op, operands, out), |found| Ok(Some(found)))? {

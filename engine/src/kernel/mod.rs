@@ -8,6 +8,7 @@ pub mod activation;
 pub mod add;
 pub mod attention;
 pub mod batch_norm;
+pub mod blend;
 pub mod conv;
 pub mod copy;
 pub mod cpu;
@@ -21,6 +22,7 @@ pub mod grouped;
 mod lanes;
 pub mod layer_norm;
 pub mod linear;
+pub mod log_mel;
 mod matmul;
 pub mod memory;
 mod operand;
@@ -34,7 +36,9 @@ pub mod sample;
 pub mod select;
 #[cfg(feature = "gpu")]
 pub mod shader;
+pub mod sound;
 pub mod spatial;
+pub mod statistics;
 pub mod weight_norm;
 pub mod window;
 

@@ -2,7 +2,7 @@
 
 use super::{
     Operand, activation, add, attention, flash, gather, grouped, layer_norm, linear, memory, pointwise, pool, rms_norm,
-    rotary, sample, select,
+    rotary, sample, select, sound,
     spatial::{self, Form},
 };
 use crate::{
@@ -59,6 +59,7 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             let out = bytemuck::cast_slice_mut(out);
             sample::sample(logits.f32()?, draws.f32()?, logits.width(), sampling, out);
         }
+        (Op::Sound(op), _) if sound::run(op, operands, out)? => {}
         _ if grouped::run(op, operands, out, false)? => {}
         _ if memory::run(op, operands, out)? => {}
         _ if spatial::run(Form::Reference, op, operands, out)? => {}

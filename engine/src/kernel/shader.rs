@@ -2,6 +2,7 @@
 //! target, snippets, then the body that uses them.
 
 pub mod flash;
+pub mod sound;
 pub mod spatial;
 
 use crate::graph::Activation;
@@ -61,6 +62,8 @@ pub enum Kernel {
     Synthetic,
     /// What models of images and sounds need beside these.
     Spatial(spatial::Spatial),
+    /// What audio front ends need.
+    Sound(sound::Sound),
     /// RMS norm.
     RmsNorm {
         /// Threads that share a row.
@@ -205,6 +208,7 @@ impl Kernel {
         }
         all.extend(flash::FlashKernel::all().into_iter().map(Self::Flash));
         all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
+        all.extend(sound::Sound::all().into_iter().map(Self::Sound));
         all
     }
 
@@ -244,6 +248,7 @@ impl Kernel {
             Self::Normalize { .. } => &[include_str!("pool/normalize.wgsl")],
             Self::Flash(kernel) => return kernel.source(),
             Self::Spatial(kernel) => &kernel.parts(),
+            Self::Sound(kernel) => &[kernel.source()],
             Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
             Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
             Self::Multiply => &[include_str!("pointwise/multiply.wgsl")],
@@ -278,6 +283,7 @@ impl Kernel {
                 vec![("THREADS", f64::from(threads))]
             }
             Self::Spatial(kernel) => kernel.constants(),
+            Self::Sound(kernel) => kernel.constants(),
             Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
                 vec![("THREADS", f64::from(threads))]
             }
@@ -310,6 +316,7 @@ impl Kernel {
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Flash(kernel) => kernel.bindings(),
             Self::Spatial(kernel) => kernel.bindings(),
+            Self::Sound(kernel) => kernel.bindings(),
             Self::Scale
             | Self::Columns
             | Self::Windows

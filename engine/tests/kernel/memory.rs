@@ -112,7 +112,8 @@ fn last_query([count, width]: [usize; 2], ring: Ring, stored: Stored, window: Op
         }
         let [keys, values] = [("k", k), ("v", v)].map(|(name, x)| {
             let turned = stored == Stored::Bits4 && name == "k";
-            let mut cache = graph.memory(&format!("{name} cache"), [1, kv, ring.all(), width], stored);
+            let shape = [1, kv, ring.all(), stored.words(width)];
+            let mut cache = graph.input(&format!("{name} cache"), &shape, element(stored));
             let store = Store { heads: kv, stored, turned, ring, placed: false };
             // A prompt of three, then one by one.
             for (first, length) in std::iter::once((0, 3)).chain((3..count).map(|token| (token, 1))) {
@@ -143,7 +144,20 @@ fn a_cache_holds_what_a_query_sees() {
         for (stored, allowed) in [(Stored::F32, 1e-5), (Stored::Bits8, 2e-2), (Stored::Bits4, 3e-1)] {
             for width in [12, 64] {
                 let [(mut cached, y), (mut whole, z)] = last_query([count, width], ring, stored, window);
+                let empty = |name: &str| {
+                    let shape = [1, 2, ring.all(), stored.words(width)];
+                    let count = shape.iter().product();
+                    let floats = stored == Stored::F32;
+                    let tensor = if floats {
+                        Tensor::f32(&shape, vec![0.0; count])
+                    } else {
+                        Tensor::i32(&shape, vec![0; count])
+                    };
+                    (name.to_owned(), tensor)
+                };
                 let inputs = Tensors::from([
+                    empty("k cache"),
+                    empty("v cache"),
                     floats("q", &[1, 1, 4 * width]),
                     floats("k", &[1, count, 2 * width]),
                     floats("v", &[1, count, 2 * width]),
@@ -181,11 +195,12 @@ fn what_was_looked_at_stays() {
             let shares = graph.input("shares", &[batch, heads, observed, length], Element::F32);
             let importance = graph.importance(shares, kv, counted).expect("fits");
             let mask_value = graph.input("mask", &[batch, length + 2], Element::I32);
-            let places = graph.state_of("places", &[batch, kv, count], Element::I32);
+            let places = graph.input("places", &[batch, kv, count], Element::I32);
             let places = graph.select(Select { sinks, recent }, places, importance, mask_value).expect("fits");
             let x = graph.input("x", &[batch, length, kv * width], Element::F32);
             let ring = Ring { from: length, fixed: count, rows: 3 };
-            let cache = graph.memory("cache", [batch, kv, ring.all(), width], Stored::F32);
+            let shape = [batch, kv, ring.all(), width];
+            let cache = graph.input("cache", &shape, Element::F32);
             let past = number(&mut graph, 0);
             let store = Store { heads: kv, stored: Stored::F32, turned: false, ring, placed: true };
             let y = graph.store(store, cache, x, past, Some(places)).expect("fits");
@@ -194,6 +209,8 @@ fn what_was_looked_at_stays() {
                 bell("shares", batch * heads * observed * length).into_iter().map(|v| v.abs() / 50.0).collect();
             let inputs = [
                 ("shares".to_owned(), Tensor::f32(&[batch, heads, observed, length], values)),
+                ints("places", &[batch, kv, count], |_| 0),
+                ("cache".to_owned(), Tensor::f32(&shape, vec![0.0; shape.iter().product()])),
                 mask(batch, length + 2),
                 floats("x", &[batch, length, kv * width]),
             ];
