@@ -57,6 +57,13 @@ struct ProgramKey {
     outputs: Vec<String>,
 }
 
+/// Refuses options that no model could be loaded with.
+pub fn check(options: &Options) -> Result<()> {
+    format::check(options)?;
+    graph::pass::check(options)?;
+    cache::check(options)
+}
+
 impl Host {
     /// A host without models. Folders are found relative to `root`: a URL in a browser, a path natively.
     #[must_use]
@@ -134,9 +141,7 @@ impl Host {
 
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
         self.slots.remove(&name);
-        format::check(&options)?;
-        graph::pass::check(&options)?;
-        cache::check(&options)?;
+        check(&options)?;
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
         let (config, origin) = self.open(from).await?;

@@ -70,12 +70,24 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         settings.push(int4("skip_names", args.skip_names.join(",")));
     }
     settings.extend(args.block_size.clone().map(|size| ("flash_attention".to_owned(), "block_size".to_owned(), size)));
+    let kv = [
+        ("bits", &args.kv_bits),
+        ("window", &args.kv_window),
+        ("sinks", &args.kv_sinks),
+        ("prune.policy", &args.kv_prune),
+        ("prune.keep", &args.kv_keep),
+    ];
+    let written = |(key, text): (&str, &Option<String>)| Some(("kv_cache".to_owned(), key.to_owned(), text.clone()?));
+    settings.extend(kv.into_iter().filter_map(written));
     let mut optimizations = Vec::new();
     if args.quantization == Some(Quantization::FourBit) {
         optimizations.push("int4".to_owned());
     }
     if args.flash_attention {
         optimizations.push("flash_attention".to_owned());
+    }
+    if args.kv_cache {
+        optimizations.push("kv_cache".to_owned());
     }
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();
