@@ -1,5 +1,6 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
+mod comparison;
 mod scenario;
 
 use std::io::IsTerminal as _;
@@ -14,8 +15,10 @@ use crate::report::{Format, Kind, Look, RowsFormat};
 /// Which in-browser inference optimization works for which model in which browser: measured, with evidence.
 #[derive(Debug, Parser)]
 #[command(name = "matrix", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ok, 1 cells failed, 2 wrong usage or file, 3 this machine lacks something, \
-                        4 nothing to run, 5 inconclusive, 130 interrupted (resumable)")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 cells failed or numbers regressed, 2 wrong usage or file, 3 this machine lacks something, \
+                        4 nothing to run, 5 inconclusive, 6 incomparable, 130 interrupted (resumable)"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -53,6 +56,11 @@ impl Global {
     }
 }
 
+pub(crate) use comparison::{
+    ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
+    MergeArgs,
+};
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a matrix, record every sample, print the compatibility table, write the report
@@ -63,6 +71,16 @@ enum Command {
     Query(QueryArgs),
     /// Compute every effect again from the raw samples
     Recompute(RecomputeArgs),
+    /// Compare two runs, or the arms of one
+    Compare(CompareArgs),
+    /// Compare a run with an earlier one and fail when something got worse
+    Gate(GateArgs),
+    /// Show how an effect went from run to run, and where it changed
+    History(HistoryArgs),
+    /// Put the parts of a sharded run together
+    Merge(MergeArgs),
+    /// Hold a run against the file of known outcomes, or rewrite that file
+    Expectations(ExpectationsArgs),
     /// Say which browsers are here, what they can do, and what is missing
     Doctor(DoctorArgs),
     /// Install missing browsers and drivers with the system's package manager
@@ -73,6 +91,10 @@ enum Command {
     Weights(WeightsArgs),
     /// Compare the engine with reference cases: folders of config.json, model.safetensors, case.json, case.safetensors
     Conformance(ConformanceArgs),
+    /// Print the JSON Schema of matrix files, for editors
+    Schema,
+    /// Print a script that completes commands and options in a shell
+    Completions(CompletionsArgs),
     /// The engine without a browser; started by `run` and `conformance`
     #[command(hide = true)]
     Host(HostArgs),
@@ -92,15 +114,24 @@ pub(crate) struct RunArgs {
     /// Platforms: webgpu, wasm, native-gpu, native-cpu
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// Quantize weights: 4bit
+    /// Quantize weights: 4bit or 8bit
     #[arg(long, visible_alias = "enable-quantization", value_name = "BITS")]
     pub(crate) quantization: Option<Quantization>,
     /// Weights that share one scale: 32, 64, 128, 256 or 512
     #[arg(long, value_name = "N")]
     pub(crate) group_size: Option<String>,
+    /// Whether groups have zero points: symmetric (no) or asymmetric
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) scheme: Option<String>,
+    /// How scales are chosen: none (the range), mse or hqq
+    #[arg(long, value_name = "WAY")]
+    pub(crate) calibration: Option<String>,
     /// Tensors that keep their precision, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip_names: Vec<String>,
+    /// Matrices and embedding tables that get 8 bits instead of 4, as globs
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) high_bits_names: Vec<String>,
     /// Attention in tiles, without a matrix of scores
     #[arg(long, visible_alias = "enable-flash-attention")]
     pub(crate) flash_attention: bool,
@@ -125,6 +156,9 @@ pub(crate) struct RunArgs {
     /// How much of a prompt is kept, e.g. 50%
     #[arg(long, value_name = "SHARE")]
     pub(crate) kv_keep: Option<String>,
+    /// Features of sound made on the GPU
+    #[arg(long, visible_alias = "enable-compute-shaders")]
+    pub(crate) compute_shaders: bool,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,
@@ -186,6 +220,19 @@ pub(crate) enum Quantization {
     /// 4-bit weights
     #[value(name = "4bit")]
     FourBit,
+    /// 8-bit weights
+    #[value(name = "8bit")]
+    EightBit,
+}
+
+impl Quantization {
+    /// The optimization it stands for.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::FourBit => "int4",
+            Self::EightBit => "int8",
+        }
+    }
 }
 
 /// `matrix report`
@@ -317,6 +364,14 @@ pub(crate) struct ConformanceArgs {
     pub(crate) headed: bool,
 }
 
+/// `matrix completions`
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
 /// `matrix host`
 #[derive(Args, Debug)]
 pub(crate) struct HostArgs {
@@ -353,6 +408,15 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Report(args) => command::report::run(&global, &args),
             Command::Query(args) => command::query::run(&global, &args),
             Command::Recompute(args) => command::recompute::run(&global, &args),
+            Command::Compare(args) => command::compare::run(&global, &args),
+            Command::Gate(args) => command::gate::run(&global, &args),
+            Command::History(args) => command::history::run(&global, &args),
+            Command::Merge(args) => command::merge::run(&global, &args),
+            Command::Expectations(args) => command::expectations::run(&global, &args),
+            Command::Schema => command::schema::run(),
+            Command::Completions(args) => {
+                command::completions::run(&args, &mut <Cli as clap::CommandFactory>::command())
+            }
             Command::Doctor(args) => command::doctor::run(&args).await,
             Command::Setup(args) => command::setup::run(&args).await,
             Command::Models(args) => command::models::run(&args).await,

@@ -22,8 +22,10 @@ pub enum ExitCode {
     Environment = 3,
     /// The file is right but leaves nothing to do.
     NothingToRun = 4,
-    /// Numbers exist but decide nothing: too few samples, or runs that cannot be compared.
+    /// Numbers exist but decide nothing.
     Inconclusive = 5,
+    /// Numbers exist, measured under other conditions: they cannot be compared.
+    Incomparable = 6,
     /// Stopped by the user; the run can be resumed.
     Interrupted = 130,
 }

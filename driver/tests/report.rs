@@ -60,6 +60,13 @@ fn csv_and_json_hold_the_data() {
     assert_eq!(compat["rows"][0]["entries"][0]["support"], "full");
 }
 
+#[test]
+fn other_programs_get_their_own_formats() {
+    hold!("junit", rendered(Kind::Compat, Format::Junit));
+    hold!("bcd", rendered(Kind::Compat, Format::Bcd));
+    hold!("github", rendered(Kind::Compat, Format::Github));
+}
+
 /// The keys and kinds of a JSON value; lists by their first element.
 fn shape(value: &serde_json::Value, depth: usize) -> String {
     use serde_json::Value::{Array, Bool, Null, Number, Object, String as Text};

@@ -76,7 +76,7 @@ fn the_full_file_means_what_it_says() {
         )
         .expect("a string");
     }
-    let int4 = plan.cells[0].treatment.int4.as_ref().expect("int4 is on");
+    let int4 = plan.cells[0].treatment.integer.as_ref().expect("int4 is on");
     writeln!(text, "int4: {int4:?}").expect("a string");
     for goal in &plan.cells[0].goals {
         writeln!(text, "{goal} ({})", goal.metric).expect("a string");
@@ -97,7 +97,7 @@ fn flags_beat_the_file_and_the_file_beats_the_environment() {
         let found =
             spec.origins.iter().find(|sourced| sourced.key == "optimizations.int4.group_size").expect("is listed");
         let plan = Plan::new(&spec, None, None).expect("a plan");
-        let size = plan.cells[0].treatment.int4.as_ref().expect("int4 is on").group_size;
+        let size = plan.cells[0].treatment.integer.as_ref().expect("int4 is on").group_size;
         assert_eq!(size.to_string(), found.value);
         (size, found.origin.clone())
     };

@@ -4,7 +4,7 @@
 use matrix_engine::{
     catalog::{Family, Size},
     host::Host,
-    protocol::{Int4, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
+    protocol::{Integer, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
 };
 
 /// What is asked of a model, by preference.
@@ -23,12 +23,12 @@ fn main() {
     for &family in Family::ALL.iter().filter(|family| asked(family.name(), &families)) {
         for &size in Size::ALL.iter().filter(|size| asked(size.name(), &sizes)) {
             for platform in platforms.into_iter().filter(|platform| asked(platform.name(), &platform_names)) {
-                for (format, int4) in [("f32", None), ("int4", Some(Int4::default()))] {
+                for (format, integer) in [("f32", None), ("int4", Some(Integer::bits(4)))] {
                     if !asked(format, &["f32", "int4"]) {
                         continue;
                     }
                     let head = format!("{:<9} {:<6} {:<10} {format:<5}", family.name(), size.name(), platform.name());
-                    match time(family, size, platform, Options { int4, ..Options::default() }) {
+                    match time(family, size, platform, Options { integer, ..Options::default() }) {
                         Ok([load, first, best]) => {
                             println!("{head} load {load:7.0} ms  first {first:7.1} ms  best {best:7.1} ms");
                         }

@@ -38,6 +38,7 @@ struct Key {
     sampling: Sampling,
     step_logits: bool,
     outputs: Vec<String>,
+    resident: Vec<String>,
 }
 
 /// What came of a prompt.
@@ -82,7 +83,7 @@ pub fn prompt(model: &dyn Generate, inputs: &Tensors, decode: &Decode) -> Result
 }
 
 impl Generation {
-    /// Makes everything ready for prompts of this shape.
+    /// Makes everything ready for prompts of this shape. What is `resident` an encoder reads where it is.
     pub async fn new(
         model: &dyn Generate,
         prompt: &Prompt,
@@ -90,14 +91,16 @@ impl Generation {
         options: &Options,
         weights: &[Weight],
         space: &Space,
+        resident: &States,
     ) -> Result<Self> {
-        let key = Key::new(prompt, decode, outputs);
+        let key = Key::new(prompt, decode, outputs, resident);
         let capacity = prompt.ids.shape[1] + key.max_tokens - 1;
         let cache = |pass: Pass| cache::choose(options, prompt.ids.shape[1], capacity, pass != Pass::Next);
-        let mut states = States::new();
+        let mut states = resident.clone();
         let encode = match &prompt.encode {
             Some(inputs) => {
                 let mut graph = model.pass(inputs, &*cache(Pass::Encode), Pass::Encode)?;
+                resident.keys().for_each(|name| graph.reside(name));
                 graph.optimize(options)?;
                 Some(program(Plan::new(&graph, &[])?, weights, &mut states, space).await?)
             }
@@ -117,8 +120,8 @@ impl Generation {
 
     /// Whether this can continue such a prompt.
     #[must_use]
-    pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String]) -> bool {
-        self.key == Key::new(prompt, decode, outputs)
+    pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> bool {
+        self.key == Key::new(prompt, decode, outputs, resident)
     }
 
     /// Continues the prompt.
@@ -178,7 +181,7 @@ impl Generation {
 }
 
 impl Key {
-    fn new(prompt: &Prompt, decode: &Decode, outputs: &[String]) -> Self {
+    fn new(prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> Self {
         let own = [("input_ids", &prompt.ids)].into_iter().map(|(name, tensor)| (name.to_owned(), tensor));
         let given = prompt.encode.iter().flatten().chain(&prompt.first).chain(&prompt.every);
         let given = given.map(|(name, tensor)| (name.clone(), tensor));
@@ -195,6 +198,7 @@ impl Key {
             sampling,
             step_logits: decode.step_logits,
             outputs: outputs.to_vec(),
+            resident: resident.keys().cloned().collect(),
         }
     }
 }

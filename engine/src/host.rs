@@ -1,17 +1,18 @@
 //! Does what the driver asks: the same code in a page's worker and in a native process.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     cache, clock,
     device::{Device, Space},
     error::{Error, Result},
+    front_end::{self, FrontEnd, Heard},
     generate::{self, Generated, Generation},
     graph::{self, Plan},
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
-    program::Program,
-    protocol::{Decode, Int4, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
+    program::{Program, States},
+    protocol::{Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
     weights::{Declared, Format, Store, format},
 };
 #[cfg(feature = "gpu")]
@@ -30,6 +31,7 @@ struct Slot {
     // Buffers go before the account they are counted in.
     program: Option<(ProgramKey, Program)>,
     generation: Option<Generation>,
+    front_end: Option<FrontEnd>,
     store: Store,
     options: Options,
     space: Space,
@@ -54,6 +56,7 @@ pub struct Inspection {
 #[derive(PartialEq)]
 struct ProgramKey {
     inputs: Vec<(String, Vec<usize>)>,
+    resident: Vec<String>,
     outputs: Vec<String>,
 }
 
@@ -78,6 +81,7 @@ impl Host {
             Step::Compile { platform } => self.compile(platform).await,
             Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
+            Step::Hear { slot, inputs } => self.hear(&slot, &inputs).await,
             Step::Generate { slot, inputs, decode, outputs, reply } => {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
@@ -104,7 +108,7 @@ impl Host {
             tensors: built.declared.len(),
             parameters: built.declared.iter().map(|weight| weight.elements() as u64).sum(),
             f32_bytes: bytes(&Options::default()),
-            int4_bytes: bytes(&Options { int4: Some(Int4::default()), ..Options::default() }),
+            int4_bytes: bytes(&Options { integer: Some(Integer::bits(4)), ..Options::default() }),
         })
     }
 
@@ -145,6 +149,8 @@ impl Host {
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
         let (config, origin) = self.open(from).await?;
+        let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
+        let front_end = FrontEnd::open(&config, folder, options.compute_shaders, space.device()).await?;
         let built = model::build(&config, &origin)?;
         if options.kv_cache.is_some() && built.model.generator().is_none() {
             return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
@@ -172,9 +178,13 @@ impl Host {
             outputs: output_names(&*built.model)?,
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
+            warnings: format::warnings(&built.declared, &options),
         };
         let memory = space.memory();
-        self.slots.insert(name, Slot { model: built.model, program: None, generation: None, store, options, space });
+        self.slots.insert(
+            name,
+            Slot { model: built.model, program: None, generation: None, front_end, store, options, space },
+        );
         Ok(Outcome::Loaded { measures, memory, model })
     }
 
@@ -202,6 +212,16 @@ impl Host {
         let measures = vec![Measure::ms("infer_time", clock::now() - started)];
         let outputs = if reply { results } else { Tensors::new() };
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
+    }
+
+    async fn hear(&mut self, name: &str, inputs: &Tensors) -> Result<Outcome> {
+        let Some(slot) = self.slots.get_mut(name) else {
+            return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
+        };
+        let front_end = slot.front_end.as_mut().ok_or_else(deaf)?;
+        slot.space.reset_peak();
+        let measures = vec![Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?)];
+        Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs: Tensors::new() })
     }
 
     async fn generate(
@@ -235,8 +255,8 @@ impl Host {
 
     fn unload(&mut self, name: &str) -> Outcome {
         let memory = self.slots.remove(name).map(|slot| {
-            let Slot { program, generation, store, space, .. } = slot;
-            drop((program, generation, store));
+            let Slot { program, generation, front_end, store, space, .. } = slot;
+            drop((program, generation, front_end, store));
             space.memory()
         });
         Outcome::Unloaded { memory: memory.unwrap_or_default() }
@@ -244,18 +264,35 @@ impl Host {
 }
 
 impl Slot {
+    /// Inputs as the model takes them, and those of them that are on the device.
+    async fn hear<'a>(&mut self, inputs: &'a Tensors) -> Result<(Cow<'a, Tensors>, States)> {
+        if !inputs.contains_key(front_end::SAMPLES) {
+            return Ok((Cow::Borrowed(inputs), States::new()));
+        }
+        let front_end = self.front_end.as_mut().ok_or_else(deaf)?;
+        let Heard { inputs, resident, moved } = front_end.hear(inputs, &self.space).await?;
+        if moved {
+            // They are bound to the buffer before.
+            self.program = None;
+            self.generation = None;
+        }
+        Ok((Cow::Owned(inputs), resident))
+    }
+
     async fn infer(&mut self, inputs: &Tensors, outputs: Vec<String>) -> Result<Tensors> {
-        let inputs = self.model.prepare(inputs)?;
+        let (inputs, resident) = self.hear(inputs).await?;
+        let inputs = self.model.prepare(&inputs)?;
         let shapes = inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
-        let key = ProgramKey { inputs: shapes, outputs };
+        let key = ProgramKey { inputs: shapes, resident: resident.keys().cloned().collect(), outputs };
         if self.program.as_ref().is_none_or(|(cached, _)| *cached != key) {
             // The old program's buffers go first: two never have to fit.
             self.program = None;
             self.generation = None;
             let mut graph = self.model.graph(&inputs)?;
+            resident.keys().for_each(|name| graph.reside(name));
             graph.optimize(&self.options)?;
             let plan = Plan::new(&graph, &key.outputs)?;
-            let program = Program::new(plan, &self.store.weights, &self.space).await?;
+            let program = Program::with_states(plan, &self.store.weights, &resident, &self.space).await?;
             self.program = Some((key, program));
         }
         match &self.program {
@@ -268,16 +305,18 @@ impl Slot {
 impl Slot {
     /// What came of a prompt, and the milliseconds it took to make ready for its shape.
     async fn generate(&mut self, inputs: &Tensors, decode: &Decode, outputs: &[String]) -> Result<(Generated, f64)> {
+        let (inputs, resident) = self.hear(inputs).await?;
         let started = clock::now();
         let Some(model) = self.model.generator() else {
             return Err(Error::unsupported("this model does not continue text"));
         };
-        let prompt = generate::prompt(model, inputs, decode)?;
-        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs)) {
+        let prompt = generate::prompt(model, &inputs, decode)?;
+        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs, &resident)) {
             self.program = None;
             self.generation = None;
             let weights = &self.store.weights;
-            let made = Generation::new(model, &prompt, (decode, outputs), &self.options, weights, &self.space).await?;
+            let asked = (decode, outputs);
+            let made = Generation::new(model, &prompt, asked, &self.options, weights, &self.space, &resident).await?;
             self.generation = Some(made);
         }
         let made_ms = clock::now() - started;
@@ -286,6 +325,10 @@ impl Slot {
             None => Err(Error::internal("no program")),
         }
     }
+}
+
+fn deaf() -> Error {
+    Error::unsupported("this model has no audio front end")
 }
 
 /// What this host holds besides devices: in a browser the module's heap. A page adds what its browser tells.

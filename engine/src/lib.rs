@@ -50,6 +50,7 @@ pub mod kernel;
 pub mod device;
 pub mod program;
 
+pub mod front_end;
 pub mod generate;
 
 pub mod host;

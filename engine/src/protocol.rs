@@ -64,18 +64,68 @@ pub enum ModelSource {
     },
 }
 
-/// Group-wise symmetric 4-bit weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Int4 {
-    /// Weights that share one scale: a power of two, 32 to 512.
-    pub group_size: u32,
-    /// Globs (`*`, `?`) over tensor names that keep their precision.
-    pub skip_names: Vec<String>,
+/// Whether the codes of a group lie evenly around zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// The middle code means 0.
+    #[default]
+    Symmetric,
+    /// Every group has a zero point of its own.
+    Asymmetric,
 }
 
-impl Default for Int4 {
-    fn default() -> Self {
-        Self { group_size: 128, skip_names: Vec::new() }
+/// How scale and zero point of a group are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calibration {
+    /// They cover the range of the group.
+    #[default]
+    None,
+    /// The range that gives the least squared error.
+    Mse,
+    /// Half-quadratic: most errors small, a few may be large.
+    Hqq,
+}
+
+impl Calibration {
+    /// Every way there is.
+    pub const ALL: [Self; 3] = [Self::None, Self::Mse, Self::Hqq];
+}
+
+/// Group-wise integer weights of linear layers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Integer {
+    /// Bits of a weight: 4 or 8.
+    pub bits: u32,
+    /// Weights that share one scale: a power of two, 32 to 512.
+    pub group_size: u32,
+    /// Whether groups have zero points.
+    #[serde(default)]
+    pub scheme: Scheme,
+    /// How scales and zero points are chosen.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// Globs (`*`, `?`) over names of tensors that keep their precision.
+    #[serde(default)]
+    pub skip_names: Vec<String>,
+    /// Globs over names of matrices and embedding tables that get 8 bits.
+    #[serde(default)]
+    pub high_bits_names: Vec<String>,
+}
+
+impl Integer {
+    /// Symmetric weights of this many bits in groups of 128.
+    #[must_use]
+    pub fn bits(bits: u32) -> Self {
+        Self {
+            bits,
+            group_size: 128,
+            scheme: Scheme::Symmetric,
+            calibration: Calibration::None,
+            skip_names: Vec::new(),
+            high_bits_names: Vec::new(),
+        }
     }
 }
 
@@ -129,9 +179,12 @@ pub enum PrunePolicy {
 /// One field per seam; `None` is the engine without that optimization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
-    /// 4-bit weights instead of f32.
+    /// Integer weights instead of f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub int4: Option<Int4>,
+    pub integer: Option<Integer>,
+    /// The front end of an audio model on the GPU instead of the CPU.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compute_shaders: bool,
     /// Attention without a matrix of scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flash_attention: Option<FlashAttention>,
@@ -222,6 +275,13 @@ pub enum Step {
         /// Whether the values of the outputs are part of the answer.
         reply: bool,
     },
+    /// Make features of samples and wait for them. The time runs until they are where the model reads them.
+    Hear {
+        /// Name of the slot.
+        slot: String,
+        /// Inputs with `samples`, mono clips `[clips, samples]` at the model's rate, and perhaps `sample_counts` `[clips]`.
+        inputs: Tensors,
+    },
     /// Continue a prompt. Times run from the call until ids are on the CPU.
     Generate {
         /// Name of the slot.
@@ -269,7 +329,7 @@ pub enum Outcome {
         /// What was loaded.
         model: ModelInfo,
     },
-    /// Answer to [`Step::Infer`].
+    /// Answer to [`Step::Infer`] and [`Step::Hear`].
     Inferred {
         /// Times of the pass.
         measures: Vec<Measure>,
@@ -422,6 +482,9 @@ pub struct ModelInfo {
     /// Inputs, in usual sizes.
     #[serde(default)]
     pub inputs: Vec<InputInfo>,
+    /// What the user should know about how it was loaded.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// An input as a model usually gets it.

@@ -1,6 +1,9 @@
 //! Audio front ends against Hugging Face's feature extractors, and their parts against the same library.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use matrix_engine::{
     audio::{
@@ -10,7 +13,15 @@ use matrix_engine::{
         scale::Scale,
         spectrum::Spectrum,
     },
-    protocol::Tensors,
+    catalog::{Family, Size},
+    device::{
+        Device, Space,
+        gpu::{Capability, Gpu},
+    },
+    front_end::FrontEnd,
+    host::Host,
+    load::{Config, Folder},
+    protocol::{Decode, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
 };
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
@@ -220,4 +231,136 @@ fn settings_that_are_not_supported_say_so() {
         assert_eq!(refuse(model_type, text), format!("{at}{expected}"));
     }
     assert_eq!(refuse("bert", "{}"), "model type 'bert': no audio front end: expected whisper, clap, wav2vec2");
+}
+
+/// The samples and settings of a case, heard by a front end on a device.
+fn heard(name: &str, device: Device, compute_shaders: bool) -> Tensors {
+    let case = Case::read(name);
+    let folder = Folder::new("", &cases().join(name).to_string_lossy());
+    let config = Config::new(json!({"model_type": case.info["model_type"]}));
+    let raw = ["raw_audio", "raw_audio0", "raw_audio1"];
+    let clips: Vec<Vec<f32>> = raw.iter().filter_map(|name| Some(case.tensor(name)?.1)).collect();
+    let longest = clips.iter().map(Vec::len).max().expect("clips");
+    let counts = Tensor::i32(&[clips.len()], clips.iter().map(|clip| clip.len() as i32).collect());
+    let padded = |clip: &Vec<f32>| clip.iter().copied().chain(std::iter::repeat(f32::NAN)).take(longest).collect();
+    let samples: Vec<Vec<f32>> = clips.iter().map(padded).collect();
+    let inputs = Tensors::from([
+        ("samples".to_owned(), Tensor::f32(&[clips.len(), longest], samples.concat())),
+        ("sample_counts".to_owned(), counts),
+    ]);
+    let space = Space::new(device);
+    pollster::block_on(async {
+        let front_end = FrontEnd::open(&config, Some(&folder), compute_shaders, space.device()).await;
+        let mut front_end = front_end.expect("settings").expect("an audio model");
+        let first = front_end.features(&inputs, &space).await.expect("features");
+        assert_eq!(front_end.features(&inputs, &space).await.expect("again"), first);
+        first
+    })
+}
+
+/// On every case the compute shaders make what the CPU makes.
+#[test]
+fn compute_shaders_hear_what_the_cpu_hears() {
+    // Whatever adapter there is, the kernels for the other kind run on it too.
+    for software in [false, true] {
+        let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+        let capability = Capability { software, ..gpu.capability() };
+        let device = Device::Gpu(Rc::new(gpu.pretending(capability)));
+        for name in [
+            "clap",
+            "clap_cut",
+            "clap_fused",
+            "clap_pieces",
+            "wav2vec2",
+            "wav2vec2_batch",
+            "wav2vec2_masked",
+            "whisper",
+            "whisper_masked",
+        ] {
+            let case = Case::read(name);
+            let (cpu, gpu) = (heard(name, Device::Cpu, false), heard(name, device.clone(), true));
+            assert_eq!(cpu.keys().collect::<Vec<_>>(), gpu.keys().collect::<Vec<_>>());
+            for (key, cpu) in &cpu {
+                assert_eq!(cpu.shape, gpu[key].shape, "{name} {key}");
+                let (Some(a), Some(b)) = (cpu.as_f32(), gpu[key].as_f32()) else {
+                    assert_eq!(*cpu, gpu[key]);
+                    continue;
+                };
+                let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                let tolerance = case.info["tolerance_abs"].as_f64().expect("number");
+                println!("{name:20} {key:20} {worst:.2e} of {tolerance:.2e}");
+                assert!(f64::from(worst) <= tolerance, "{name}: {worst:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn compute_shaders_are_refused_where_there_are_none() {
+    let open = |config: &Value, compute_shaders| {
+        let config = Config::new(config.clone());
+        pollster::block_on(FrontEnd::open(&config, None, compute_shaders, &Device::Cpu))
+    };
+    let refusal = |config: &Value| open(config, true).err().expect("refused").to_string();
+    let expected = "expected an audio model on a GPU";
+    assert_eq!(refusal(&json!({"model_type": "whisper"})), format!("compute shaders are not for a CPU: {expected}"));
+    let deaf = "compute shaders are not for a model without an audio front end";
+    assert_eq!(refusal(&json!({"model_type": "bert"})), format!("{deaf}: {expected}"));
+    assert!(open(&json!({"model_type": "bert"}), false).expect("fine").is_none());
+    assert_eq!(open(&json!({"model_type": "clap"}), false).expect("fine").expect("hears").sampling_rate(), 48000);
+}
+
+/// A model with compute shaders computes what it computes without, from samples to logits, and keeps nothing.
+#[test]
+fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
+    for family in [Family::Whisper, Family::Clap, Family::Wav2vec2] {
+        let mut host = Host::new("");
+        let mut outputs = Vec::new();
+        for compute_shaders in [false, true] {
+            let slot = || "model".to_owned();
+            let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 1 };
+            let options = Options { compute_shaders, ..Options::default() };
+            let load = Step::Load { slot: slot(), platform: Platform::NativeGpu, model, options };
+            let Outcome::Loaded { model, .. } = pollster::block_on(host.perform(load)) else { panic!("{family:?}") };
+            let wave =
+                |seconds: usize| (0..seconds * 16000).map(|i| (i as f32 * 0.05).sin() * 0.3 + (i % 97) as f32 * 1e-3);
+            for seconds in [1, 3] {
+                let samples = Tensor::f32(&[1, seconds * 16000], wave(seconds).collect());
+                let mut inputs = Tensors::from([("samples".to_owned(), samples)]);
+                let others = model.inputs.iter().filter(|input| input.name.ends_with("ids"));
+                inputs.extend(others.map(|input| (input.name.clone(), input.sample(7))));
+                let hear = Step::Hear { slot: slot(), inputs: inputs.clone() };
+                let Outcome::Inferred { measures, .. } = pollster::block_on(host.perform(hear)) else { panic!("deaf") };
+                assert_eq!(measures[0].metric, "front_end_time");
+                let step = if model.generates {
+                    let decode = Decode { step_logits: true, ..Decode::greedy(3) };
+                    Step::Generate { slot: slot(), inputs, decode, outputs: Vec::new(), reply: true }
+                } else {
+                    let output =
+                        model.outputs.iter().find(|name| name.contains("audio_embeds") || name.contains("hidden"));
+                    Step::Infer { slot: slot(), inputs, outputs: output.cloned().into_iter().collect(), reply: true }
+                };
+                match pollster::block_on(host.perform(step)) {
+                    Outcome::Inferred { outputs: got, .. } | Outcome::Generated { outputs: got, .. } => {
+                        outputs.push(got)
+                    }
+                    other => panic!("{family:?}: {other:?}"),
+                }
+            }
+            let Outcome::Unloaded { memory } = pollster::block_on(host.perform(Step::Unload { slot: slot() })) else {
+                panic!("still there")
+            };
+            assert_eq!(memory.total.live, 0, "{family:?}");
+        }
+        for (cpu, gpu) in outputs[..2].iter().zip(&outputs[2..]) {
+            assert!(!cpu.is_empty());
+            for (name, cpu) in cpu {
+                let pairs = cpu.as_f32().expect("floats").iter().zip(gpu[name].as_f32().expect("floats"));
+                let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                println!("{family:?} {name} {worst:e}");
+                assert!(worst < 1e-3, "{family:?} {name}: {worst:e}");
+            }
+        }
+        assert_ne!(outputs[0], outputs[1], "another sound is something else");
+    }
 }

@@ -3,11 +3,11 @@
 use matrix_engine::{
     catalog::{Family, Size},
     host::Host,
-    protocol::{FailureKind, Int4, Memory, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
+    protocol::{FailureKind, Integer, Memory, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
 };
 
 fn load(host: &mut Host, slot: &str, platform: Platform, int4: bool) -> Memory {
-    let options = Options { int4: int4.then(Int4::default), ..Options::default() };
+    let options = Options { integer: int4.then(|| Integer::bits(4)), ..Options::default() };
     let model = ModelSource::Synthetic { family: Family::Roberta, size: Size::Tiny, seed: 5 };
     let outcome = pollster::block_on(host.perform(Step::Load { slot: slot.into(), platform, model, options }));
     let Outcome::Loaded { memory, model, .. } = outcome else { panic!("{outcome:?}") };

@@ -17,8 +17,11 @@ use matrix_engine::{
     kernel::{self, shader::Kernel},
     load::synthetic::{Distribution, Synthetic},
     program::Program,
-    protocol::{Tensor, TensorData, Tensors},
-    weights::{Param, Weight, int4},
+    protocol::{Calibration, Tensor, TensorData, Tensors},
+    weights::{
+        Param, Weight,
+        integer::{self, Factors, Layout, Matrix},
+    },
 };
 
 #[path = "kernel/synthetic.rs"]
@@ -56,16 +59,23 @@ fn bell(name: &str, count: usize) -> Vec<f32> {
 /// A weight as the test knows it.
 enum Known {
     F32(Vec<f32>),
-    Int4 { layout: int4::Layout, nibbles: Vec<u32>, scales: Vec<u32> },
+    Integer { layout: Layout, codes: Vec<u32>, scales: Vec<u32>, zeros: Vec<u32> },
 }
 
+/// Bits of a code, weights that share a scale, and whether there are zero points.
+type Kind = (u32, usize, bool);
+
+/// Every kind of integer, with groups that end within a row and some that don't.
+const KINDS: [Kind; 5] = [(4, 32, false), (4, 128, true), (8, 64, false), (8, 32, true), (4, 512, false)];
+
 impl Known {
-    fn int4(rows: usize, columns: usize, group: usize) -> Self {
-        let layout = int4::Layout { rows, columns, group };
-        let (mut nibbles, mut halves) = (Vec::new(), Vec::new());
-        int4::quantize(layout, &bell("weight", rows * columns), &mut nibbles, &mut halves).expect("finite");
-        halves.resize(layout.scale_words() * 2, 0);
-        Self::Int4 { layout, nibbles, scales: bytemuck::pod_collect_to_vec(&halves) }
+    fn integer(name: &str, rows: usize, columns: usize, (bits, group, zeros): Kind) -> Self {
+        let layout = Layout { rows, columns, bits, group, zeros };
+        let (mut codes, mut factors) = (Vec::new(), Factors::default());
+        let values = bell(name, rows * columns);
+        integer::quantize(layout, Calibration::None, &values, &mut codes, &mut factors).expect("finite");
+        let (scales, zeros) = factors.pack(layout);
+        Self::Integer { layout, codes, scales, zeros }
     }
 
     fn on(&self, space: &Space) -> Weight {
@@ -76,10 +86,11 @@ impl Known {
         };
         match self {
             Self::F32(values) => Weight::F32(put(bytemuck::cast_slice(values))),
-            Self::Int4 { layout, nibbles, scales } => Weight::Int4 {
+            Self::Integer { layout, codes, scales, zeros } => Weight::Integer {
                 layout: *layout,
-                nibbles: put(bytemuck::cast_slice(nibbles)),
+                codes: put(bytemuck::cast_slice(codes)),
                 scales: put(bytemuck::cast_slice(scales)),
+                zeros: layout.zeros.then(|| put(bytemuck::cast_slice(zeros))),
             },
         }
     }
@@ -166,8 +177,8 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
                 Operand::Buffer { index, shape } => kernel::Operand::words(shape, &buffers[*index]),
                 Operand::Param(param) => match &weights[param.id] {
                     Known::F32(values) => kernel::Operand::words(&param.shape, bytemuck::cast_slice(values)),
-                    Known::Int4 { layout, nibbles, scales } => {
-                        kernel::Operand::int4(&param.shape, (*layout, nibbles, scales))
+                    Known::Integer { layout, codes, scales, zeros } => {
+                        kernel::Operand::integer(&param.shape, Matrix { layout: *layout, codes, scales, zeros })
                     }
                 },
             })
@@ -203,18 +214,18 @@ fn linear_layers() {
     let mut check = Check::new();
     // The last one is enough for large tiles on a GPU.
     for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[1025, 961, 36]]) {
-        let groups = [None, Some(32), Some(128)];
+        let kinds = std::iter::once(None).chain(KINDS.map(Some));
         let activations = std::iter::once(None).chain(Activation::ALL.map(Some)).cycle();
-        for (group, activation) in groups.into_iter().zip(activations.skip(rows % 6)) {
-            let weight = group.map_or_else(
+        for (kind, activation) in kinds.zip(activations.skip(rows % 6)) {
+            let weight = kind.map_or_else(
                 || Known::F32(bell("weight", outputs * inputs)),
-                |group| Known::int4(outputs, inputs, group),
+                |kind| Known::integer("weight", outputs, inputs, kind),
             );
             let weights = [weight, Known::F32(bell("bias", outputs))];
             let mut graph = Graph::new();
             let x = graph.input("x", &[1, rows, inputs], Element::F32);
             let y = graph.linear(x, &param(0, &[outputs, inputs]), &param(1, &[outputs]), activation).expect("fits");
-            let name = format!("linear {rows} {outputs} {inputs} group {group:?} {activation:?}");
+            let name = format!("linear {rows} {outputs} {inputs} {kind:?} {activation:?}");
             check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
         }
     }
@@ -230,20 +241,26 @@ fn weights_larger_than_a_binding() {
     let mut check =
         Check { gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))], failures: Vec::new(), tolerance: 2e-5 };
     let (entries, width) = (1001, 36);
-    for (rows, group) in [(3, None), (9, None), (3, Some(32))] {
-        let weight = group.map_or_else(
-            || Known::F32(bell("weight", entries * width)),
-            |group| Known::int4(entries * 3, width, group),
+    for (rows, kind) in
+        [(3, None), (9, None), (3, Some((4, 32, false))), (3, Some((4, 32, true))), (9, Some((8, 64, true)))]
+    {
+        let outputs = if kind.is_some() && rows == 3 { entries * 3 } else { entries };
+        let weight = kind.map_or_else(
+            || Known::F32(bell("weight", outputs * width)),
+            |kind| Known::integer("weight", outputs, width, kind),
         );
-        let outputs = if group.is_some() { entries * 3 } else { entries };
-        let weights = [weight, Known::F32(bell("bias", outputs)), Known::F32(bell("table", entries * width))];
+        let table = kind.map_or_else(
+            || Known::F32(bell("table", entries * width)),
+            |kind| Known::integer("table", entries, width, kind),
+        );
+        let weights = [weight, Known::F32(bell("bias", outputs)), table];
         let mut graph = Graph::new();
         let ids = graph.input("ids", &[1, rows], Element::I32);
         let x = graph.gather(ids, &param(2, &[entries, width])).expect("fits");
         let y = graph.linear(x, &param(0, &[outputs, width]), &param(1, &[outputs]), None).expect("fits");
         let ids = (0..rows).map(|i| (i * 347 % entries) as i32).collect();
         let inputs = Tensors::from([("ids".to_owned(), Tensor::i32(&[1, rows], ids))]);
-        check.run(&format!("parts {rows} {group:?}"), graph, y, &weights, &inputs);
+        check.run(&format!("parts {rows} {kind:?}"), graph, y, &weights, &inputs);
     }
 }
 
@@ -308,14 +325,16 @@ fn gathering_and_pooling() {
     for [batch, length, width] in AWKWARD {
         let ids = (0..batch * length).map(|i| (i * 7 % 11) as i32).collect();
         let inputs = [("ids".to_owned(), Tensor::i32(&[batch, length], ids)), mask(batch, length)].into();
-        for pool in ["mean", "first"] {
+        let kind = KINDS[length % KINDS.len()];
+        for (pool, stored) in [("mean", None), ("first", Some(kind)), ("mean", Some(kind))] {
             let mut graph = Graph::new();
             let ids = graph.input("ids", &[batch, length], Element::I32);
             let mask = graph.input("mask", &[batch, length], Element::I32);
             let x = graph.gather(ids, &param(0, &[11, width])).expect("fits");
             let y = if pool == "mean" { graph.mean_rows(x, mask) } else { graph.first_row(x) }.expect("fits");
-            let weights = [Known::F32(bell("table", 11 * width))];
-            check.run(&format!("gather, {pool} {batch} {length} {width}"), graph, y, &weights, &inputs);
+            let table = stored
+                .map_or_else(|| Known::F32(bell("table", 11 * width)), |kind| Known::integer("table", 11, width, kind));
+            check.run(&format!("gather, {pool} {batch} {length} {width} {stored:?}"), graph, y, &[table], &inputs);
         }
     }
 }

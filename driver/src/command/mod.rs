@@ -1,13 +1,20 @@
 //! The commands, one file each: arguments in, exit code out.
 
+pub(crate) mod compare;
+pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod doctor;
+pub(crate) mod expectations;
+pub(crate) mod gate;
+pub(crate) mod history;
 pub(crate) mod host;
+pub(crate) mod merge;
 pub(crate) mod models;
 pub(crate) mod query;
 pub(crate) mod recompute;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod setup;
 pub(crate) mod weights;
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{print, report, setup};
 use crate::browser::{self, BrowserId};
-use crate::cli::{Global, Quantization, RunArgs};
+use crate::cli::{Global, RunArgs};
 use crate::error::{Error, ExitCode};
 use crate::input::sources::{Medium, Sources};
 use crate::page::{Server, engine_hash};
@@ -64,10 +64,21 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
 /// What the user wants: the file, with the flags over it and the environment under it.
 fn spec(args: &RunArgs) -> Result<Spec, Error> {
     let mut settings = Vec::new();
-    let int4 = |key: &str, text: String| ("int4".to_owned(), key.to_owned(), text);
-    settings.extend(args.group_size.clone().map(|size| int4("group_size", size)));
-    if !args.skip_names.is_empty() {
-        settings.push(int4("skip_names", args.skip_names.join(",")));
+    // Without `--quantization` they are for whatever a file names.
+    let words = args.quantization.map_or(vec!["int4", "int8"], |quantization| vec![quantization.word()]);
+    for word in words {
+        let mut set = |key: &str, text: String| settings.push((word.to_owned(), key.to_owned(), text));
+        let texts = [("group_size", &args.group_size), ("scheme", &args.scheme), ("calibration", &args.calibration)];
+        for (key, text) in texts {
+            text.iter().for_each(|text| set(key, text.clone()));
+        }
+        if !args.skip_names.is_empty() {
+            set("skip_names", args.skip_names.join(","));
+        }
+        // With 8 bits for all there are none to raise; asked for by name, that is said.
+        if !args.high_bits_names.is_empty() && (word == "int4" || args.quantization.is_some()) {
+            set("high_bits_names", args.high_bits_names.join(","));
+        }
     }
     settings.extend(args.block_size.clone().map(|size| ("flash_attention".to_owned(), "block_size".to_owned(), size)));
     let kv = [
@@ -79,16 +90,13 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
     ];
     let written = |(key, text): (&str, &Option<String>)| Some(("kv_cache".to_owned(), key.to_owned(), text.clone()?));
     settings.extend(kv.into_iter().filter_map(written));
-    let mut optimizations = Vec::new();
-    if args.quantization == Some(Quantization::FourBit) {
-        optimizations.push("int4".to_owned());
-    }
-    if args.flash_attention {
-        optimizations.push("flash_attention".to_owned());
-    }
-    if args.kv_cache {
-        optimizations.push("kv_cache".to_owned());
-    }
+    let mut optimizations: Vec<String> = args.quantization.iter().map(|bits| bits.word().to_owned()).collect();
+    let switched = [
+        (args.flash_attention, "flash_attention"),
+        (args.kv_cache, "kv_cache"),
+        (args.compute_shaders, "compute_shaders"),
+    ];
+    optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();
     }

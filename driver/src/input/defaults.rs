@@ -2,7 +2,7 @@
 //!
 //! Sizes follow `config.json` where it has them, so that a small model gets small images.
 
-use matrix_engine::audio::Settings;
+use matrix_engine::audio::{Extractor, Settings};
 use serde_json::{Value, json};
 
 use super::model_folder::Config;
@@ -44,22 +44,8 @@ pub fn of(model_type: &str, config: &Config) -> Result<Option<Settings>, Error> 
             "image_processor_type": "VideoMAEImageProcessor", "size": {"shortest_edge": edge(224)},
             "crop_size": edge(224), "resample": 2, "image_mean": IMAGENET[0], "image_std": IMAGENET[1],
         }),
-        // openai/whisper-tiny; two samples of the spectrum become one position
-        "whisper" => {
-            let positions = config.integer(&["/max_source_positions"]).unwrap_or(1500);
-            json!({"feature_size": config.integer(&["/num_mel_bins"]).unwrap_or(80), "chunk_length": positions / 50})
-        }
-        // laion/clap-htsat-unfused, laion/clap-htsat-fused
-        "clap" => {
-            let fused = config.at("/audio_config/enable_fusion").and_then(Value::as_bool).unwrap_or(false);
-            let bands = config.integer(&["/audio_config/num_mel_bins"]).unwrap_or(64);
-            let truncation = if fused { "fusion" } else { "rand_trunc" };
-            json!({"feature_size": bands, "frequency_min": 50, "truncation": truncation})
-        }
-        // facebook/wav2vec2-base-960h, facebook/wav2vec2-large-960h-lv60
-        "wav2vec2" => {
-            let layers = config.at("/feat_extract_norm").and_then(Value::as_str) == Some("layer");
-            json!({"return_attention_mask": layers})
+        audio if Extractor::MODEL_TYPES.contains(&audio) => {
+            return Ok(Some(Settings::published(audio, config.value())));
         }
         _ => return Ok(None),
     };

@@ -118,6 +118,12 @@ impl Config {
         Self(value)
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
     /// The value at a JSON pointer, e.g. `/vision_config/image_size`; `null` counts as absent.
     #[must_use]
     pub fn at(&self, pointer: &str) -> Option<&Value> {

@@ -108,6 +108,11 @@ impl Metric {
         row(name).or_else(total).unwrap_or(UNKNOWN)
     }
 
+    /// The metrics that can be compared, in the order reports show them.
+    pub fn compared() -> impl Iterator<Item = &'static Self> {
+        METRICS.iter().filter(|metric| metric.compare != Compare::Shown)
+    }
+
     /// The title of the metric called `name`, with its category.
     #[must_use]
     pub fn title_of(name: &str) -> String {

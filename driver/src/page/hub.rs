@@ -211,6 +211,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Compile { .. } => "compile",
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
+        Step::Hear { .. } => "hear",
         Step::Generate { .. } => "generate",
         Step::Footprint => "footprint",
         Step::Unload { .. } => "unload",

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::rows::{RowsFormat, render_rows};
 use super::terminal::{self, Look};
 use super::view::View;
-use super::{CellView, EffectView, template};
+use super::{CellView, EffectView, bcd, github, junit, template};
 use crate::error::{Error, Result};
 use crate::store::{Rows, Value};
 
@@ -36,6 +36,12 @@ pub enum Format {
     Json,
     /// The data, one line each
     Csv,
+    /// JUnit XML with flaky and rerun elements, whichever report
+    Junit,
+    /// The compatibility table in the shape of browser-compat-data, whichever report
+    Bcd,
+    /// Annotations for GitHub Actions, whichever report
+    Github,
 }
 
 /// Renders a report. Files in the folder `templates` take the place of the built-in templates of the same name.
@@ -49,6 +55,9 @@ pub fn render(view: &View, kind: Kind, format: Format, look: Look, templates: Op
         (Format::Html, _) => template::render("report.html", view, templates),
         (Format::Markdown, Kind::Compat) => template::render("compat.md", view, templates),
         (Format::Markdown, Kind::WebOptimizations) => template::render("web_optimizations.md", view, templates),
+        (Format::Junit, _) => junit::render(view),
+        (Format::Bcd, _) => pretty(&bcd::render(view)),
+        (Format::Github, _) => Ok(github::of_run(view)),
         (Format::Json, Kind::Compat) => pretty(&json!({
             "run": view.run, "summary": view.summary, "columns": view.columns, "rows": view.rows, "notes": view.notes,
         })),

@@ -13,6 +13,10 @@ pub struct EnvironmentView {
     pub id: String,
     /// `Chromium 141.0.7390.54`.
     pub product: String,
+    /// The version alone.
+    pub version: String,
+    /// Switches of its command line that turn features on.
+    pub flags: Vec<String>,
     /// What stands in for what, when it does.
     pub stand_in: Option<String>,
     /// The device in one line.
@@ -55,6 +59,8 @@ impl EnvironmentView {
         let facts = facts.into_iter().chain(notes).filter(|(_, value)| !value.is_empty());
         Self {
             id: printable(&environment.id).into_owned(),
+            version: printable(&environment.browser_version).into_owned(),
+            flags: switches(environment),
             stand_in: stand_in(environment).map(|text| printable(&text).into_owned()),
             device: printable(&describe(environment)).into_owned(),
             software: device.software && device.kind == "gpu",
@@ -62,6 +68,13 @@ impl EnvironmentView {
             product,
         }
     }
+}
+
+/// Words of the command line that switch features on, of which a page's abilities may depend.
+fn switches(environment: &Environment) -> Vec<String> {
+    let words = environment.command_line.iter().skip(1);
+    let enabling = words.filter(|word| word.starts_with("--enable-") || word.starts_with("--use-"));
+    enabling.map(|word| printable(word).into_owned()).collect()
 }
 
 /// `SwiftShader Device (software adapter)`, `CPU`, or that there was none.

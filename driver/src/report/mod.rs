@@ -2,9 +2,14 @@
 //!
 //! Everything is read from the store; nothing in a report is typed by hand, and templates do no arithmetic.
 
+mod bcd;
 mod cell;
+mod comparison;
 mod compat;
 mod format;
+mod github;
+mod history;
+mod junit;
 mod machine;
 mod plot;
 mod printable;
@@ -14,8 +19,11 @@ mod terminal;
 mod view;
 
 pub use cell::{AttemptView, CellView, EffectView, GoalView, SeriesView, Shown};
+pub use comparison::render_comparison;
 pub use compat::{Met, Support};
 pub use format::{Format, Kind, render};
+pub use github::annotations;
+pub use history::render_history;
 pub use machine::EnvironmentView;
 pub use printable::printable;
 pub use rows::{RowsFormat, render_rows};

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Map, json};
 
 use super::printable;
+use super::template::plain_markdown;
 use super::terminal::Look;
 use crate::store::{Rows, Value};
 
@@ -18,6 +19,9 @@ pub enum RowsFormat {
     Json,
     /// Comma-separated, as RFC 4180 has it
     Csv,
+    /// A Markdown table
+    #[value(name = "md")]
+    Markdown,
 }
 
 /// Renders rows; the text ends with a line break.
@@ -27,6 +31,7 @@ pub fn render_rows(rows: &Rows, format: RowsFormat, look: Look) -> String {
         RowsFormat::Table => table(rows, look),
         RowsFormat::Json => json(rows),
         RowsFormat::Csv => csv(rows),
+        RowsFormat::Markdown => markdown(rows),
     }
 }
 
@@ -77,6 +82,16 @@ fn json(rows: &Rows) -> String {
         serde_json::Value::Object(rows.columns.iter().cloned().zip(values).collect::<Map<_, _>>())
     });
     format!("{:#}\n", serde_json::Value::Array(objects.collect()))
+}
+
+fn markdown(rows: &Rows) -> String {
+    let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
+    let header = line(rows.columns.iter().map(|column| plain_markdown(&printable(column))).collect());
+    let is_number = |at: usize| rows.rows.iter().all(|row| !matches!(row[at], Value::Text(_) | Value::Blob(_)));
+    let rule = (0..rows.columns.len()).map(|at| if is_number(at) { "--:" } else { "---" });
+    let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
+    let body = rows.rows.iter().map(|row| line(row.iter().map(|value| plain_markdown(&show(value))).collect()));
+    [header, rule].into_iter().chain(body).collect()
 }
 
 fn csv(rows: &Rows) -> String {

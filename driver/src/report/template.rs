@@ -78,13 +78,13 @@ pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<S
 /// Prints a value, escaped for the format.
 fn format(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> std::result::Result<(), TemplateError> {
     if matches!(state.auto_escape(), AutoEscape::Custom(name) if name == MARKDOWN) && !value.is_safe() {
-        return output.write_str(&markdown(&value.to_string())).map_err(TemplateError::from);
+        return output.write_str(&plain_markdown(&value.to_string())).map_err(TemplateError::from);
     }
     minijinja::escape_formatter(output, state, value)
 }
 
 /// Text that means nothing in Markdown, in a table, or in HTML inside it.
-fn markdown(text: &str) -> String {
+pub(super) fn plain_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -114,10 +114,10 @@ fn refuse(name: &str, folder: Option<&Path>, cause: &TemplateError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::markdown;
+    use super::plain_markdown;
 
     #[test]
     fn markdown_is_disarmed() {
-        assert_eq!(markdown("a|b <i>*x*</i> [l](u)"), r"a\|b &lt;i&gt;\*x\*&lt;/i&gt; \[l\](u)");
+        assert_eq!(plain_markdown("a|b <i>*x*</i> [l](u)"), r"a\|b &lt;i&gt;\*x\*&lt;/i&gt; \[l\](u)");
     }
 }

@@ -6,7 +6,7 @@
 //! 2. [`turns`](super::turns): one page that holds both arms. After a discarded warm-up they compute in turns, the
 //!    order balanced over blocks, until enough is known or the budget is spent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step};
@@ -67,6 +67,8 @@ pub(super) struct Attempt<'a> {
     pub(super) link: Option<Link>,
     /// What each arm held at most since its last load.
     pub(super) held: BTreeMap<Arm, Memory>,
+    /// What an engine has warned of.
+    pub(super) warned: BTreeSet<String>,
 }
 
 impl Attempt<'_> {
@@ -106,6 +108,12 @@ impl Attempt<'_> {
         match self.perform(step, self.cell.timeouts.load_s).await? {
             Outcome::Loaded { mut measures, memory, model } => {
                 self.held.insert(arm, memory);
+                // Every page loads anew; once is enough to be told.
+                for warning in model.warnings {
+                    if self.warned.insert(warning.clone()) {
+                        self.say("warn", warning)?;
+                    }
+                }
                 measures.push(Measure::bytes("fetched_bytes", model.fetched_bytes));
                 Ok(measures)
             }

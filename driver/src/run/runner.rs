@@ -1,6 +1,6 @@
 //! Works through the cells of a plan: one browser at a time, one cell at a time, bounded attempts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -214,6 +214,7 @@ impl Runner<'_> {
             trust: Trust::new(cell.sampling.strict, probed.software, probed.others.clone()),
             link: None,
             held: BTreeMap::new(),
+            warned: BTreeSet::new(),
         };
         attempt.run().await
     }

@@ -197,6 +197,7 @@ mod tests {
             fetched_bytes: 4,
             outputs: outputs.iter().map(|&name| name.to_owned()).collect(),
             inputs: Vec::new(),
+            warnings: Vec::new(),
             generates,
         }
     }

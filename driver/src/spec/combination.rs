@@ -40,8 +40,8 @@ word! { Rule => "combination rule", }
 
 /// What suits which families.
 const RECOMMENDED: &[(&[Family], &[&str])] = &[
-    (&[Family::Bert, Family::Roberta, Family::T5], &["int4"]),
-    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "flash_attention"]),
+    (&[Family::Bert, Family::Roberta, Family::T5], &["int4", "int8"]),
+    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "int8", "flash_attention"]),
 ];
 
 /// Most optimizations of which every set is formed.
@@ -72,9 +72,16 @@ impl Combinations {
         }
     }
 
-    /// The sets for a model, from the optimizations named, in a stable order.
+    /// The sets for a model, from the optimizations named, in a stable order. Rules leave out sets with
+    /// optimizations that exclude each other.
     #[must_use]
     pub fn sets(&self, named: &[&'static str], family: Option<Family>) -> Vec<Vec<&'static str>> {
+        let mut sets = self.formed(named, family);
+        sets.retain(|set| optimization::conflict(set).is_none());
+        sets
+    }
+
+    fn formed(&self, named: &[&'static str], family: Option<Family>) -> Vec<Vec<&'static str>> {
         let each = |words: &[&'static str]| words.iter().map(|word| vec![*word]).collect::<Vec<_>>();
         match self {
             Self::Listed(sets) => sets.clone(),
@@ -112,10 +119,15 @@ impl Combinations {
 }
 
 fn read_set(node: &Node<'_>) -> Result<Vec<&'static str>, Fault> {
-    node.list("a list of optimizations, such as `[int4]`")?
-        .iter()
-        .map(|word| Ok(optimization::read_word(word)?.word))
-        .collect()
+    let words = node.list("a list of optimizations, such as `[int4]`")?;
+    let words: Vec<_> =
+        words.iter().map(|word| Ok(optimization::read_word(word)?.word)).collect::<Result<_, Fault>>()?;
+    match optimization::conflict(&words) {
+        Some([a, b]) => Err(node
+            .fault(format!("`{a}` and `{b}` exclude each other: both change how the same part is stored"))
+            .hint(format!("compare them in two sets: `[[{a}], [{b}]]`"))),
+        None => Ok(words),
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +142,12 @@ mod tests {
         assert_eq!(sets(Rule::Pairs)[3..], [["a", "b"], ["a", "c"], ["b", "c"]]);
         assert_eq!(sets(Rule::All).len(), 7);
         assert_eq!(sets(Rule::Recommended).last(), Some(&vec!["a", "b", "c"]));
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_never_together() {
+        let sets = Combinations::By(Rule::All).sets(&["int4", "int8", "other"], None);
+        assert_eq!(sets, [vec!["int4"], vec!["int8"], vec!["other"], vec!["int4", "other"], vec!["int8", "other"]]);
     }
 
     #[test]

@@ -236,9 +236,14 @@ fn fact(environment: &Environment, name: &str) -> String {
     }
 }
 
-/// Text that a pattern takes for itself: what would be a wildcard becomes `?`, which it matches, too.
+/// Text that a pattern takes for itself: what would be a wildcard, a bound or trimmed becomes `?`, which it matches, too.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if matches!(c, '*' | '?') || c.is_control() { '?' } else { c }).collect()
+    let last = text.chars().count().saturating_sub(1);
+    let is_special = |at: usize, c: char| {
+        let at_an_end = (at == 0 || at == last) && c.is_whitespace();
+        matches!(c, '*' | '?') || c.is_control() || at_an_end || (at == 0 && matches!(c, '<' | '>'))
+    };
+    text.chars().enumerate().map(|(at, c)| if is_special(at, c) { '?' } else { c }).collect()
 }
 
 /// Text as YAML reads it back, whatever is in it.
@@ -284,6 +289,12 @@ mod tests {
         assert!(holds("< 145", "144.0.2") && !holds("< 145", "145.0") && holds(">=145", "145.0"));
         assert!(holds("Linux*", "Linux 6.1") && !holds("Linux*", "Windows 11") && holds("true", "true"));
         assert!(!holds("< 145", "unknown"));
+        for odd in ["</script>\u{1b}*", " a ", ">= 3", "?"] {
+            assert!(
+                holds(&plain(odd), odd) && plain(odd).trim() == plain(odd) && Pattern(plain(odd)).bound().is_none(),
+                "{odd}"
+            );
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub(super) const KV_CACHE: Optimization = Optimization {
             },
         },
     ],
+    seam: "cache",
     switch_on: |options| options.kv_cache = Some(KvCache::default()),
 };
 

@@ -1,6 +1,6 @@
 //! The optimizations a matrix may name, one table row each, and what can be set about them.
 
-use matrix_engine::protocol::{FlashAttention, Int4, Options};
+use matrix_engine::protocol::{Calibration, FlashAttention, Integer, Options, Scheme};
 
 use super::goal::Goal;
 use super::kv_cache::KV_CACHE;
@@ -22,6 +22,8 @@ pub struct Optimization {
     pub variable: Option<&'static str>,
     /// What can be set.
     pub settings: &'static [Setting],
+    /// What of the engine it changes. Two that change the same exclude each other.
+    pub seam: &'static str,
     /// Switches it on with default settings.
     pub switch_on: fn(&mut Options),
 }
@@ -76,45 +78,92 @@ pub enum Value {
 }
 
 /// Every optimization, in the order of table columns.
-pub const OPTIMIZATIONS: &[Optimization] = &[INT4, FLASH_ATTENTION, KV_CACHE];
+pub const OPTIMIZATIONS: &[Optimization] = &[
+    Optimization {
+        word: "int4",
+        title: "4-bit quantization",
+        also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
+        variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
+        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, SKIP_NAMES, HIGH_BITS_NAMES],
+        seam: "weights",
+        switch_on: |options| options.integer = Some(Integer::bits(4)),
+    },
+    Optimization {
+        word: "int8",
+        title: "8-bit quantization",
+        also: &["8bit", "8-bit", "q8", "8bit_quantization"],
+        variable: None,
+        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, SKIP_NAMES],
+        seam: "weights",
+        switch_on: |options| options.integer = Some(Integer::bits(8)),
+    },
+    FLASH_ATTENTION,
+    KV_CACHE,
+    COMPUTE_SHADERS,
+];
 
-const INT4: Optimization = Optimization {
-    word: "int4",
-    title: "4-bit quantization",
-    also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
-    variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
-    settings: &[
-        Setting {
-            key: "scheme",
-            kind: Kind::Word(&["symmetric"]),
-            variable: Some("WEBGPU_QUANTIZATION_SCHEME"),
-            default: || Value::Word("symmetric"),
-            apply: |_, _| {},
-        },
-        Setting {
-            key: "group_size",
-            kind: Kind::PowerOfTwo(32, 512),
-            variable: Some("WEBGPU_QUANTIZATION_GROUP_SIZE"),
-            default: || Value::Count(Int4::default().group_size),
-            apply: |options, value| {
-                if let (Some(int4), Value::Count(size)) = (&mut options.int4, value) {
-                    int4.group_size = *size;
-                }
-            },
-        },
-        Setting {
-            key: "skip_names",
-            kind: Kind::Names,
-            variable: None,
-            default: || Value::Names(Int4::default().skip_names),
-            apply: |options, value| {
-                if let (Some(int4), Value::Names(names)) = (&mut options.int4, value) {
-                    int4.skip_names.clone_from(names);
-                }
-            },
-        },
-    ],
-    switch_on: |options| options.int4 = Some(Int4::default()),
+const SCHEME: Setting = Setting {
+    key: "scheme",
+    kind: Kind::Word(&["symmetric", "asymmetric"]),
+    variable: Some("WEBGPU_QUANTIZATION_SCHEME"),
+    default: || Value::Word("symmetric"),
+    apply: |options, value| {
+        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
+            integer.scheme = if *word == "asymmetric" { Scheme::Asymmetric } else { Scheme::Symmetric };
+        }
+    },
+};
+
+const GROUP_SIZE: Setting = Setting {
+    key: "group_size",
+    kind: Kind::PowerOfTwo(32, 512),
+    variable: Some("WEBGPU_QUANTIZATION_GROUP_SIZE"),
+    default: || Value::Count(Integer::bits(4).group_size),
+    apply: |options, value| {
+        if let (Some(integer), Value::Count(size)) = (&mut options.integer, value) {
+            integer.group_size = *size;
+        }
+    },
+};
+
+const CALIBRATION: Setting = Setting {
+    key: "calibration",
+    kind: Kind::Word(&["none", "mse", "hqq"]),
+    variable: Some("WEBGPU_QUANTIZATION_CALIBRATION"),
+    default: || Value::Word("none"),
+    apply: |options, value| {
+        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
+            integer.calibration = match *word {
+                "mse" => Calibration::Mse,
+                "hqq" => Calibration::Hqq,
+                _ => Calibration::None,
+            };
+        }
+    },
+};
+
+const SKIP_NAMES: Setting = Setting {
+    key: "skip_names",
+    kind: Kind::Names,
+    variable: Some("WEBGPU_QUANTIZATION_SKIP_NAMES"),
+    default: || Value::Names(Vec::new()),
+    apply: |options, value| {
+        if let (Some(integer), Value::Names(names)) = (&mut options.integer, value) {
+            integer.skip_names.clone_from(names);
+        }
+    },
+};
+
+const HIGH_BITS_NAMES: Setting = Setting {
+    key: "high_bits_names",
+    kind: Kind::Names,
+    variable: Some("WEBGPU_QUANTIZATION_HIGH_BITS_NAMES"),
+    default: || Value::Names(Vec::new()),
+    apply: |options, value| {
+        if let (Some(integer), Value::Names(names)) = (&mut options.integer, value) {
+            integer.high_bits_names.clone_from(names);
+        }
+    },
 };
 
 const FLASH_ATTENTION: Optimization = Optimization {
@@ -133,8 +182,27 @@ const FLASH_ATTENTION: Optimization = Optimization {
             }
         },
     }],
+    seam: "attention",
     switch_on: |options| options.flash_attention = Some(FlashAttention::default()),
 };
+
+const COMPUTE_SHADERS: Optimization = Optimization {
+    word: "compute_shaders",
+    title: "Compute shaders for audio",
+    also: &["compute-shaders", "compute_shader", "audio_compute_shaders", "audio_shaders"],
+    variable: Some("WEBGPU_COMPUTE_SHADERS_ENABLED"),
+    settings: &[],
+    seam: "front end",
+    switch_on: |options| options.compute_shaders = true,
+};
+
+/// Two of `words` that change the same part of the engine.
+#[must_use]
+pub fn conflict<'a>(words: &[&'a str]) -> Option<[&'a str; 2]> {
+    let seam = |word: &str| find(word).ok().map(|optimization| optimization.seam);
+    let pairs = words.iter().enumerate().flat_map(|(i, a)| words[i + 1..].iter().map(move |b| [*a, *b]));
+    pairs.into_iter().find(|[a, b]| a != b && seam(a).is_some() && seam(a) == seam(b))
+}
 
 /// An optimization as written somewhere: which one, what was set, what is hoped for.
 #[derive(Clone, Debug)]

@@ -85,7 +85,7 @@ fn copy(from: &Connection, to: &Connection, run: &str, into: &str) -> rusqlite::
         to,
         "environment",
         "id IN (SELECT environment_id FROM cell WHERE run_id = ?1
-        UNION SELECT environment_id FROM attempt JOIN cell ON cell.id = cell_id WHERE run_id = ?1)",
+        UNION SELECT attempt.environment_id FROM attempt JOIN cell ON cell.id = cell_id WHERE run_id = ?1)",
         run,
         &[("run_id", into.to_owned().into())],
     )?;

@@ -1,10 +1,11 @@
 //! Log-mel features of CLAP (Wu et al., "Large-scale Contrastive Language-Audio Pretraining with Feature Fusion and
 //! Keyword-to-Caption Augmentation", 2022): decibels, [frames, bands], of clips brought to one length.
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::{
     clip::{self, Fill},
+    cut::Cut,
     filters::Bank,
     logarithm,
     mel::Mel,
@@ -12,12 +13,16 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
+    graph::{Graph, Sound, Value},
     protocol::{Tensor, Tensors},
 };
 
 /// Where a long clip is cut is drawn at random: given n, a number below n. Larger answers count as n − 1.
 pub type Draw<'a> = &'a mut dyn FnMut(usize) -> usize;
+
+/// Channels of a fused clip.
+const CHANNELS: usize = 4;
 
 /// What becomes of a clip that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +52,7 @@ impl Clap {
     /// # Errors
     /// When a value is out of bounds or asks for something that isn't implemented.
     pub fn new(settings: &Settings) -> Result<Self> {
-        settings.only("top_db", &Value::Null)?;
+        settings.only("top_db", &Json::Null)?;
         let bands = settings.integer("feature_size", 64, 1, 512)?;
         let sampling_rate = settings.sampling_rate(48000)?;
         let hop = settings.integer("hop_length", 480, 1, 65536)?;
@@ -82,24 +87,83 @@ impl Clap {
     /// # Errors
     /// When a clip is empty or holds something that isn't a number, or there would be too many features.
     pub fn extract(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Tensors> {
-        let (mut features, mut longer) = (Vec::new(), Vec::new());
+        let bands = self.mel.bands();
+        let mut features = Vec::new();
+        let chosen = self.choose(clips, draw)?;
+        for (clip, blends) in chosen.clips.iter().zip(chosen.blends()) {
+            let all = self.log_mel(clip)?;
+            let row = |row: usize| &all[row * bands..][..bands];
+            for ([first, second], share) in blends {
+                let pairs = row(*first).iter().zip(row(*second));
+                features.extend(pairs.map(|(first, second)| first * (1.0 - share) + second * share));
+            }
+            if chosen.shares.is_empty() {
+                features.extend(all);
+            }
+        }
+        let shape = self.shape(clips.len());
+        let mut tensors = chosen.others();
+        tensors.insert("input_features".to_owned(), Tensor::f32(&shape, features));
+        Ok(tensors)
+    }
+
+    /// The same clips for [`Self::graph`].
+    ///
+    /// # Errors
+    /// When a clip is empty or holds something that isn't a number, or there are too many samples.
+    pub fn cut(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Cut> {
+        let chosen = self.choose(clips, draw)?;
+        let others = chosen.others();
+        let cut = Cut { others, ..Cut::new(&chosen.clips, 0.0)? };
+        Ok(if chosen.shares.is_empty() { cut } else { cut.blending(&chosen.rows, chosen.shares) })
+    }
+
+    /// `input_features` of a cut.
+    ///
+    /// # Errors
+    /// When there would be too many features.
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+        let values = cut.values(graph);
+        let &[clips, samples] = graph.shape(values[0]) else { return Err(Error::internal("samples have two axes")) };
+        let power = self.mel.log_power(graph, values[0], values[1], self.mel.count(samples))?;
+        let mut features = graph.scale(power, 10.0)?;
+        if let &[_, _, rows, shares] = values.as_slice() {
+            features = graph.sound(Sound::Blend, &[features, rows, shares])?;
+        }
+        graph.reshape(features, &self.shape(clips))
+    }
+
+    fn shape(&self, clips: usize) -> [usize; 4] {
+        let channels = if self.truncation == Truncation::Fusion { CHANNELS } else { 1 };
+        [clips, channels, self.mel.count(self.samples), self.mel.bands()]
+    }
+
+    /// What of each clip becomes features, and which of its frames.
+    fn choose(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Chosen> {
+        let mut chosen = Chosen::default();
         for clip in clips {
             clip::check(clip)?;
-            let too_long = clip.len() > self.samples;
-            longer.push(i32::from(match self.truncation {
-                Truncation::Random => self.piece(clip, draw, &mut features).map(|()| too_long)?,
-                Truncation::Fusion => self.fused(clip, draw, &mut features)?,
-            }));
+            let spare = clip.len().saturating_sub(self.samples);
+            if spare == 0 || self.truncation == Truncation::Random {
+                let begin = if spare > 0 { below(spare + 1, draw) } else { 0 };
+                chosen.clips.push(clip::fitted(&clip[begin..], self.samples, self.fill));
+            } else {
+                chosen.clips.push(clip.to_vec());
+            }
+            let frames = self.mel.count(self.samples);
+            let mut longer = spare > 0;
+            if self.truncation == Truncation::Fusion {
+                let total = self.mel.count(chosen.clips.last().map_or(0, Vec::len));
+                longer = total > frames;
+                chosen.fuse(total, frames, draw);
+            }
+            chosen.longer.push(i32::from(longer));
         }
-        if self.truncation == Truncation::Fusion && !longer.is_empty() && !longer.contains(&1) {
-            let drawn = below(longer.len(), draw);
-            longer[drawn] = 1;
+        if self.truncation == Truncation::Fusion && !chosen.longer.is_empty() && !chosen.longer.contains(&1) {
+            let drawn = below(chosen.longer.len(), draw);
+            chosen.longer[drawn] = 1;
         }
-        let channels = if self.truncation == Truncation::Fusion { 4 } else { 1 };
-        let shape = [clips.len(), channels, self.mel.count(self.samples), self.mel.bands()];
-        let longer = Tensor::i32(&[clips.len(), 1], longer);
-        let features = Tensor::f32(&shape, features);
-        Ok([("input_features".to_owned(), features), ("is_longer".to_owned(), longer)].into())
+        Ok(chosen)
     }
 
     /// Features of a clip as it is, in decibels, [1 + samples / hop, bands].
@@ -112,42 +176,52 @@ impl Clap {
         power.iter_mut().for_each(|value| *value *= 10.0);
         Ok(power)
     }
+}
 
-    /// One channel of a clip that is cut or filled up.
-    fn piece(&self, clip: &[f32], draw: Draw<'_>, features: &mut Vec<f32>) -> Result<()> {
-        let begin = match clip.len().checked_sub(self.samples) {
-            Some(spare) if spare > 0 => below(spare + 1, draw),
-            _ => 0,
-        };
-        features.extend(self.log_mel(&clip::fitted(&clip[begin..], self.samples, self.fill))?);
-        Ok(())
+/// What of some clips becomes features.
+#[derive(Default)]
+struct Chosen {
+    clips: Vec<Vec<f32>>,
+    /// 1 where a clip was too long.
+    longer: Vec<i32>,
+    /// Which frames, or which of two and how much of the second: as many for each clip, or none for all as they are.
+    rows: Vec<[usize; 2]>,
+    shares: Vec<f32>,
+}
+
+impl Chosen {
+    fn others(&self) -> Tensors {
+        let longer = Tensor::i32(&[self.longer.len(), 1], self.longer.clone());
+        Tensors::from([("is_longer".to_owned(), longer)])
     }
 
-    /// Four channels of a clip, and whether they differ.
-    fn fused(&self, clip: &[f32], draw: Draw<'_>, features: &mut Vec<f32>) -> Result<bool> {
-        let bands = self.mel.bands();
-        let frames = self.mel.count(self.samples);
-        let all = if clip.len() > self.samples {
-            self.log_mel(clip)?
-        } else {
-            self.log_mel(&clip::fitted(clip, self.samples, self.fill))?
-        };
-        let total = all.len() / bands;
+    /// The blended frames of every clip.
+    fn blends(&self) -> impl Iterator<Item = impl Iterator<Item = (&[usize; 2], &f32)>> {
+        let each = self.shares.len() / self.clips.len().max(1);
+        let of = move |clip: usize| clip * each..(clip + 1) * each;
+        (0..self.clips.len()).map(move |clip| self.rows[of(clip)].iter().zip(&self.shares[of(clip)]))
+    }
+
+    /// Four channels of a clip of `total` frames: all of it shrunk to `frames`, and three pieces; four times the same
+    /// when it is not too long.
+    fn fuse(&mut self, total: usize, frames: usize, draw: Draw<'_>) {
         if total <= frames {
-            (0..4).for_each(|_| features.extend_from_slice(&all));
-            return Ok(false);
+            let same = (0..CHANNELS).flat_map(|_| 0..frames).map(|row| [row, row]);
+            self.rows.extend(same);
+            self.shares.resize(self.rows.len(), 0.0);
+            return;
         }
-        shrink(&all, bands, frames, features);
+        shrink(total, frames, &mut self.rows, &mut self.shares);
         // Three parts of the places where a piece can begin; the first ones get what is left over.
         let places = total - frames + 1;
         let mut first = 0;
-        for part in 0..3 {
+        for part in 0..CHANNELS - 1 {
             let size = places / 3 + usize::from(part < places % 3);
             let begin = if size == 0 { 0 } else { first + below(size, draw) };
-            features.extend_from_slice(&all[begin * bands..(begin + frames) * bands]);
+            self.rows.extend((begin..begin + frames).map(|row| [row, row]));
             first += size;
         }
-        Ok(true)
+        self.shares.resize(self.rows.len(), 0.0);
     }
 }
 
@@ -156,18 +230,15 @@ fn below(n: usize, draw: Draw<'_>) -> usize {
     draw(n).min(n - 1)
 }
 
-/// Appends the rows of `from` [rows, bands] interpolated to `frames` rows: linear, pixels centred
-/// (PyTorch's `interpolate` with `align_corners=False`).
+/// The places of `frames` rows among `total`: linear, pixels centred (PyTorch's `interpolate` with
+/// `align_corners=False`).
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "row numbers")]
-fn shrink(from: &[f32], bands: usize, frames: usize, out: &mut Vec<f32>) {
-    let rows = from.len() / bands;
-    let scale = rows as f64 / frames as f64;
+fn shrink(total: usize, frames: usize, rows: &mut Vec<[usize; 2]>, shares: &mut Vec<f32>) {
+    let scale = total as f64 / frames as f64;
     for frame in 0..frames {
         let place = (scale * (frame as f64 + 0.5) - 0.5).max(0.0);
-        let above = (place as usize).min(rows - 1);
-        let under = (above + 1).min(rows - 1);
-        let part = (place - above as f64) as f32;
-        let pairs = from[above * bands..].iter().zip(&from[under * bands..]).take(bands);
-        out.extend(pairs.map(|(above, under)| above * (1.0 - part) + under * part));
+        let above = (place as usize).min(total - 1);
+        rows.push([above, (above + 1).min(total - 1)]);
+        shares.push((place - above as f64) as f32);
     }
 }

@@ -1,8 +1,9 @@
 //! The extractor that a `preprocessor_config.json` asks for.
 
-use super::{Clap, Settings, Wav2Vec2, Whisper, clap::Draw};
+use super::{Clap, Cut, Settings, Wav2Vec2, Whisper, clap::Draw};
 use crate::{
     error::{Error, Result},
+    graph::{Graph, Value},
     protocol::Tensors,
 };
 
@@ -43,6 +44,39 @@ impl Extractor {
             Self::Whisper(extractor) => extractor.sampling_rate(),
             Self::Clap(extractor) => extractor.sampling_rate(),
             Self::Wav2Vec2(extractor) => extractor.sampling_rate(),
+        }
+    }
+
+    /// The name of the tensor that is made of samples.
+    #[must_use]
+    pub fn features(&self) -> &'static str {
+        match self {
+            Self::Whisper(_) | Self::Clap(_) => "input_features",
+            Self::Wav2Vec2(_) => "input_values",
+        }
+    }
+
+    /// Clips for [`Self::graph`].
+    ///
+    /// # Errors
+    /// As [`Self::extract`].
+    pub fn cut(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Cut> {
+        match self {
+            Self::Whisper(extractor) => extractor.cut(clips),
+            Self::Clap(extractor) => extractor.cut(clips, draw),
+            Self::Wav2Vec2(extractor) => extractor.cut(clips),
+        }
+    }
+
+    /// What [`Self::extract`] makes of the same clips, as a graph for a GPU.
+    ///
+    /// # Errors
+    /// When there would be too many features.
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+        match self {
+            Self::Whisper(extractor) => extractor.graph(graph, cut),
+            Self::Clap(extractor) => extractor.graph(graph, cut),
+            Self::Wav2Vec2(extractor) => extractor.graph(graph, cut),
         }
     }
 

@@ -77,6 +77,14 @@ impl Filters {
         }
     }
 
+    /// Per band its first bin, and where its weights begin and end, `[bands, 3]`; all weights.
+    #[must_use]
+    pub fn sparse(&self) -> (Vec<i32>, &[f32]) {
+        let place = |place: usize| i32::try_from(place).unwrap_or(i32::MAX);
+        let edges = self.bands.iter().flat_map(|band| [band.bin, band.begin, band.end].map(place));
+        (edges.collect(), &self.weights)
+    }
+
     /// The bank as a dense matrix [bins, bands], row-major: for devices that multiply matrices, and for tests.
     #[must_use]
     pub fn dense(&self, bins: usize) -> Vec<f32> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
@@ -23,6 +23,35 @@ impl Settings {
         let value: Value =
             serde_json::from_slice(text).map_err(|error| Error::model(format!("not JSON: {error}")).of(FILE))?;
         if value.is_object() { Ok(Self(value)) } else { Err(Error::model("not a JSON object").of(FILE)) }
+    }
+
+    /// The settings that the published checkpoints of an audio model type come with, for the model of a `config.json`:
+    /// openai/whisper-tiny, laion/clap-htsat-unfused and -fused, facebook/wav2vec2-base-960h and -large-960h-lv60.
+    #[must_use]
+    pub fn published(model_type: &str, config: &Value) -> Self {
+        let integer = |pointer: &str, default: u64| config.pointer(pointer).and_then(Value::as_u64).unwrap_or(default);
+        Self(match model_type {
+            // Two frames become one position, and a second has a hundred.
+            "whisper" => json!({
+                "feature_size": integer("/num_mel_bins", 80), "chunk_length": integer("/max_source_positions", 1500) / 50,
+            }),
+            "clap" => {
+                let fused = config.pointer("/audio_config/enable_fusion").and_then(Value::as_bool).unwrap_or(false);
+                let (bands, edge) =
+                    (integer("/audio_config/num_mel_bins", 64), integer("/audio_config/spec_size", 256));
+                // A second has a hundred frames, and the model places for edge² / bands of them.
+                let seconds = edge.saturating_mul(edge) / bands.max(1) / 100;
+                json!({
+                    "feature_size": bands, "frequency_min": 50, "max_length_s": seconds.clamp(1, 10),
+                    "truncation": if fused { "fusion" } else { "rand_trunc" },
+                })
+            }
+            "wav2vec2" => {
+                let masked = config.get("feat_extract_norm").and_then(Value::as_str) == Some("layer");
+                json!({"return_attention_mask": masked})
+            }
+            _ => json!({}),
+        })
     }
 
     /// A value by its key; `null` counts as absent.

@@ -36,6 +36,18 @@ impl Spectrum {
         self.frames.length / 2 + 1
     }
 
+    /// Window, cosines and sines of a whole turn, `[3, length]`, and samples from one frame to the next.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "computed in f64, kept in f32")]
+    pub fn table(&self) -> (Vec<f32>, usize) {
+        let length = self.frames.length;
+        let angle = |i: usize| std::f64::consts::TAU * i as f64 / length as f64;
+        let mut table = self.window.clone();
+        table.extend((0..length).map(|i| angle(i).cos() as f32));
+        table.extend((0..length).map(|i| angle(i).sin() as f32));
+        (table, self.frames.hop)
+    }
+
     /// Number of frames of a clip.
     #[must_use]
     pub fn count(&self, samples: usize) -> usize {

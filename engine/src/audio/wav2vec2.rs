@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{clip, settings::Settings};
+use super::{clip, cut::Cut, settings::Settings};
 use crate::{
     error::{Error, Result},
+    graph::{Graph, Sound, Value},
     protocol::{Tensor, Tensors},
 };
 
@@ -80,6 +81,41 @@ impl Wav2Vec2 {
             tensors.insert("attention_mask".to_owned(), Tensor::i32(&shape, mask));
         }
         Ok(tensors)
+    }
+
+    /// The same clips for [`Self::graph`].
+    ///
+    /// # Errors
+    /// When a clip is empty or holds something that isn't a number, or the batch is too large.
+    pub fn cut(&self, clips: &[&[f32]]) -> Result<Cut> {
+        clips.iter().try_for_each(|clip| clip::check(clip))?;
+        let cut = Cut::new(&clips.iter().map(|clip| clip.to_vec()).collect::<Vec<_>>(), self.padding)?;
+        if !self.mask {
+            return Ok(cut.to_the_end());
+        }
+        let longest = clips.iter().map(|clip| clip.len()).max().unwrap_or(0);
+        let known = |clip: &&[f32]| {
+            let samples = clip.len();
+            (0..longest).map(move |index| i32::from(index < samples))
+        };
+        let mask = Tensor::i32(&[clips.len(), longest], clips.iter().flat_map(known).collect());
+        Ok(Cut { others: [("attention_mask".to_owned(), mask)].into(), ..cut })
+    }
+
+    /// `input_values` of a cut.
+    ///
+    /// # Errors
+    /// Only on a defect.
+    #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+        let values = cut.values(graph);
+        if !self.normalize {
+            // What goes out is never where something comes in.
+            return graph.scale(values[0], 1.0);
+        }
+        let total = graph.totals(values[0], values[1])?;
+        let standardise = Sound::Standardise { epsilon: EPSILON as f32, padding: self.padding };
+        graph.sound(standardise, &[values[0], values[1], total])
     }
 
     /// (x − mean) / √(variance + ε), with the variance of the whole population.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{
     clip::{self, Fill},
+    cut::Cut,
     filters::Bank,
     logarithm,
     mel::Mel,
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    graph::{Graph, Sound, Value},
     protocol::{Tensor, Tensors},
 };
 
@@ -74,22 +76,63 @@ impl Whisper {
     /// # Errors
     /// When a clip is empty or holds something that isn't a number.
     pub fn extract(&self, clips: &[&[f32]]) -> Result<Tensors> {
-        let (mut features, mut mask, mut frames) = (Vec::new(), Vec::new(), 0);
-        for clip in clips {
-            clip::check(clip)?;
-            let fitted = clip::fitted(clip, self.samples, Fill::Value(self.padding));
-            let log_mel = self.log_mel(&fitted)?;
-            frames = log_mel.len() / self.mel.bands();
-            features.extend(log_mel);
-            mask.extend((0..self.samples / self.hop).map(|frame| i32::from(frame * self.hop < clip.len())));
+        let mut features = Vec::new();
+        for clip in self.fitted(clips)? {
+            features.extend(self.log_mel(&clip)?);
         }
-        let shape = [clips.len(), self.mel.bands(), frames];
-        let mut tensors = Tensors::from([("input_features".to_owned(), Tensor::f32(&shape, features))]);
-        if self.mask {
-            let shape = [clips.len(), self.samples / self.hop];
-            tensors.insert("attention_mask".to_owned(), Tensor::i32(&shape, mask));
-        }
+        let shape = [clips.len(), self.mel.bands(), self.frames(self.samples)];
+        let mut tensors = self.masks(clips);
+        tensors.insert("input_features".to_owned(), Tensor::f32(&shape, features));
         Ok(tensors)
+    }
+
+    /// The same clips for [`Self::graph`].
+    ///
+    /// # Errors
+    /// When a clip is empty or holds something that isn't a number.
+    pub fn cut(&self, clips: &[&[f32]]) -> Result<Cut> {
+        Ok(Cut { others: self.masks(clips), ..Cut::new(&self.fitted(clips)?, self.padding)? })
+    }
+
+    /// `input_features` of a cut.
+    ///
+    /// # Errors
+    /// When there would be too many features.
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+        let values = cut.values(graph);
+        let (frames, bands) = (self.frames(self.samples), self.mel.bands());
+        let power = self.mel.log_power(graph, values[0], values[1], frames)?;
+        let clips = graph.shape(power)[0];
+        let row = graph.reshape(power, &[clips, frames * bands])?;
+        let whole = vec![i32::try_from(frames * bands).unwrap_or(i32::MAX); clips];
+        let whole = graph.constant(Tensor::i32(&[clips], whole));
+        let total = graph.totals(row, whole)?;
+        graph.sound(Sound::Decades { range: RANGE }, &[power, total])
+    }
+
+    /// Clips brought to the length of a chunk.
+    fn fitted(&self, clips: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
+        clips.iter().try_for_each(|clip| clip::check(clip))?;
+        Ok(clips.iter().map(|clip| clip::fitted(clip, self.samples, Fill::Value(self.padding))).collect())
+    }
+
+    /// `attention_mask`, where configured.
+    fn masks(&self, clips: &[&[f32]]) -> Tensors {
+        if !self.mask {
+            return Tensors::new();
+        }
+        let frames = self.samples / self.hop;
+        let known = |clip: &&[f32]| {
+            let samples = clip.len();
+            (0..frames).map(move |frame| i32::from(frame * self.hop < samples))
+        };
+        let mask = Tensor::i32(&[clips.len(), frames], clips.iter().flat_map(known).collect());
+        Tensors::from([("attention_mask".to_owned(), mask)])
+    }
+
+    /// Frames of so many samples: the last one is dropped.
+    fn frames(&self, samples: usize) -> usize {
+        self.mel.count(samples).saturating_sub(1)
     }
 
     /// Features of a clip as it is, [bands, samples / hop]: log10 of the power, clamped to 8 decades, (x + 4) / 4.
@@ -98,7 +141,7 @@ impl Whisper {
     /// # Errors
     /// When there would be too many features.
     pub fn log_mel(&self, clip: &[f32]) -> Result<Vec<f32>> {
-        let (bands, frames) = (self.mel.bands(), self.mel.count(clip.len()).saturating_sub(1));
+        let (bands, frames) = (self.mel.bands(), self.frames(clip.len()));
         let mut power = self.mel.power(clip, frames)?;
         logarithm::floored(&mut power);
         let least = power.iter().copied().fold(f32::NEG_INFINITY, f32::max) - RANGE;

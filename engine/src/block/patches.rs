@@ -77,7 +77,7 @@ impl Patches {
             window: weights.conv("patch_embedding.weight", &[hidden, channels, height, width])?,
             bias: None,
             class: weights.table("class_embedding", &[hidden])?,
-            positions: weights.embedding("position_embedding.weight", shape.tokens(), hidden)?,
+            positions: weights.table("position_embedding.weight", &[shape.tokens(), hidden])?,
         })
     }
 

@@ -28,7 +28,7 @@ impl RelativeBias {
             let expected = format!("more than half of relative_attention_num_buckets {buckets}");
             return Err(Config::wrong("relative_attention_max_distance", &expected, farthest));
         }
-        Ok(Self { table: weights.embedding("weight", buckets, heads)?, buckets, farthest, both_ways })
+        Ok(Self { table: weights.table("weight", &[buckets, heads])?, buckets, farthest, both_ways })
     }
 
     /// The bias of every distance from -`farthest` to `farthest` `[distances, heads]`; beyond them nothing changes.

@@ -42,7 +42,7 @@ impl SwinStage {
             let weights = weights.at(&format!("blocks.{index}"));
             let distances = (2 * window - 1).pow(2);
             Ok(SwinLayer {
-                bias: weights.embedding("attention.self.relative_position_bias_table", distances, shape.heads)?,
+                bias: weights.table("attention.self.relative_position_bias_table", &[distances, shape.heads])?,
                 layer: TransformerLayer::new(&weights, &LayerNames::SWIN, shape)?,
                 heads: shape.heads,
             })

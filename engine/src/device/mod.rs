@@ -109,6 +109,22 @@ impl Space {
         }
     }
 
+    /// The words of a buffer, once everything submitted so far has been computed. For looking at what usually stays on
+    /// its device: on a GPU it needs a staging buffer of the same size.
+    pub async fn read(&self, buffer: &Buffer) -> Result<Vec<u32>> {
+        match &self.device {
+            Device::Cpu => Ok(buffer.words()?.to_vec()),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => {
+                let staging = self.create(Category::Staging, buffer.bytes())?;
+                let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                encoder.copy_buffer_to_buffer(buffer.raw()?, 0, staging.raw()?, 0, buffer.bytes());
+                gpu.submit(encoder.finish());
+                gpu.read(staging.raw()?).await
+            }
+        }
+    }
+
     /// Bytes held, per category and in total.
     #[must_use]
     pub fn memory(&self) -> Memory {

@@ -117,6 +117,18 @@ impl Graph {
         self.push(Node::State { name: name.to_owned(), shape: shape.to_vec(), element })
     }
 
+    /// Has an input of floats come from a buffer that another program writes.
+    pub fn reside(&mut self, name: &str) {
+        for node in &mut self.nodes {
+            if let Node::Input { name: known, shape, element: Element::F32 } = node
+                && known == name
+            {
+                *node =
+                    Node::State { name: std::mem::take(known), shape: std::mem::take(shape), element: Element::F32 };
+            }
+        }
+    }
+
     /// Has a value computed even if no output needs it: for what is written into states.
     pub fn effect(&mut self, value: Value) {
         self.effects.push(value);

@@ -5,12 +5,15 @@ pub mod spatial;
 
 use std::ops::Range;
 
-use super::shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat};
+use super::{
+    shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat},
+    weight,
+};
 use crate::{
     device::{Buffer, gpu::Capability},
     error::{Error, Result},
     graph::Op,
-    weights::Weight,
+    weights::{Weight, integer::Layout},
 };
 
 /// Up to this many rows a linear layer reads its weights once instead of tiling.
@@ -57,9 +60,10 @@ pub(super) fn whole<'a, const N: usize>(buffers: [&'a Buffer; N]) -> Vec<Part<'a
 }
 
 impl<'a> Part<'a> {
-    /// Rows of a matrix whose rows have `bytes` bytes.
-    fn rows(buffer: &'a Buffer, rows: &Range<usize>, bytes: u64) -> Self {
-        let range = rows.start as u64 * bytes..(rows.end as u64 * bytes).next_multiple_of(4).min(buffer.bytes());
+    /// Rows of a matrix whose rows have `bits` bits.
+    pub(super) fn rows(buffer: &'a Buffer, rows: &Range<usize>, bits: u64) -> Self {
+        let end = (rows.end as u64 * bits).div_ceil(8).next_multiple_of(4).min(buffer.bytes());
+        let range = rows.start as u64 * bits / 8..end;
         Self { buffer, range: Some(range) }
     }
 }
@@ -80,7 +84,7 @@ impl<'a> Operand<'a> {
     pub(super) fn plain(&self) -> Result<&'a Buffer> {
         match self.memory {
             Memory::Buffer(buffer) | Memory::Weight(Weight::F32(buffer)) => Ok(buffer),
-            Memory::Weight(Weight::Int4 { .. }) => {
+            Memory::Weight(Weight::Integer { .. }) => {
                 Err(Error::internal("a quantized matrix where plain numbers are needed"))
             }
         }
@@ -284,15 +288,16 @@ fn gather<'a>(
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {
     let (rows, width) = (ids.shape.iter().product::<usize>(), table.width());
+    let kernel = Kernel::Gather { format: WeightFormat::of(table), vectors: width.is_multiple_of(4) };
     let part = |entries: Range<usize>| {
-        Ok(Dispatch {
-            kernel: Kernel::Gather,
-            buffers: vec![ids.plain()?.into(), Part::rows(table.plain()?, &entries, width as u64 * 4), out.into()],
-            params: words(&[rows, width, entries.start, entries.len()])?,
-            grid: invocations(rows * width)?,
-        })
+        let mut buffers = whole([ids.plain()?, out]);
+        buffers.extend(weight::buffers(table, &entries)?);
+        let mut params = words(&[rows, width])?;
+        params.extend(weight::params(table)?);
+        params.extend(words(&[entries.start, entries.len()])?);
+        Ok(Dispatch { kernel, buffers, params, grid: invocations(rows * width.div_ceil(4))? })
     };
-    parts(table.shape[0], width as u64 * 4, capability)?.into_iter().map(part).collect()
+    parts(table, capability)?.into_iter().map(part).collect()
 }
 
 fn linear<'a>(
@@ -305,24 +310,12 @@ fn linear<'a>(
 ) -> Result<Vec<Dispatch<'a>>> {
     let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
     let vectors = inputs.is_multiple_of(4);
-    let row_bytes = match weight.memory {
-        Memory::Weight(Weight::Int4 { layout, .. }) => layout.row_words() as u64 * 4,
-        _ => inputs as u64 * 4,
-    };
+    let format = WeightFormat::of(weight);
     let part = |columns: Range<usize>| {
         let mut buffers = whole([x.plain()?, bias.unwrap_or(x).plain()?, out]);
+        buffers.extend(weight::buffers(weight, &columns)?);
         let mut params = words(&[rows, inputs, columns.len()])?;
-        let format = if let Memory::Weight(Weight::Int4 { layout, nibbles, scales }) = weight.memory {
-            buffers.push(Part::rows(nibbles, &columns, row_bytes));
-            buffers.push(Part::rows(scales, &columns, layout.groups() as u64 * 2));
-            params.extend(words(&[layout.row_words(), layout.groups()])?);
-            params.push(layout.group.trailing_zeros());
-            WeightFormat::Int4
-        } else {
-            buffers.push(Part::rows(weight.plain()?, &columns, row_bytes));
-            params.extend([0; 3]);
-            WeightFormat::F32
-        };
+        params.extend(weight::params(weight)?);
         params.extend(words(&[columns.start, outputs, usize::from(bias.is_some())])?);
         let (tiling, grid) = if rows <= FEW_ROWS {
             let [across, down, _] = groups(columns.len().div_ceil(4))?;
@@ -332,20 +325,23 @@ fn linear<'a>(
         };
         Ok(Dispatch { kernel: Kernel::Linear { tiling, format, vectors, activation }, buffers, params, grid })
     };
-    parts(outputs, row_bytes, capability)?.into_iter().map(part).collect()
+    parts(weight, capability)?.into_iter().map(part).collect()
 }
 
-/// Ranges of rows of `bytes` bytes that can be bound one at a time.
-fn parts(rows: usize, bytes: u64, capability: Capability) -> Result<Vec<Range<usize>>> {
-    /// A binding starts at a multiple of 256 bytes: 128 rows of one f16 scale, and of anything larger.
-    const STEP: u64 = 128;
+/// Ranges of rows of a weight that can be bound one at a time.
+fn parts(weight: &Operand<'_>, capability: Capability) -> Result<Vec<Range<usize>>> {
+    /// Rows of plain values between places where a binding may start.
+    const PLAIN: usize = 64;
+    let (rows, bytes) = (weight.shape[0], weight::row_bytes(weight));
     if rows as u64 * bytes <= capability.binding_limit {
         return Ok(std::iter::once(0..rows).collect());
     }
-    let step = usize::try_from(capability.binding_limit / bytes / STEP * STEP).unwrap_or(usize::MAX);
+    let least = weight::layout(weight).map_or(PLAIN, Layout::binding_rows);
+    let fitting = usize::try_from(capability.binding_limit / bytes).unwrap_or(usize::MAX);
+    let step = fitting / least * least;
     if step == 0 {
         return Err(Error::unsupported("rows too long for one binding on this GPU")
-            .expected(format!("at most {} bytes for {STEP} rows", capability.binding_limit))
+            .expected(format!("at most {} bytes for {least} rows", capability.binding_limit))
             .found(format!("{bytes} bytes a row")));
     }
     Ok((0..rows).step_by(step).map(|first| first..rows.min(first + step)).collect())

@@ -39,6 +39,8 @@ pub mod shader;
 pub mod sound;
 pub mod spatial;
 pub mod statistics;
+#[cfg(feature = "gpu")]
+pub mod weight;
 pub mod weight_norm;
 pub mod window;
 

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    weights::int4::Layout,
+    weights::integer::Matrix,
 };
 
 /// A tensor on the CPU.
@@ -16,11 +16,8 @@ pub struct Operand<'a> {
 #[derive(Clone, Copy)]
 enum Data<'a> {
     Words(&'a [u32]),
-    Int4 { layout: Layout, nibbles: &'a [u32], scales: &'a [u32] },
+    Integer(Matrix<'a>),
 }
-
-/// A quantized matrix: its layout, nibbles and scales.
-pub type Int4<'a> = (Layout, &'a [u32], &'a [u32]);
 
 impl<'a> Operand<'a> {
     /// Four-byte values, floats or integers.
@@ -31,8 +28,8 @@ impl<'a> Operand<'a> {
 
     /// A quantized matrix.
     #[must_use]
-    pub fn int4(shape: &'a [usize], (layout, nibbles, scales): Int4<'a>) -> Self {
-        Self { shape, data: Data::Int4 { layout, nibbles, scales } }
+    pub fn integer(shape: &'a [usize], matrix: Matrix<'a>) -> Self {
+        Self { shape, data: Data::Integer(matrix) }
     }
 
     /// The values as floats. A buffer may be larger than the tensor in it.
@@ -47,9 +44,9 @@ impl<'a> Operand<'a> {
 
     /// The matrix, if it is quantized.
     #[must_use]
-    pub fn quantized(&self) -> Option<Int4<'a>> {
+    pub fn quantized(&self) -> Option<Matrix<'a>> {
         match self.data {
-            Data::Int4 { layout, nibbles, scales } => Some((layout, nibbles, scales)),
+            Data::Integer(matrix) => Some(matrix),
             Data::Words(_) => None,
         }
     }
@@ -65,7 +62,7 @@ impl<'a> Operand<'a> {
             Data::Words(words) => words.get(..self.shape.iter().product()).ok_or_else(|| {
                 Error::internal("a tensor is larger than its buffer").found(format!("{:?}", self.shape))
             }),
-            Data::Int4 { .. } => Err(Error::internal("a quantized matrix where plain numbers are needed")),
+            Data::Integer(_) => Err(Error::internal("a quantized matrix where plain numbers are needed")),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// Computes `op` into `out`. For an operation in place, `out` holds the first operand and `operands` the rest.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
     match (op, operands) {
-        (Op::Gather, [ids, table]) => gather::reference(ids.i32()?, table.f32()?, table.width(), out),
+        (Op::Gather, [ids, table]) => gather::reference(ids.i32()?, *table, out)?,
         (Op::Add, [a, b]) => add::reference(a.f32()?, b.f32()?, out),
         (Op::LayerNorm { epsilon, .. }, [x, scale, shift, rest @ ..]) => {
             let residual = rest.first().map(Operand::f32).transpose()?;

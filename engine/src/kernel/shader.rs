@@ -11,7 +11,12 @@ use crate::graph::Activation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
     /// Rows of a table.
-    Gather,
+    Gather {
+        /// How the table is stored.
+        format: WeightFormat,
+        /// Four values a load: the width is a multiple of four.
+        vectors: bool,
+    },
     /// Sum of two tensors.
     Add,
     /// Layer norm.
@@ -154,14 +159,7 @@ impl Tiling {
     }
 }
 
-/// How a kernel reads weights. The group of 4-bit weights is a parameter, not part of the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WeightFormat {
-    /// 32-bit floats.
-    F32,
-    /// 4-bit integers with f16 scales.
-    Int4,
-}
+pub use super::weight::WeightFormat;
 
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -180,7 +178,7 @@ impl Kernel {
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Synthetic, Self::Gather, Self::Add, Self::FirstRow, Self::MeanRows];
+        let mut all = vec![Self::Synthetic, Self::Add, Self::FirstRow, Self::MeanRows];
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
             all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
@@ -199,12 +197,15 @@ impl Kernel {
             all.extend([Self::GroupedScores { tiling }, Self::GroupedContext { tiling }]);
         }
         for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Rows]) {
-            for format in [WeightFormat::F32, WeightFormat::Int4] {
+            for format in WeightFormat::ALL {
                 for activation in std::iter::once(None).chain(Activation::ALL.map(Some)) {
                     let linear = |vectors| Self::Linear { tiling, format, vectors, activation };
                     all.extend([linear(false), linear(true)]);
                 }
             }
+        }
+        for format in WeightFormat::ALL {
+            all.extend([false, true].map(|vectors| Self::Gather { format, vectors }));
         }
         all.extend(flash::FlashKernel::all().into_iter().map(Self::Flash));
         all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
@@ -216,25 +217,26 @@ impl Kernel {
     #[must_use]
     pub fn source(self) -> String {
         let parts: &[&str] = match self {
-            Self::Gather => &[include_str!("gather/gather.wgsl")],
+            Self::Gather { format, vectors } => {
+                &[&[include_str!("gather/gather.wgsl")], format.parts(vectors).as_slice()].concat()
+            }
             Self::Synthetic => &[include_str!("synthetic/synthetic.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
             Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
             Self::Linear { tiling, format, vectors, .. } => &[
-                include_str!("activation/activation.wgsl"),
-                include_str!("linear/operands.wgsl"),
-                if vectors {
-                    include_str!("linear/input_vector.wgsl")
-                } else {
-                    include_str!("linear/input_scalar.wgsl")
-                },
-                match (format, vectors) {
-                    (WeightFormat::F32, true) => include_str!("linear/weight_vector.wgsl"),
-                    (WeightFormat::F32, false) => include_str!("linear/weight_scalar.wgsl"),
-                    (WeightFormat::Int4, _) => include_str!("linear/weight_int4.wgsl"),
-                },
-                product(tiling),
-            ],
+                &[
+                    include_str!("activation/activation.wgsl"),
+                    include_str!("linear/operands.wgsl"),
+                    if vectors {
+                        include_str!("linear/input_vector.wgsl")
+                    } else {
+                        include_str!("linear/input_scalar.wgsl")
+                    },
+                ],
+                format.parts(vectors).as_slice(),
+                &[product(tiling)],
+            ]
+            .concat(),
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
             Self::AttentionSoftmax { masked: true, .. } => {
                 &[include_str!("attention/mask.wgsl"), include_str!("attention/softmax.wgsl")]
@@ -301,16 +303,14 @@ impl Kernel {
 
     /// What is bound where.
     #[must_use]
-    pub fn bindings(self) -> &'static [Access] {
-        match self {
-            Self::Gather
-            | Self::Add
-            | Self::AttentionScores { .. }
-            | Self::AttentionContext { .. }
-            | Self::MeanRows => &[Read, Read, Write, Uniform],
+    pub fn bindings(self) -> Vec<Access> {
+        let fixed: &[Access] = match self {
+            Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
+            Self::Linear { format, .. } => return [&[Read, Read, Write, Uniform], format.bindings()].concat(),
+            Self::Add | Self::AttentionScores { .. } | Self::AttentionContext { .. } | Self::MeanRows => {
+                &[Read, Read, Write, Uniform]
+            }
             Self::LayerNorm { .. } => &[Read, Read, Read, Read, Write, Uniform],
-            Self::Linear { format: WeightFormat::F32, .. } => &[Read, Read, Write, Uniform, Read],
-            Self::Linear { format: WeightFormat::Int4, .. } => &[Read, Read, Write, Uniform, Read, Read],
             Self::AttentionSoftmax { masked: true, .. } => &[Write, Uniform, Read],
             Self::AttentionSoftmax { masked: false, .. } | Self::Synthetic => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
@@ -334,7 +334,8 @@ impl Kernel {
                 &[Read, Read, Read, Write, Uniform]
             }
             Self::Rotary => &[Read, Read, Read, Read, Write, Uniform],
-        }
+        };
+        fixed.to_vec()
     }
 }
 

@@ -17,8 +17,6 @@ use crate::{
 
 /// The name users give the spectrogram `[B, mel, frames]`.
 const FEATURES: &str = "input_features";
-/// The spectrogram frame by frame `[B, frames, mel]`.
-const FRAMES: &str = "encoder.frames";
 /// Frames a convolution looks at.
 const WINDOW: usize = 3;
 
@@ -100,7 +98,8 @@ fn layer(config: &Config, weights: &Weights<'_>, hidden: usize, side: &str) -> R
 
 impl TwoStacks for Whisper {
     fn encode(&self, graph: &mut Graph, inputs: &Tensors) -> Result<(Value, Value)> {
-        let mut x = sequences::input(graph, inputs, FRAMES, Element::F32)?;
+        let features = sequences::input(graph, inputs, FEATURES, Element::F32)?;
+        let mut x = graph.permute(features, &[0, 2, 1])?;
         for (convolution, stride) in self.convolutions.iter().zip([1, 2]) {
             let windows = graph.windows(x, WINDOW, stride, 1)?;
             x = convolution.forward(graph, windows, Some(Activation::Gelu))?;
@@ -136,7 +135,7 @@ impl TwoStacks for Whisper {
 }
 
 impl Whisper {
-    /// The spectrogram frame by frame, and the mask of the encoder's sequence.
+    /// The spectrogram, and the mask of the encoder's sequence.
     fn frames(&self, inputs: &Tensors) -> Result<Tensors> {
         const KNOWN: [&str; 3] = [FEATURES, sequences::DECODER_IDS, sequences::DECODER_MASK];
         if let Some(other) = inputs.keys().find(|name| !KNOWN.contains(&name.as_str())) {
@@ -159,18 +158,15 @@ impl Whisper {
                 .expected(expected)
                 .found(format!("{:?}", features.shape)));
         }
-        let turned = values
-            .chunks(mel * frames)
-            .flat_map(|of_one| (0..frames).flat_map(move |frame| of_one.iter().skip(frame).step_by(frames).copied()));
         Ok(Tensors::from([
-            (FRAMES.to_owned(), Tensor::f32(&[batch, frames, mel], turned.collect())),
+            (FEATURES.to_owned(), features.clone()),
             (sequences::MASK.to_owned(), Tensor::i32(&[batch, rows], vec![1; batch * rows])),
         ]))
     }
 
     fn both(&self, inputs: &Tensors) -> Result<(Tensors, Tensors)> {
         let frames = self.frames(inputs)?;
-        let batch = frames.get(FRAMES).map_or(1, |frames| frames.shape[0]);
+        let batch = frames.get(FEATURES).map_or(1, |frames| frames.shape[0]);
         Ok((sequences::decoder(&self.rules, inputs, batch, self.start)?, frames))
     }
 }

@@ -9,7 +9,10 @@ use crate::{
     graph::{self, Plan, Step},
     kernel::{self, Operand},
     protocol::Tensors,
-    weights::Weight,
+    weights::{
+        Weight,
+        integer::{Layout, Matrix},
+    },
 };
 
 /// A plan and its buffers.
@@ -21,13 +24,18 @@ pub struct CpuProgram {
 /// An operand's memory while a step reads it.
 enum Held<'a> {
     Plain(Ref<'a, [u32]>),
-    Int4(crate::weights::int4::Layout, Ref<'a, [u32]>, Ref<'a, [u32]>),
+    Integer { layout: Layout, codes: Ref<'a, [u32]>, scales: Ref<'a, [u32]>, zeros: Option<Ref<'a, [u32]>> },
 }
 
 impl CpuProgram {
     /// A plan over its buffers.
     pub fn new(plan: Plan, buffers: Vec<Rc<Buffer>>) -> Self {
         Self { plan, buffers }
+    }
+
+    /// The plan's buffers.
+    pub fn buffers(&self) -> &[Rc<Buffer>] {
+        &self.buffers
     }
 
     /// One pass.
@@ -51,7 +59,10 @@ impl CpuProgram {
             .zip(&held)
             .map(|(operand, held)| match held {
                 Held::Plain(words) => Operand::words(operand.shape(), words),
-                Held::Int4(layout, nibbles, scales) => Operand::int4(operand.shape(), (*layout, nibbles, scales)),
+                Held::Integer { layout, codes, scales, zeros } => {
+                    let zeros = zeros.as_deref().unwrap_or_default();
+                    Operand::integer(operand.shape(), Matrix { layout: *layout, codes, scales, zeros })
+                }
             })
             .collect();
         let mut words = self.buffers[step.output].words_mut()?;
@@ -66,7 +77,12 @@ impl CpuProgram {
             graph::Operand::Buffer { index, .. } => Ok(Held::Plain(self.buffers[*index].words()?)),
             graph::Operand::Param(param) => match &weights[param.id] {
                 Weight::F32(values) => Ok(Held::Plain(values.words()?)),
-                Weight::Int4 { layout, nibbles, scales } => Ok(Held::Int4(*layout, nibbles.words()?, scales.words()?)),
+                Weight::Integer { layout, codes, scales, zeros } => Ok(Held::Integer {
+                    layout: *layout,
+                    codes: codes.words()?,
+                    scales: scales.words()?,
+                    zeros: zeros.as_ref().map(Buffer::words).transpose()?,
+                }),
             },
         }
     }

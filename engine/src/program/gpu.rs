@@ -62,8 +62,26 @@ impl GpuProgram {
         Ok(Self { plan, gpu: gpu.clone(), buffers, _params: params, readback, dispatches })
     }
 
+    /// The plan's buffers.
+    pub fn buffers(&self) -> &[Rc<Buffer>] {
+        &self.buffers
+    }
+
     /// One pass.
     pub async fn run(&self, inputs: &Tensors) -> Result<Tensors> {
+        self.submit(inputs)?;
+        let words = self.gpu.read(self.readback.raw()?).await?;
+        let mut rest = words.as_slice();
+        let mut outputs = Tensors::new();
+        for port in &self.plan.outputs {
+            outputs.insert(port.name.clone(), output_tensor(port, rest)?);
+            rest = &rest[port.shape.iter().product()..];
+        }
+        Ok(outputs)
+    }
+
+    /// One pass that nobody waits for.
+    pub fn submit(&self, inputs: &Tensors) -> Result<()> {
         for port in &self.plan.inputs {
             self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
         }
@@ -84,14 +102,7 @@ impl GpuProgram {
             offset += length;
         }
         self.gpu.submit(encoder.finish());
-        let words = self.gpu.read(readback).await?;
-        let mut rest = words.as_slice();
-        let mut outputs = Tensors::new();
-        for port in &self.plan.outputs {
-            outputs.insert(port.name.clone(), output_tensor(port, rest)?);
-            rest = &rest[port.shape.iter().product()..];
-        }
-        Ok(outputs)
+        Ok(())
     }
 }
 
@@ -120,7 +131,7 @@ fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) 
     let size = std::num::NonZeroU64::new(4 * step.params.len().next_multiple_of(4) as u64);
     let mut storage = step.buffers.iter();
     let mut entries = Vec::with_capacity(step.kernel.bindings().len());
-    for (binding, access) in (0..).zip(step.kernel.bindings()) {
+    for (binding, access) in (0..).zip(&step.kernel.bindings()) {
         let resource = match access {
             Access::Uniform => wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset, size }),
             Access::Read | Access::Write => {

@@ -40,6 +40,25 @@ impl Program {
         }
     }
 
+    /// One pass on a GPU that nobody waits for: what comes out stays there.
+    pub fn submit(&self, inputs: &Tensors) -> Result<()> {
+        match self {
+            Self::Cpu(_) => Err(Error::internal("a CPU computes at once")),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.submit(inputs),
+        }
+    }
+
+    /// A buffer of the plan.
+    pub fn buffer(&self, index: usize) -> Result<Rc<Buffer>> {
+        let buffers = match self {
+            Self::Cpu(program) => program.buffers(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.buffers(),
+        };
+        buffers.get(index).cloned().ok_or_else(|| Error::internal("a plan has no such buffer"))
+    }
+
     /// One pass, from inputs on the CPU to outputs on the CPU.
     pub async fn run(&self, weights: &[Weight], inputs: &Tensors) -> Result<Tensors> {
         match self {
@@ -60,7 +79,7 @@ fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>
         let Some(port) = shared.get(&index) else {
             return space.create(Category::Activations, bytes).map(Rc::new);
         };
-        let state = states.get(&port.name).filter(|state| state.bytes() == bytes);
+        let state = states.get(&port.name).filter(|state| state.bytes() >= bytes);
         state.cloned().ok_or_else(|| Error::internal("a state differs from its plan").of(port.name.clone()))
     };
     let buffers = plan.buffers.iter().enumerate().map(create).collect::<Result<Vec<_>>>()?;

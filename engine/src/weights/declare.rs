@@ -13,8 +13,10 @@ use crate::{
 pub enum Role {
     /// Matrix `[outputs, inputs]` of a linear layer.
     Linear,
-    /// Table `[entries, width]` that ids look up.
+    /// Table `[entries, width]` that ids look up, and perhaps the matrix of a linear layer, too.
     Embedding,
+    /// Learned values that are added or looked up in other ways.
+    Table,
     /// Factor of a norm.
     Scale,
     /// Anything that is added.
@@ -136,7 +138,7 @@ impl<'a> Weights<'a> {
         Ok(Param { id: stored.id, shape: vec![outputs, inputs * length] })
     }
 
-    /// Declares an embedding table.
+    /// Declares a table `[entries, width]` that is only gathered from, or multiplied with.
     pub fn embedding(&self, name: &str, entries: usize, width: usize) -> Result<Param> {
         self.declare(name, &[entries, width], Role::Embedding)
     }
@@ -156,9 +158,9 @@ impl<'a> Weights<'a> {
         self.declare(name, shape, Role::Conv)
     }
 
-    /// Declares a table under the shape it has in files.
+    /// Declares a table under the shape it has in files, for any use.
     pub fn table(&self, name: &str, shape: &[usize]) -> Result<Param> {
-        self.declare(name, shape, Role::Embedding)
+        self.declare(name, shape, Role::Table)
     }
 
     /// Declares factors under the shape they have in files.

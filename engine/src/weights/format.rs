@@ -1,9 +1,9 @@
 //! How a weight is stored on the device.
 
-use super::{Declared, Role, glob, int4};
+use super::{Declared, Role, glob, integer::Layout};
 use crate::{
     error::{Error, Result},
-    protocol::Options,
+    protocol::{Calibration, Integer, Options, Scheme},
 };
 
 /// Storage format of one weight.
@@ -11,54 +11,138 @@ use crate::{
 pub enum Format {
     /// 32-bit floats.
     F32,
-    /// Group-wise symmetric 4-bit integers.
-    Int4 {
+    /// Group-wise integers.
+    Integer {
+        /// Bits of a code.
+        bits: u32,
         /// Weights that share a scale.
         group: u32,
+        /// Whether groups have zero points.
+        zeros: bool,
+        /// How scales and zero points are chosen.
+        calibration: Calibration,
     },
 }
 
 impl Format {
-    /// The format `options` ask for. Only matrices of linear layers are ever quantized: they hold nearly
-    /// all values of a model, and tables, norms and biases lose more accuracy than they save memory.
+    /// The format `options` ask for. Only matrices of linear layers are quantized unless a name is given:
+    /// they hold nearly all values of a model, and tables, norms and biases lose more accuracy than they
+    /// save memory.
     #[must_use]
     pub fn choose(weight: &Declared, options: &Options) -> Self {
-        match &options.int4 {
-            Some(int4)
-                if weight.role == Role::Linear
-                    && !int4.skip_names.iter().any(|pattern| glob::matches(pattern, &weight.name)) =>
-            {
-                Self::Int4 { group: int4.group_size }
+        let Some(integer) = &options.integer else { return Self::F32 };
+        let [_, _] = weight.shape.as_slice() else { return Self::F32 };
+        let named = |patterns: &[String]| patterns.iter().any(|pattern| glob::matches(pattern, &weight.name));
+        let bits = match weight.role {
+            Role::Linear | Role::Embedding if named(&integer.skip_names) => return Self::F32,
+            Role::Linear | Role::Embedding if named(&integer.high_bits_names) => 8,
+            Role::Linear => integer.bits,
+            _ => return Self::F32,
+        };
+        Self::Integer {
+            bits,
+            group: integer.group_size,
+            zeros: integer.scheme == Scheme::Asymmetric,
+            calibration: integer.calibration,
+        }
+    }
+
+    /// Where the parts of a quantized matrix lie; `None` for floats.
+    #[must_use]
+    pub fn layout(self, shape: &[usize]) -> Option<Layout> {
+        match (self, shape) {
+            (Self::Integer { bits, group, zeros, .. }, &[rows, columns]) => {
+                Some(Layout { rows, columns, bits, group: group as usize, zeros })
             }
-            _ => Self::F32,
+            _ => None,
         }
     }
 
     /// Bytes of a weight of this shape on the device.
     #[must_use]
     pub fn bytes(self, shape: &[usize]) -> u64 {
-        let elements: usize = shape.iter().product();
-        let words = match self {
-            Self::F32 => elements,
-            Self::Int4 { group } => {
-                let rows = shape.first().copied().unwrap_or(1).max(1);
-                let layout = int4::Layout { rows, columns: elements / rows, group: group as usize };
-                layout.row_words() * rows + layout.scale_words()
-            }
-        };
-        4 * words as u64
+        let floats = || 4 * shape.iter().map(|&d| d as u64).product::<u64>();
+        self.layout(shape).map_or_else(floats, Layout::bytes)
     }
 }
 
 /// Checks what a user may have asked for.
 pub fn check(options: &Options) -> Result<()> {
-    match &options.int4 {
-        Some(int4) if !(32..=512).contains(&int4.group_size) || !int4.group_size.is_power_of_two() => {
-            Err(Error::unsupported("unusable group size")
-                .of("int4")
-                .expected("32, 64, 128, 256 or 512")
-                .found(int4.group_size.to_string()))
-        }
-        _ => Ok(()),
+    let Some(Integer { bits, group_size, .. }) = options.integer else { return Ok(()) };
+    if ![4, 8].contains(&bits) {
+        return Err(Error::unsupported("unusable number of bits")
+            .of("integer weights")
+            .expected("4 or 8")
+            .found(bits.to_string()));
+    }
+    if !(32..=512).contains(&group_size) || !group_size.is_power_of_two() {
+        return Err(Error::unsupported("unusable group size")
+            .of(format!("int{bits}"))
+            .expected("32, 64, 128, 256 or 512")
+            .found(group_size.to_string()));
+    }
+    Ok(())
+}
+
+/// What in `options` has no effect on these weights.
+#[must_use]
+pub fn warnings(declared: &[Declared], options: &Options) -> Vec<String> {
+    let Some(integer) = &options.integer else { return Vec::new() };
+    let idle = |key: &str, patterns: &[String]| {
+        let unused = |pattern: &&String| !declared.iter().any(|weight| glob::matches(pattern, &weight.name));
+        let example = declared.first().map_or("", |weight| weight.name.as_str());
+        let warning = |pattern| format!("`{key}`: '{pattern}' matches no weight; their names are like '{example}'");
+        patterns.iter().filter(unused).map(warning).collect::<Vec<_>>()
+    };
+    [idle("skip_names", &integer.skip_names), idle("high_bits_names", &integer.high_bits_names)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(name: &str, role: Role, shape: &[usize]) -> Declared {
+        Declared { name: name.into(), shape: shape.to_vec(), role, transposed: false, gain: 1.0 }
+    }
+
+    #[test]
+    fn names_decide_over_roles_and_skipping_over_bits() {
+        let words = declared("model.embed_tokens.weight", Role::Embedding, &[100, 64]);
+        let gate = declared("model.layers.0.mlp.gate.weight", Role::Linear, &[64, 64]);
+        let up = declared("model.layers.0.mlp.up.weight", Role::Linear, &[64, 64]);
+        let norm = declared("model.embed_norm.weight", Role::Scale, &[64]);
+        let bits = |integer: Integer| {
+            let options = Options { integer: Some(integer), ..Options::default() };
+            [&words, &gate, &up, &norm].map(|weight| match Format::choose(weight, &options) {
+                Format::F32 => 32,
+                Format::Integer { bits, .. } => bits,
+            })
+        };
+        assert_eq!(bits(Integer::bits(4)), [32, 4, 4, 32]);
+        let named = Integer {
+            skip_names: vec!["*gate*".into()],
+            high_bits_names: vec!["*embed*".into(), "*gate*".into()],
+            ..Integer::bits(4)
+        };
+        assert_eq!(bits(named.clone()), [8, 32, 4, 32]);
+        assert!(warnings(&[words, gate], &Options { integer: Some(named), ..Options::default() }).is_empty());
+    }
+
+    #[test]
+    fn a_pattern_without_effect_is_told() {
+        let up = [declared("layers.0.up.weight", Role::Linear, &[64, 64])];
+        let integer = Integer { skip_names: vec!["*up*".into(), "lm_head".into()], ..Integer::bits(4) };
+        let want = "`skip_names`: 'lm_head' matches no weight; their names are like 'layers.0.up.weight'";
+        assert_eq!(warnings(&up, &Options { integer: Some(integer), ..Options::default() }), [want]);
+    }
+
+    #[test]
+    fn three_bits_and_odd_groups_are_refused() {
+        let refused = |integer| {
+            check(&Options { integer: Some(integer), ..Options::default() }).expect_err("refused").to_string()
+        };
+        assert_eq!(refused(Integer::bits(3)), "integer weights: unusable number of bits: expected 4 or 8, found 3");
+        let group = Integer { group_size: 48, ..Integer::bits(8) };
+        assert_eq!(refused(group), "int8: unusable group size: expected 32, 64, 128, 256 or 512, found 48");
     }
 }

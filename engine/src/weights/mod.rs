@@ -6,7 +6,7 @@
 pub mod declare;
 pub mod format;
 pub mod glob;
-pub mod int4;
+pub mod integer;
 pub mod store;
 #[cfg(feature = "gpu")]
 pub mod synthesis;

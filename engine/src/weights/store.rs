@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 #[cfg(feature = "gpu")]
 use super::synthesis::Synthesis;
-use super::{Declared, Format, Role, int4};
+use super::{
+    Declared, Format, Role,
+    integer::{self, Factors, Layout},
+};
 #[cfg(feature = "gpu")]
 use crate::device::Device;
 use crate::{
@@ -30,14 +33,16 @@ const IN_FLIGHT: usize = 64 << 20;
 pub enum Weight {
     /// 32-bit floats, row-major.
     F32(Buffer),
-    /// 4-bit integers; see [`int4`].
-    Int4 {
-        /// Shape and group.
-        layout: int4::Layout,
-        /// Eight values per u32.
-        nibbles: Buffer,
-        /// Two f16 per u32.
+    /// Group-wise integers; see [`Layout`].
+    Integer {
+        /// Shape and format.
+        layout: Layout,
+        /// Codes of all rows.
+        codes: Buffer,
+        /// Scales of all groups.
         scales: Buffer,
+        /// Zero points of all groups, if they have any.
+        zeros: Option<Buffer>,
     },
 }
 
@@ -47,7 +52,9 @@ impl Weight {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::F32(values) => values.bytes(),
-            Self::Int4 { nibbles, scales, .. } => nibbles.bytes() + scales.bytes(),
+            Self::Integer { codes, scales, zeros, .. } => {
+                codes.bytes() + scales.bytes() + zeros.as_ref().map_or(0, Buffer::bytes)
+            }
         }
     }
 }
@@ -86,16 +93,15 @@ impl Store {
             Self { weights, parameters: 0, quantized: (0, 0), fetched_bytes: 0, fetch_ms: 0.0, convert_ms: 0.0 };
         for (declared, weight) in declared.iter().zip(&store.weights) {
             store.parameters += declared.elements() as u64;
-            if matches!(weight, Weight::Int4 { .. }) {
+            if matches!(weight, Weight::Integer { .. }) {
                 store.quantized.0 += declared.elements() as u64;
                 store.quantized.1 += weight.bytes();
             }
         }
-        // The scales of a matrix are written when its last row is there: two rows may share a word.
-        let mut scales: Vec<Vec<u16>> = vec![Vec::new(); declared.len()];
+        let mut targets: Vec<Target> = formats.iter().map(|&format| Target::new(format)).collect();
         match origin {
-            Origin::Files(checkpoint) => store.fetch(checkpoint, declared, &mut scales, space).await?,
-            Origin::Synthetic(synthetic) => store.make(synthetic, declared, &mut scales, space).await?,
+            Origin::Files(checkpoint) => store.fetch(checkpoint, declared, &mut targets, space).await?,
+            Origin::Synthetic(synthetic) => store.make(synthetic, declared, &mut targets, space).await?,
         }
         space.finish().await?;
         Ok(store)
@@ -103,21 +109,20 @@ impl Store {
 
     fn create(weight: &Declared, format: Format, space: &Space) -> Result<Weight> {
         let create = |words: usize| space.create(Category::Weights, words as u64 * 4);
-        match (format, weight.shape.as_slice()) {
-            (Format::Int4 { group }, &[rows, columns]) => {
-                let layout = int4::Layout { rows, columns, group: group as usize };
-                let nibbles = create(rows * layout.row_words())?;
-                Ok(Weight::Int4 { layout, nibbles, scales: create(layout.scale_words())? })
-            }
-            _ => Ok(Weight::F32(create(weight.elements())?)),
-        }
+        let Some(layout) = format.layout(&weight.shape) else {
+            return Ok(Weight::F32(create(weight.elements())?));
+        };
+        let codes = create(layout.rows * layout.row_words())?;
+        let scales = create(layout.scale_words())?;
+        let zeros = if layout.zeros { Some(create(layout.zero_words())?) } else { None };
+        Ok(Weight::Integer { layout, codes, scales, zeros })
     }
 
     async fn fetch(
         &mut self,
         checkpoint: &Checkpoint,
         declared: &[Declared],
-        scales: &mut [Vec<u16>],
+        targets: &mut [Target],
         space: &Space,
     ) -> Result<()> {
         let mut in_flight = 0;
@@ -147,12 +152,12 @@ impl Store {
                     values.extend(convert(dtypes[part.tensor], &chunk.part(part.offset, part.length))?);
                     if values.len() == weight.elements() {
                         let values = transpose(&gathered.remove(&part.tensor).unwrap_or_default(), &weight.shape);
-                        write_rows(&self.weights[part.tensor], weight, 0, &values, &mut scales[part.tensor])
+                        write_rows(&self.weights[part.tensor], weight, 0, &values, &mut targets[part.tensor])
                             .map_err(|error| error.of(subject(weight)))?;
                     }
                     continue;
                 }
-                self.put(part, &chunk, dtypes[part.tensor], weight, &mut scales[part.tensor])
+                self.put(part, &chunk, dtypes[part.tensor], weight, &mut targets[part.tensor])
                     .map_err(|error| error.of(subject(weight)))?;
             }
             self.convert_ms += clock::now() - fetched;
@@ -171,7 +176,7 @@ impl Store {
         chunk: &Chunk,
         dtype: Dtype,
         declared: &Declared,
-        scales: &mut Vec<u16>,
+        target: &mut Target,
     ) -> Result<()> {
         let weight = &self.weights[part.tensor];
         if let (Weight::F32(buffer), Dtype::F32) = (weight, dtype) {
@@ -179,14 +184,14 @@ impl Store {
             return buffer.write_chunk((part.rows.start * columns * 4) as u64, chunk, part.offset, part.length);
         }
         let values = convert(dtype, &chunk.part(part.offset, part.length))?;
-        write_rows(weight, declared, part.rows.start, &values, scales)
+        write_rows(weight, declared, part.rows.start, &values, target)
     }
 
     async fn make(
         &mut self,
         synthetic: &Synthetic,
         declared: &[Declared],
-        scales: &mut [Vec<u16>],
+        targets: &mut [Target],
         space: &Space,
     ) -> Result<()> {
         let started = clock::now();
@@ -197,7 +202,7 @@ impl Store {
             Device::Gpu(gpu) => Some(Synthesis::new(gpu, space)?),
             Device::Cpu => None,
         };
-        for ((declared, weight), scales) in declared.iter().zip(&self.weights).zip(scales) {
+        for ((declared, weight), target) in declared.iter().zip(&self.weights).zip(targets) {
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Weight::F32(buffer), Distribution::Bell(deviation)) =
                 (&on_gpu, weight, distribution(declared))
@@ -212,7 +217,7 @@ impl Store {
             for first in (0..rows).step_by(step) {
                 values.resize(step.min(rows - first) * columns, 0.0);
                 synthetic.fill(&declared.name, distribution(declared), (first * columns) as u64, &mut values);
-                write_rows(weight, declared, first, &values, scales).map_err(|error| error.of(subject(declared)))?;
+                write_rows(weight, declared, first, &values, target).map_err(|error| error.of(subject(declared)))?;
                 in_flight += values.len() * 4;
                 if in_flight >= IN_FLIGHT {
                     space.finish().await?;
@@ -242,30 +247,45 @@ fn distribution(weight: &Declared) -> Distribution {
         Role::Linear | Role::Conv => {
             Distribution::Bell(weight.gain / (weight.shape.iter().skip(1).product::<usize>() as f32).sqrt())
         }
-        Role::Embedding => Distribution::Bell(weight.gain * 0.02),
+        Role::Embedding | Role::Table => Distribution::Bell(weight.gain * 0.02),
         Role::Scale => Distribution::Constant(1.0),
         Role::Bias => Distribution::Constant(0.0),
     }
 }
 
+/// A weight while its rows arrive.
+struct Target {
+    format: Format,
+    factors: Factors,
+}
+
+impl Target {
+    fn new(format: Format) -> Self {
+        Self { format, factors: Factors::default() }
+    }
+}
+
 /// Writes whole rows from row `first` on in the format of the weight.
-fn write_rows(weight: &Weight, declared: &Declared, first: usize, values: &[f32], scales: &mut Vec<u16>) -> Result<()> {
-    match weight {
-        Weight::F32(buffer) => {
-            let columns = declared.shape.last().copied().unwrap_or(1);
-            buffer.write((first * columns * 4) as u64, bytemuck::cast_slice(values))
-        }
-        Weight::Int4 { layout, nibbles, scales: buffer } => {
+fn write_rows(weight: &Weight, declared: &Declared, first: usize, values: &[f32], target: &mut Target) -> Result<()> {
+    match (weight, target.format) {
+        (Weight::Integer { layout, codes, scales, zeros }, Format::Integer { calibration, .. }) => {
             let mut words = Vec::with_capacity(values.len() / layout.columns * layout.row_words());
-            int4::quantize(*layout, values, &mut words, scales)?;
-            nibbles.write((first * layout.row_words() * 4) as u64, bytemuck::cast_slice(&words))?;
-            if scales.len() == layout.rows * layout.groups() {
-                let mut halves = std::mem::take(scales);
-                halves.resize(layout.scale_words() * 2, 0);
-                buffer.write(0, bytemuck::cast_slice(&halves))?;
+            integer::quantize(*layout, calibration, values, &mut words, &mut target.factors)?;
+            codes.write((first * layout.row_words() * 4) as u64, bytemuck::cast_slice(&words))?;
+            if target.factors.complete(*layout) {
+                let (packed_scales, packed_zeros) = std::mem::take(&mut target.factors).pack(*layout);
+                scales.write(0, bytemuck::cast_slice(&packed_scales))?;
+                if let Some(zeros) = zeros {
+                    zeros.write(0, bytemuck::cast_slice(&packed_zeros))?;
+                }
             }
             Ok(())
         }
+        (Weight::F32(buffer), _) => {
+            let columns = declared.shape.last().copied().unwrap_or(1);
+            buffer.write((first * columns * 4) as u64, bytemuck::cast_slice(values))
+        }
+        (Weight::Integer { .. }, Format::F32) => Err(Error::internal("a weight differs from its format")),
     }
 }
 

@@ -7,7 +7,7 @@ use matrix_engine::{
     catalog::{Family, Size},
     conformance::Case,
     host::Host,
-    protocol::{Int4, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
+    protocol::{Integer, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
 };
 use safetensors::tensor::Dtype;
 
@@ -141,10 +141,8 @@ fn heads_and_odd_widths_run() {
         if platform.is_gpu() && std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
             continue;
         }
-        for options in [
-            Options::default(),
-            Options { int4: Some(Int4 { group_size: 32, skip_names: vec![] }), ..Options::default() },
-        ] {
+        let int4 = Integer { group_size: 32, ..Integer::bits(4) };
+        for options in [Options::default(), Options { integer: Some(int4), ..Options::default() }] {
             let mut host = Host::new("");
             let step = Step::Load { slot: "model".into(), platform, model: copy.source(), options };
             let outcome = pollster::block_on(host.perform(step));
@@ -166,12 +164,16 @@ fn int4_saves_what_it_says_and_stays_close() {
     let mut host = Host::new("");
     let (plain, plain_memory, _) = load(&mut host, copy.source(), Options::default());
     let int4 = |skip: &[&str]| Options {
-        int4: Some(Int4 { group_size: 32, skip_names: skip.iter().map(|&pattern| pattern.to_owned()).collect() }),
+        integer: Some(Integer {
+            group_size: 32,
+            skip_names: skip.iter().map(|&pattern| pattern.to_owned()).collect(),
+            ..Integer::bits(4)
+        }),
         ..Options::default()
     };
     let (small, small_memory, _) = load(&mut host, copy.source(), int4(&[]));
     assert_eq!(plain["bits_per_weight"], 32.0);
-    // 48 columns are padded to two groups of 32, 96 are three: 4.5 bits for each of 64 of 48, and of 96 of 96.
+    // 48 columns are padded to two blocks of 32, 96 are three: 4.5 bits for each of 64 of 48, and of 96 of 96.
     assert_eq!(
         small["quantized_bits_per_weight"],
         4.5 * (64.0 * 48.0 * 9.0 + 96.0 * 48.0 + 64.0 * 96.0 * 2.0 + 96.0 * 48.0)
@@ -192,7 +194,7 @@ fn int4_saves_what_it_says_and_stays_close() {
         slot: "model".into(),
         platform: Platform::NativeCpu,
         model: copy.source(),
-        options: Options { int4: Some(Int4 { group_size: 48, skip_names: vec![] }), ..Options::default() },
+        options: Options { integer: Some(Integer { group_size: 48, ..Integer::bits(4) }), ..Options::default() },
     };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else {
         panic!("48 is no power of two")

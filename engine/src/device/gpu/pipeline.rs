@@ -14,7 +14,7 @@ impl Pipeline {
     /// Compiles a kernel. What the compiler has to say comes out at the next wait.
     #[must_use]
     pub fn new(device: &wgpu::Device, kernel: Kernel) -> Self {
-        let entries: Vec<_> = (0..).zip(kernel.bindings()).map(|(binding, access)| entry(binding, *access)).collect();
+        let entries: Vec<_> = (0..).zip(kernel.bindings()).map(|(binding, access)| entry(binding, access)).collect();
         let layout =
             device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {

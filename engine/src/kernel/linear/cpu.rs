@@ -7,7 +7,6 @@ use crate::{
         Operand, activation,
         matmul::{Rows, transposed},
     },
-    weights::int4,
 };
 
 /// Rows of a quantized matrix that are unpacked at a time: enough to pay for passing over x once more,
@@ -32,12 +31,12 @@ pub fn cpu(
     };
     match weight.quantized() {
         None => multiply(weight.f32()?, 0),
-        Some((layout, nibbles, scales)) => {
+        Some(matrix) => {
             let mut rows = vec![0.0; UNPACKED.min(outputs) * inputs];
             for first in (0..outputs).step_by(UNPACKED) {
                 let rows = &mut rows[..UNPACKED.min(outputs - first) * inputs];
                 for (index, row) in rows.chunks_exact_mut(inputs).enumerate() {
-                    int4::dequantize_row(layout, first + index, nibbles, scales, row);
+                    matrix.row(first + index, row);
                 }
                 multiply(rows, first);
             }

@@ -1,6 +1,6 @@
 //! The plain form, with sums in 64 bits.
 
-use crate::{error::Result, kernel::Operand, weights::int4};
+use crate::{error::Result, kernel::Operand};
 
 /// x `[…, K]`, weight `[N, K]`, bias `[N]` or none → out `[…, N]`
 #[expect(clippy::cast_possible_truncation, reason = "back to f32")]
@@ -8,10 +8,10 @@ pub fn reference(x: &[f32], weight: Operand<'_>, bias: Option<&[f32]>, out: &mut
     let [outputs, inputs] = [weight.shape[0], weight.width()];
     let plain = match weight.quantized() {
         None => weight.f32()?.to_vec(),
-        Some((layout, nibbles, scales)) => {
+        Some(matrix) => {
             let mut plain = vec![0.0; outputs * inputs];
             for (index, row) in plain.chunks_exact_mut(inputs).enumerate() {
-                int4::dequantize_row(layout, index, nibbles, scales, row);
+                matrix.row(index, row);
             }
             plain
         }

@@ -1,6 +1,6 @@
 // Weights as 32-bit floats, for any inner length.
 
-@group(0) @binding(4) var<storage, read> weight: array<f32>;  // [outputs, inputs]
+@group(0) @binding(WEIGHT) var<storage, read> weight: array<f32>;  // [outputs, inputs]
 
 fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
     let i = n * params.inputs + k;

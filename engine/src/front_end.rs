@@ -1,0 +1,180 @@
+//! The front end of a loaded audio model: samples → features, on the CPU or as compute shaders whose result stays
+//! where the model reads it.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use crate::{
+    audio::{Cut, Extractor, Settings},
+    clock,
+    device::{Buffer, Device, Space},
+    error::{Error, Result},
+    graph::{Graph, Plan},
+    load::{Config, Folder},
+    program::{Program, States},
+    protocol::{Tensor, Tensors},
+};
+
+/// Mono clips `[clips, samples]` at the model's rate, in place of features.
+pub const SAMPLES: &str = "samples";
+/// How many samples each clip has `[clips]`; all of them when it is left out.
+pub const SAMPLE_COUNTS: &str = "sample_counts";
+const FILE: &str = "preprocessor_config.json";
+
+/// Makes features of samples.
+pub struct FrontEnd {
+    extractor: Extractor,
+    compute_shaders: bool,
+    ready: Option<Ready>,
+}
+
+/// The program for cuts of some shapes.
+struct Ready {
+    shapes: Vec<(String, Vec<usize>)>,
+    program: Program,
+    features: Rc<Buffer>,
+    shape: Vec<usize>,
+}
+
+/// Inputs of a model whose samples have become features.
+pub struct Heard {
+    /// The inputs. A feature tensor that is on the device has its shape here, and no values that count.
+    pub inputs: Tensors,
+    /// Inputs that are on the device.
+    pub resident: States,
+    /// Whether they are in another buffer than the last time.
+    pub moved: bool,
+}
+
+impl FrontEnd {
+    /// The front end of a model, if it is one for audio, from the folder's settings or the published ones.
+    ///
+    /// # Errors
+    /// When a setting isn't supported, or compute shaders are asked for on a CPU.
+    pub async fn open(
+        config: &Config,
+        folder: Option<&Folder>,
+        compute_shaders: bool,
+        device: &Device,
+    ) -> Result<Option<Self>> {
+        let model_type = config.word("model_type", "")?;
+        if !Extractor::MODEL_TYPES.contains(&model_type) {
+            return if compute_shaders { Err(not_for("a model without an audio front end")) } else { Ok(None) };
+        }
+        if compute_shaders && matches!(device, Device::Cpu) {
+            return Err(not_for("a CPU"));
+        }
+        let text = match folder {
+            Some(folder) => folder.read(FILE).await?,
+            None => None,
+        };
+        let settings = match text {
+            Some(text) => Settings::parse(&text)?,
+            None => Settings::published(model_type, config.value()),
+        };
+        let extractor = Extractor::new(model_type, &settings)?;
+        Ok(Some(Self { extractor, compute_shaders, ready: None }))
+    }
+
+    /// Samples per second.
+    #[must_use]
+    pub fn sampling_rate(&self) -> u32 {
+        self.extractor.sampling_rate()
+    }
+
+    /// Makes features of the samples among `inputs`.
+    ///
+    /// # Errors
+    /// When samples are unusable, or the device has no room.
+    pub async fn hear(&mut self, inputs: &Tensors, space: &Space) -> Result<Heard> {
+        let mut inputs = inputs.clone();
+        let samples = inputs.remove(SAMPLES).ok_or_else(|| Error::internal("no samples"))?;
+        let counts = inputs.remove(SAMPLE_COUNTS);
+        let clips = clips(&samples, counts.as_ref())?;
+        // A long clip is cut in the middle of where it can be cut, so that a run can be repeated.
+        let mut draw = |places: usize| places / 2;
+        if !self.compute_shaders {
+            inputs.extend(self.extractor.extract(&clips, &mut draw)?);
+            return Ok(Heard { inputs, resident: States::new(), moved: false });
+        }
+        let Cut { inputs: cut, others } = self.extractor.cut(&clips, &mut draw)?;
+        let moved = self.make_ready(&Cut { inputs: cut.clone(), others: Tensors::new() }, space).await?;
+        let ready = self.ready.as_ref().ok_or_else(|| Error::internal("no program"))?;
+        ready.program.submit(&cut)?;
+        let name = self.extractor.features().to_owned();
+        inputs.extend(others);
+        inputs.insert(name.clone(), Tensor::f32(&ready.shape, vec![0.0; ready.shape.iter().product()]));
+        Ok(Heard { inputs, resident: BTreeMap::from([(name, Rc::clone(&ready.features))]), moved })
+    }
+
+    /// Makes features and waits until they are there; the milliseconds that took.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub async fn time(&mut self, inputs: &Tensors, space: &Space) -> Result<f64> {
+        let started = clock::now();
+        self.hear(inputs, space).await?;
+        space.finish().await?;
+        Ok(clock::now() - started)
+    }
+
+    /// Features as the model gets them, back on the CPU.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub async fn features(&mut self, inputs: &Tensors, space: &Space) -> Result<Tensors> {
+        let mut heard = self.hear(inputs, space).await?;
+        for (name, buffer) in &heard.resident {
+            let words = space.read(buffer).await?;
+            let shape = heard.inputs[name].shape.clone();
+            let words =
+                words.get(..shape.iter().product()).ok_or_else(|| Error::internal("features without a buffer"))?;
+            heard.inputs.insert(name.clone(), Tensor::f32(&shape, bytemuck::cast_slice(words).to_vec()));
+        }
+        Ok(heard.inputs)
+    }
+
+    /// Has a program for cuts of these shapes, and says whether it is another one than before.
+    async fn make_ready(&mut self, cut: &Cut, space: &Space) -> Result<bool> {
+        let shapes: Vec<_> = cut.inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
+        if self.ready.as_ref().is_some_and(|ready| ready.shapes == shapes) {
+            return Ok(false);
+        }
+        self.ready = None;
+        let name = self.extractor.features();
+        let mut graph = Graph::new();
+        let features = self.extractor.graph(&mut graph, cut)?;
+        let shape = graph.shape(features).to_vec();
+        graph.output(name, features);
+        let mut plan = Plan::new(&graph, &[name.to_owned()])?;
+        // Nothing is read back: the output stays where it is.
+        let port = plan.outputs.pop().ok_or_else(|| Error::internal("no features"))?;
+        let program = Program::new(plan, &[], space).await?;
+        let features = program.buffer(port.buffer)?;
+        self.ready = Some(Ready { shapes, program, features, shape });
+        Ok(true)
+    }
+}
+
+fn not_for(what: &str) -> Error {
+    Error::unsupported(format!("compute shaders are not for {what}")).expected("an audio model on a GPU")
+}
+
+/// The samples of every clip.
+fn clips<'a>(samples: &'a Tensor, counts: Option<&Tensor>) -> Result<Vec<&'a [f32]>> {
+    let unusable = |what: &str, expected: String, found: String| {
+        Error::model("unusable value").of(what).expected(expected).found(found)
+    };
+    let (&[clips, longest], Some(values)) = (samples.shape.as_slice(), samples.as_f32()) else {
+        return Err(unusable(SAMPLES, "floats [clips, samples]".into(), format!("{:?}", samples.shape)));
+    };
+    let all = vec![i32::try_from(longest).unwrap_or(i32::MAX); clips];
+    let counts = counts.map_or(Some(all.as_slice()), Tensor::as_i32).unwrap_or_default();
+    if counts.len() != clips {
+        return Err(unusable(SAMPLE_COUNTS, format!("{clips} integers"), counts.len().to_string()));
+    }
+    let clip = |(row, &count): (&'a [f32], &i32)| {
+        let known = usize::try_from(count).ok().and_then(|count| row.get(..count));
+        known.ok_or_else(|| unusable(SAMPLE_COUNTS, format!("0 to {longest}"), count.to_string()))
+    };
+    values.chunks_exact(longest.max(1)).zip(counts).map(clip).collect()
+}

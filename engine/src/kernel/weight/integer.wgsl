@@ -1,0 +1,25 @@
+// Weights as group-wise integers of BITS bits: (code − zero) · scale. weights/integer/layout.rs has the layout.
+
+@group(0) @binding(WEIGHT) var<storage, read> codes: array<u32>;        // [outputs, row_words]
+@group(0) @binding(WEIGHT + 1) var<storage, read> scales: array<u32>;   // [outputs · row_groups / 2], two f16 each
+
+// Of one group, counted over all rows.
+fn scale(group: u32) -> f32 {
+    let pair = unpack2x16float(scales[group / 2u]);
+    return select(pair.x, pair.y, group % 2u == 1u);
+}
+
+fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
+    if k >= params.inputs {
+        return vec4<f32>();
+    }
+    let group = n * params.row_groups + (k >> params.group_shift);
+    let word = codes[n * params.row_words + k / (32u / BITS)];
+    var values: vec4<f32>;
+    if BITS == 4u {
+        values = vec4<f32>((vec4<u32>(word) >> (vec4<u32>(0u, 8u, 16u, 24u) + (k & 4u))) & vec4<u32>(15u));
+    } else {
+        values = vec4<f32>(vec4<i32>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
+    }
+    return (values - zero(group)) * scale(group);
+}

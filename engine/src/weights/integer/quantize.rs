@@ -1,0 +1,105 @@
+//! Floats to codes, some rows at a time.
+
+use half::f16;
+
+use super::{Layout, calibration::fit};
+use crate::{
+    error::{Error, Result},
+    protocol::Calibration,
+};
+
+/// Scales and zero points of the rows quantized so far; two rows may share a word, so they are packed when
+/// the last row is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Factors {
+    scales: Vec<f16>,
+    zeros: Vec<i32>,
+}
+
+impl Factors {
+    /// Whether every row of the matrix is there.
+    #[must_use]
+    pub fn complete(&self, layout: Layout) -> bool {
+        self.scales.len() == layout.rows * layout.groups()
+    }
+
+    /// Words of all scales and of all zero points, as [`Layout`] has them.
+    #[must_use]
+    pub fn pack(&self, layout: Layout) -> (Vec<u32>, Vec<u32>) {
+        let pair = |pair: &[f16]| pair.iter().rev().fold(0, |word, half| word << 16 | u32::from(half.to_bits()));
+        let mask = u32::MAX >> (32 - layout.bits);
+        let zeros = |zeros: &[i32]| {
+            zeros.iter().rev().fold(0, |word, zero| word << layout.bits | (zero.cast_unsigned() & mask))
+        };
+        let scales = self.scales.chunks(2).map(pair).collect();
+        let zeros = if layout.zeros { self.zeros.chunks(layout.per_word()).map(zeros).collect() } else { Vec::new() };
+        (scales, zeros)
+    }
+}
+
+/// Quantizes whole rows, appending their words to `codes` and their scales and zero points to `factors`.
+pub fn quantize(
+    layout: Layout,
+    calibration: Calibration,
+    values: &[f32],
+    codes: &mut Vec<u32>,
+    factors: &mut Factors,
+) -> Result<()> {
+    let mask = u32::MAX >> (32 - layout.bits);
+    for row in values.chunks_exact(layout.columns) {
+        let start = codes.len();
+        codes.resize(start + layout.row_words(), 0);
+        for (index, group) in row.chunks(layout.group).enumerate() {
+            if let Some(value) = group.iter().find(|value| !value.is_finite()) {
+                return Err(Error::model("holds a value that is not finite").found(value.to_string()));
+            }
+            let fit = fit(group, layout, calibration);
+            factors.scales.push(f16::from_f32(fit.scale));
+            factors.zeros.push(fit.zero);
+            for (column, &weight) in (index * layout.group..).zip(group) {
+                let (word, bit) = layout.place(column);
+                codes[start + word] |= (fit.code(weight, layout).cast_unsigned() & mask) << bit;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Matrix, *};
+
+    #[test]
+    fn every_weight_comes_back_within_a_step() {
+        let values: Vec<f32> = (0..3 * 77_u16).map(|i| (f32::from(i) * 0.37).sin() * 0.1 + 0.02).collect();
+        for (bits, zeros) in [(4, false), (4, true), (8, false), (8, true)] {
+            for calibration in Calibration::ALL {
+                let layout = Layout { rows: 3, columns: 77, bits, group: 32, zeros };
+                let (mut codes, mut factors) = (Vec::new(), Factors::default());
+                quantize(layout, calibration, &values[..77], &mut codes, &mut factors).expect("finite");
+                assert!(!factors.complete(layout));
+                quantize(layout, calibration, &values[77..], &mut codes, &mut factors).expect("finite");
+                assert!(factors.complete(layout));
+                let (scales, zero_points) = factors.pack(layout);
+                assert_eq!(codes.len(), 3 * layout.row_words());
+                assert_eq!((scales.len(), zero_points.len()), (layout.scale_words(), layout.zero_words()));
+                let matrix = Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points };
+                let step = if bits == 4 { 0.12 / 7.0 } else { 0.12 / 127.0 };
+                let mut row = vec![0.0; 77];
+                for (index, expected) in values.chunks_exact(77).enumerate() {
+                    matrix.row(index, &mut row);
+                    for (got, want) in row.iter().zip(expected) {
+                        assert!((got - want).abs() <= step, "{bits} {zeros} {calibration:?}: {got} {want}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_no_number_is_refused() {
+        let layout = Layout { rows: 1, columns: 2, bits: 4, group: 32, zeros: false };
+        let error = quantize(layout, Calibration::None, &[1.0, f32::NAN], &mut Vec::new(), &mut Factors::default());
+        assert_eq!(error.expect_err("NaN").to_string(), "holds a value that is not finite: found NaN");
+    }
+}
