@@ -237,7 +237,9 @@ impl Host {
         };
         slot.space.reset_peak();
         let started = clock::now();
-        let (generated, made_ms) = slot.generate(inputs, decode, outputs).await?;
+        let (inputs, resident) = slot.hear(inputs).await?;
+        let hear_ms = clock::now() - started;
+        let (generated, made_ms) = slot.generate(&inputs, &resident, decode, outputs).await?;
         let whole = clock::now() - started;
         let decode_ms: f64 = generated.step_ms.iter().sum();
         let mut measures = vec![
@@ -246,6 +248,8 @@ impl Host {
             Measure::ms("decode_time", decode_ms),
             count("decode_tokens", generated.step_ms.len()),
             Measure::ms("prepare_time", made_ms),
+            // On a GPU the rest of it is part of the encoder's time.
+            Measure::ms("hear_time", hear_ms),
         ];
         measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
         measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
@@ -304,19 +308,24 @@ impl Slot {
 
 impl Slot {
     /// What came of a prompt, and the milliseconds it took to make ready for its shape.
-    async fn generate(&mut self, inputs: &Tensors, decode: &Decode, outputs: &[String]) -> Result<(Generated, f64)> {
-        let (inputs, resident) = self.hear(inputs).await?;
+    async fn generate(
+        &mut self,
+        inputs: &Tensors,
+        resident: &States,
+        decode: &Decode,
+        outputs: &[String],
+    ) -> Result<(Generated, f64)> {
         let started = clock::now();
         let Some(model) = self.model.generator() else {
             return Err(Error::unsupported("this model does not continue text"));
         };
-        let prompt = generate::prompt(model, &inputs, decode)?;
-        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs, &resident)) {
+        let prompt = generate::prompt(model, inputs, decode)?;
+        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs, resident)) {
             self.program = None;
             self.generation = None;
             let weights = &self.store.weights;
             let asked = (decode, outputs);
-            let made = Generation::new(model, &prompt, asked, &self.options, weights, &self.space, &resident).await?;
+            let made = Generation::new(model, &prompt, asked, &self.options, weights, &self.space, resident).await?;
             self.generation = Some(made);
         }
         let made_ms = clock::now() - started;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::spec::{Drawn, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
+use crate::spec::{Drawn, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
 
 /// What a cell computes.
 #[derive(Args, Clone, Debug, Default)]
@@ -36,6 +36,9 @@ pub(crate) struct ScenarioArgs {
     /// WAV or FLAC file for models that hear
     #[arg(long, value_name = "FILE")]
     audio: Option<PathBuf>,
+    /// Seconds of made-up sound for models that hear, where there is no file
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SECONDS)))]
+    seconds: Option<u32>,
     /// Folder of PNG or JPEG frames for models that watch
     #[arg(long, value_name = "DIR")]
     video: Option<PathBuf>,
@@ -52,6 +55,7 @@ impl ScenarioArgs {
             choice: Some(drawn).filter(|drawn| *drawn != Drawn::default()),
             image: self.image.clone(),
             audio: self.audio.clone(),
+            seconds: self.seconds,
             video: self.video.clone(),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use matrix_engine::audio::{Extractor, Settings};
+use matrix_engine::audio::{Extractor, Settings, clip};
+use matrix_engine::front_end::SAMPLES;
 use matrix_engine::protocol::{Tensor, Tensors};
 
 use super::image::{Processor, Size, decode};
@@ -140,12 +141,11 @@ impl Inputs {
             self.notes.push(format!("{} was converted from {from} to {to} samples per second", path.display()));
         }
         let samples = sound.at(to)?;
-        // A long clip is cut in the middle of where it can be cut, so that a run can be repeated.
-        let tensors = extractor.extract(&[&samples], &mut |places| places / 2);
-        let tensors = tensors.map_err(|error| {
+        clip::check(&samples).map_err(|error| {
             Error::usage(format!("no features can be made of {}", path.display())).note(error.to_string())
         })?;
-        self.tensors.extend(tensors);
+        // Features are made by the engine, on the device under test.
+        self.tensors.insert(SAMPLES.into(), Tensor::f32(&[1, samples.len()], samples));
         Ok(())
     }
 

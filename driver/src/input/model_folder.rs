@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use matrix_engine::audio::Settings;
+use matrix_engine::audio::{Extractor, Settings};
 use matrix_engine::catalog::{Family, Size};
 use matrix_engine::load::preset;
 use serde_json::Value;
@@ -79,6 +79,19 @@ impl ModelFolder {
         let Some(path) = &self.path else { return Ok(None) };
         let Some(bytes) = optional(&path.join(PREPROCESSOR))? else { return Ok(None) };
         Settings::parse(&bytes).map(Some).map_err(|error| self.refused(&error))
+    }
+
+    /// What makes features of sound for the model; nothing when it does not hear.
+    ///
+    /// # Errors
+    /// When its settings are not supported.
+    pub fn extractor(&self) -> Result<Option<Extractor>, Error> {
+        if !self.takes(Medium::Audio) {
+            return Ok(None);
+        }
+        let published = || Settings::published(self.model_type(), self.config().value());
+        let settings = self.settings()?.unwrap_or_else(published);
+        Extractor::new(self.model_type(), &settings).map(Some).map_err(|error| self.refused(&error))
     }
 
     /// What the engine says about the settings.

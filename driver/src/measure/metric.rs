@@ -74,6 +74,7 @@ const METRICS: &[Metric] = &[
     Metric { name: "first_infer_time", title: "First inference", ..TIME },
     Metric { name: "time_to_first_infer", title: "Load and first inference", ..TIME },
     Metric { name: "infer_time", title: "Inference", ..TIME },
+    Metric { name: "front_end_time", title: "Audio front end", ..TIME },
     Metric { name: "prefill_time", title: "Prefill", ..TIME },
     Metric { name: "token_time", title: "Time per token", ..TIME },
     Metric { name: "cpu_time", title: "CPU time of all processes", ..TIME },

@@ -114,6 +114,9 @@ pub struct Scenario {
     /// The WAV or FLAC file that models hear, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<PathBuf>,
+    /// How long the sound is that is made up without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u32>,
     /// The folder of frames that models watch, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<PathBuf>,

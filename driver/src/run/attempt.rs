@@ -126,6 +126,15 @@ impl Attempt<'_> {
         self.compute(self.reference.workload.timed(arm.name(), &self.reference.inputs)).await
     }
 
+    /// What it takes to make features of sound, if some is heard.
+    pub(super) async fn hear(&mut self, arm: Arm) -> Result<Option<Measure>, Ended> {
+        let Some(step) = self.reference.workload.hear(arm.name(), &self.reference.inputs) else { return Ok(None) };
+        match self.perform(step, self.cell.timeouts.cell_s).await? {
+            Outcome::Inferred { measures, .. } => Ok(measures.into_iter().next()),
+            _ => Err(unexpected("hear")),
+        }
+    }
+
     pub(super) async fn compute(&mut self, step: Step) -> Result<Taken, Ended> {
         let outcome = self.perform(step, self.cell.timeouts.cell_s).await?;
         Taken::of(outcome).ok_or_else(|| unexpected("infer"))

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use matrix_engine::audio::Extractor;
+use matrix_engine::front_end::SAMPLES;
 use matrix_engine::host::Host;
-use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensors};
+use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensor, Tensors};
 
 use super::model::{Located, described, locate};
 use super::workload::{Taken, Workload, made_up_inputs};
 use crate::error::Error;
+use crate::input::audio::{SECONDS, made_up};
 use crate::input::sources::Medium;
 use crate::input::{Inputs, Sources, inputs_for};
 use crate::plan::{Model, Scenario};
@@ -91,9 +94,25 @@ fn inputs_of(model: &Model, info: &ModelInfo, scenario: &Scenario) -> Result<Inp
     let sources = Sources::from(scenario).only(media);
     let reads_only = media == [Medium::Text];
     if media.is_empty() || !sources.suffice(media) || (reads_only && folder.path().is_none()) {
-        return Ok(Inputs { tensors: made_up_inputs(info, scenario.tokens), notes: Vec::new() });
+        let mut tensors = made_up_inputs(info, scenario.tokens);
+        if let Some(extractor) = folder.extractor()? {
+            hear_something(&extractor, media == [Medium::Audio], scenario, &mut tensors);
+        }
+        return Ok(Inputs { tensors, notes: Vec::new() });
     }
     inputs_for(&folder, folder.model_type(), &sources)
+}
+
+/// Puts a made-up sound in the place of made-up features.
+fn hear_something(extractor: &Extractor, hears_only: bool, scenario: &Scenario, tensors: &mut Tensors) {
+    tensors.remove(extractor.features());
+    tensors.remove("is_longer");
+    if hears_only {
+        // It is the sound's, and made with the features.
+        tensors.remove("attention_mask");
+    }
+    let sound = made_up(extractor.sampling_rate(), scenario.seconds.unwrap_or(SECONDS));
+    tensors.insert(SAMPLES.into(), Tensor::f32(&[1, sound.len()], sound));
 }
 
 fn refused(model: &Model, outcome: &Outcome) -> Error {

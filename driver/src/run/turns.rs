@@ -20,6 +20,7 @@ impl Attempt<'_> {
         }
         // What is timed later has been done before: this time is thrown away.
         for arm in order(0) {
+            self.hear(arm).await?;
             self.work(arm).await?;
         }
         self.look()?;
@@ -28,7 +29,10 @@ impl Attempt<'_> {
         for block in 0.. {
             let mut taken = Vec::with_capacity(2);
             for arm in order(block) {
-                taken.push((arm, self.work(arm).await?));
+                let heard = self.hear(arm).await?;
+                let mut work = self.work(arm).await?;
+                work.parts.extend(heard);
+                taken.push((arm, work));
             }
             let trusted = self.look()?;
             for (arm, taken) in taken {

@@ -1,5 +1,6 @@
 //! What is timed in a cell: one forward pass, or a prompt and the tokens that follow it.
 
+use matrix_engine::front_end::SAMPLES;
 use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Sampling, Step, Tensors};
 
 use crate::plan::Scenario;
@@ -117,6 +118,12 @@ impl Workload {
         }
     }
 
+    /// The step that makes features of sound, if some is heard.
+    #[must_use]
+    pub fn hear(&self, slot: &str, inputs: &Tensors) -> Option<Step> {
+        inputs.contains_key(SAMPLES).then(|| Step::Hear { slot: slot.into(), inputs: inputs.clone() })
+    }
+
     /// The step that is timed.
     #[must_use]
     pub fn timed(&self, slot: &str, inputs: &Tensors) -> Step {
@@ -153,7 +160,8 @@ impl Taken {
             }),
             Outcome::Generated { measures, memory, outputs, tokens: chosen } => {
                 let prefill = time(&measures, "prefill_time")?;
-                let encode = time(&measures, "encode_time").unwrap_or(0.0);
+                let optional = |metric: &str| time(&measures, metric).unwrap_or(0.0);
+                let encode = optional("hear_time") + optional("encode_time");
                 let (decode, tokens) = (time(&measures, "decode_time")?, time(&measures, "decode_tokens")?);
                 let mut parts = vec![Measure::ms("prefill_time", encode + prefill)];
                 if tokens > 0.0 {
@@ -204,8 +212,8 @@ mod tests {
 
     fn scenario() -> Scenario {
         let texts = Vec::new();
-        let (image, audio, video) = (None, None, None);
-        Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, video }
+        let (image, audio, seconds, video) = (None, None, None, None);
+        Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, seconds, video }
     }
 
     #[test]

@@ -73,10 +73,12 @@ impl Combinations {
     }
 
     /// The sets for a model, from the optimizations named, in a stable order. Rules leave out sets with
-    /// optimizations that exclude each other.
+    /// optimizations that exclude each other, or that are not for such a model.
     #[must_use]
     pub fn sets(&self, named: &[&'static str], family: Option<Family>) -> Vec<Vec<&'static str>> {
-        let mut sets = self.formed(named, family);
+        let suits = |word: &&&str| optimization::find(word).map_or(true, |row| row.suits(family));
+        let named: Vec<&'static str> = named.iter().filter(suits).copied().collect();
+        let mut sets = self.formed(&named, family);
         sets.retain(|set| optimization::conflict(set).is_none());
         sets
     }

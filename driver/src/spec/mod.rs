@@ -37,7 +37,7 @@ pub use optimization::{Chosen, Kind, OPTIMIZATIONS, Optimization, Setting, Value
 pub use origin::{Origin, Sourced};
 pub use quantity::{Bytes, Percent};
 pub use resolve::Spec;
-pub use scenario::{Drawn, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
+pub use scenario::{Drawn, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
 pub use schema::schema;
 pub use selector::{Selector, is_model};
 pub use word::{UnknownWord, Word, nearest, parse as word};

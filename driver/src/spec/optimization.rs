@@ -1,5 +1,6 @@
 //! The optimizations a matrix may name, one table row each, and what can be set about them.
 
+use matrix_engine::catalog::Family;
 use matrix_engine::protocol::{Calibration, FlashAttention, Integer, Options, Scheme};
 
 use super::goal::Goal;
@@ -20,6 +21,8 @@ pub struct Optimization {
     pub also: &'static [&'static str],
     /// The environment variable that switches it on.
     pub variable: Option<&'static str>,
+    /// Families it is for; all, if none is named.
+    pub families: &'static [Family],
     /// What can be set.
     pub settings: &'static [Setting],
     /// What of the engine it changes. Two that change the same exclude each other.
@@ -84,6 +87,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         title: "4-bit quantization",
         also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
         variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
+        families: &[],
         settings: &[SCHEME, GROUP_SIZE, CALIBRATION, SKIP_NAMES, HIGH_BITS_NAMES],
         seam: "weights",
         switch_on: |options| options.integer = Some(Integer::bits(4)),
@@ -93,6 +97,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         title: "8-bit quantization",
         also: &["8bit", "8-bit", "q8", "8bit_quantization"],
         variable: None,
+        families: &[],
         settings: &[SCHEME, GROUP_SIZE, CALIBRATION, SKIP_NAMES],
         seam: "weights",
         switch_on: |options| options.integer = Some(Integer::bits(8)),
@@ -171,6 +176,7 @@ const FLASH_ATTENTION: Optimization = Optimization {
     title: "Flash attention",
     also: &["flash-attention", "flash", "flash_attn", "memory_efficient_attention"],
     variable: Some("WEBGPU_FLASH_ATTENTION"),
+    families: &[],
     settings: &[Setting {
         key: "block_size",
         kind: Kind::Either("auto", &[32, 64]),
@@ -191,6 +197,7 @@ const COMPUTE_SHADERS: Optimization = Optimization {
     title: "Compute shaders for audio",
     also: &["compute-shaders", "compute_shader", "audio_compute_shaders", "audio_shaders"],
     variable: Some("WEBGPU_COMPUTE_SHADERS_ENABLED"),
+    families: &[Family::Whisper, Family::Wav2vec2, Family::Clap],
     settings: &[],
     seam: "front end",
     switch_on: |options| options.compute_shaders = true,
@@ -227,6 +234,12 @@ pub fn find(word: &str) -> Result<&'static Optimization, UnknownWord> {
 }
 
 impl Optimization {
+    /// Whether it is for a model; one of no known family may be anything.
+    #[must_use]
+    pub fn suits(&self, family: Option<Family>) -> bool {
+        self.families.is_empty() || family.is_none_or(|family| self.families.contains(&family))
+    }
+
     /// The setting called `key`.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&'static Setting> {
@@ -351,7 +364,10 @@ impl Kind {
             Self::Count(least, most) => node.count(&format!("`{key}`"), *least, *most).map(Value::Count),
             Self::Switch(words) => Kind::Word(words).read(key, node),
             Self::Share => {
-                let Percent(share) = node.parse::<Percent>(format_args!("a share such as `50%` for `{key}`"))?;
+                let share = match node.tree {
+                    Tree::Number(share) => *share,
+                    _ => node.parse::<Percent>(format_args!("a share such as `50%` for `{key}`"))?.0,
+                };
                 let percent = (1..=100).find(|&percent| (f64::from(percent) - 100.0 * share).abs() < 0.5);
                 percent.map(Value::Share).ok_or_else(|| {
                     let fault = node.fault(format!("`{key}` must keep something, and at most all"));

@@ -270,6 +270,7 @@ impl Layers<'_> {
                 .map_or(Choice::Greedy, Choice::from),
             image: self.find("scenario.image", |w| w.scenario.image.as_ref(), |path| path.display().to_string()),
             audio: self.find("scenario.audio", |w| w.scenario.audio.as_ref(), |path| path.display().to_string()),
+            seconds: self.find("scenario.seconds", |w| w.scenario.seconds.as_ref(), ToString::to_string),
             video: self.find("scenario.video", |w| w.scenario.video.as_ref(), |path| path.display().to_string()),
         }
     }

@@ -24,6 +24,9 @@ pub const DEFAULT_DECODE: u32 = 16;
 /// Most tokens of a sequence.
 pub const MAX_TOKENS: u32 = 8192;
 
+/// Longest sound that is made up: longer than any model listens at once.
+pub const MAX_SECONDS: u32 = 600;
+
 /// The hottest a choice may be.
 pub const MAX_TEMPERATURE: f64 = 100.0;
 
@@ -42,6 +45,8 @@ pub struct Scenario {
     pub image: Option<PathBuf>,
     /// A WAV or FLAC file.
     pub audio: Option<PathBuf>,
+    /// Seconds of sound where there is no file.
+    pub seconds: Option<u32>,
     /// A folder of PNG or JPEG frames.
     pub video: Option<PathBuf>,
 }
@@ -60,12 +65,14 @@ pub struct Drawn {
 }
 
 impl Scenario {
-    /// Reads `{texts: […], tokens: n, decode: n or {…}, image: file, audio: file, video: folder}`.
+    /// Reads `{texts: […], tokens: n, decode: n or {…}, image: file, audio: file, seconds: n,
+    /// video: folder}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let fields = node.fields("the scenario", &["texts", "tokens", "decode", "image", "audio", "video"])?;
+        let keys = ["texts", "tokens", "decode", "image", "audio", "seconds", "video"];
+        let fields = node.fields("the scenario", &keys)?;
         let texts = fields.read("texts", |node| {
             let texts = node.list("a list of sentences")?;
             texts.iter().map(|text| Ok(text.text("a sentence")?.to_owned())).collect::<Result<Vec<_>, Fault>>()
@@ -79,6 +86,7 @@ impl Scenario {
             choice,
             image: path("image", "a PNG or JPEG file")?,
             audio: path("audio", "a WAV or FLAC file")?,
+            seconds: fields.read("seconds", |node| node.count("`seconds`", 1, MAX_SECONDS))?,
             video: path("video", "a folder of PNG or JPEG frames")?,
         })
     }
