@@ -1,5 +1,6 @@
 //! The row of `kv_cache`.
 
+use matrix_engine::catalog::Family;
 use matrix_engine::protocol::{KvCache, Options, Prune, PrunePolicy};
 
 use super::optimization::{Kind, Optimization, Setting, Value};
@@ -14,6 +15,7 @@ pub(super) const KV_CACHE: Optimization = Optimization {
     title: "Compact KV cache",
     also: &["kv-cache", "kvcache", "kv", "kv_cache_optimization"],
     variable: Some("WEBGPU_ENABLE_KV_CACHE"),
+    families: &[Family::Llama, Family::Qwen2, Family::Gpt2, Family::T5, Family::Whisper, Family::Llava],
     settings: &[
         Setting {
             key: "bits",

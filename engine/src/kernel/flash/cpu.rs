@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Attention, join::part};
+use super::{Added, Attention, join::part};
 use crate::{
     graph::Stored,
     kernel::{
@@ -107,6 +107,36 @@ fn rows<'a>(
     Rows { data: floats, start: 0, stride: what.width, count: tile.len() }
 }
 
+/// Adds the bias to a query's scores of a tile, and takes out what it does not see.
+fn judge(what: &Attention<'_>, [batch, head, i]: [usize; 3], tile: &Range<usize>, scores: &mut [f32]) {
+    // No share of any row, not even of one in which everything is masked.
+    const UNSEEN: f32 = f32::NEG_INFINITY;
+    let Some(end) = what.sight.end(i) else {
+        for (row, score) in tile.clone().zip(scores) {
+            *score = match what.token(batch, head, row) {
+                Some(j) if what.sight.sees(i, j) => what.score([batch, head, i, j], *score),
+                _ => UNSEEN,
+            };
+        }
+        return;
+    };
+    let (seen, unseen) = scores.split_at_mut(end.saturating_sub(tile.start).min(tile.len()));
+    unseen.fill(UNSEEN);
+    match (&what.bias, what.mask) {
+        (Added::Nothing, None) => {}
+        (Added::Nothing, Some((mask, columns))) => {
+            for (score, &mask) in seen.iter_mut().zip(&mask[batch * columns + tile.start..]) {
+                *score = if mask == 0 { MASKED } else { *score };
+            }
+        }
+        _ => {
+            for (j, score) in tile.clone().zip(seen) {
+                *score = what.score([batch, head, i, j], *score);
+            }
+        }
+    }
+}
+
 /// Turns one query's scores of a tile into shares, relative to the largest score so far.
 fn weigh(
     what: &Attention<'_>,
@@ -116,15 +146,8 @@ fn weigh(
     (most, sums): (&mut f32, &mut f32),
     out: &mut [f32],
 ) {
-    let mut largest = *most;
-    for (row, score) in tile.clone().zip(scores.iter_mut()) {
-        *score = match what.token(batch, head, row) {
-            Some(j) if what.sight.sees(i, j) => what.score([batch, head, i, j], *score),
-            // No share of any row, not even of one in which everything is masked.
-            _ => f32::NEG_INFINITY,
-        };
-        largest = largest.max(*score);
-    }
+    judge(what, [batch, head, i], tile, scores);
+    let largest = scores.iter().fold(*most, |largest, &score| largest.max(score));
     let kept = (*most - largest).exp();
     let mut sum = 0.0;
     for score in scores.iter_mut() {

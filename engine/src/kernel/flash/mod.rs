@@ -185,6 +185,13 @@ impl Sight<'_> {
         }
     }
 
+    /// How many tokens query `i` sees, if they are the first ones of all, each in the row of its number.
+    fn end(&self, i: usize) -> Option<usize> {
+        let seen = usize::try_from(i.cast_signed() + self.past + 1).unwrap_or(0);
+        let first = self.ring.is_none() && self.window.is_none() && self.blocks.is_none();
+        first.then_some(if self.causal { seen.min(self.keys) } else { self.keys })
+    }
+
     /// Whether query `i` sees token `j`.
     fn sees(&self, i: usize, j: usize) -> bool {
         let distance = i.cast_signed() + self.past - j.cast_signed();
