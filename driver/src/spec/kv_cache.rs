@@ -15,7 +15,15 @@ pub(super) const KV_CACHE: Optimization = Optimization {
     title: "Compact KV cache",
     also: &["kv-cache", "kvcache", "kv", "kv_cache_optimization"],
     variable: Some("WEBGPU_ENABLE_KV_CACHE"),
-    families: &[Family::Llama, Family::Qwen2, Family::Gpt2, Family::T5, Family::Whisper, Family::Llava],
+    families: &[
+        Family::Llama,
+        Family::Qwen2,
+        Family::Gpt2,
+        Family::T5,
+        Family::Whisper,
+        Family::Llava,
+        Family::LlavaNext,
+    ],
     settings: &[
         Setting {
             key: "bits",
