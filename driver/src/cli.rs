@@ -71,6 +71,8 @@ enum Command {
     Query(QueryArgs),
     /// Compute every effect again from the raw samples
     Recompute(RecomputeArgs),
+    /// Time kernels by themselves, in a browser or without one
+    Bench(BenchArgs),
     /// Compare two runs, or the arms of one
     Compare(CompareArgs),
     /// Compare a run with an earlier one and fail when something got worse
@@ -114,7 +116,7 @@ pub(crate) struct RunArgs {
     /// Platforms: webgpu, wasm, native-gpu, native-cpu
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// Quantize weights: 4bit or 8bit
+    /// Store weights in fewer bits: 4bit, 8bit or 16bit
     #[arg(long, visible_alias = "enable-quantization", value_name = "BITS")]
     pub(crate) quantization: Option<Quantization>,
     /// Weights that share one scale: 32, 64, 128, 256 or 512
@@ -223,6 +225,9 @@ pub(crate) enum Quantization {
     /// 8-bit weights
     #[value(name = "8bit")]
     EightBit,
+    /// 16-bit floats
+    #[value(name = "16bit")]
+    SixteenBit,
 }
 
 impl Quantization {
@@ -231,6 +236,7 @@ impl Quantization {
         match self {
             Self::FourBit => "int4",
             Self::EightBit => "int8",
+            Self::SixteenBit => "f16",
         }
     }
 }
@@ -275,6 +281,46 @@ pub(crate) struct RecomputeArgs {
     /// Every run of the store
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// `matrix bench`
+#[derive(Args, Debug)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) action: BenchAction,
+}
+
+/// What is timed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchAction {
+    /// Linear layers in every format, beside a copy of memory and a prediction
+    Kernels(KernelsArgs),
+}
+
+/// `matrix bench kernels`
+#[derive(Args, Debug)]
+pub(crate) struct KernelsArgs {
+    /// The browser: chrome, edge, firefox, safari, or native for none
+    #[arg(long, value_name = "BROWSER", default_value = "chrome")]
+    pub(crate) browser: String,
+    /// The platform: webgpu or wasm; native-gpu or native-cpu without a browser
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Only kernels whose names have all of these words, such as gemv, int4, 11008x4096, dot
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    pub(crate) filter: Vec<String>,
+    /// Small matrices, as for a CPU, whatever the device
+    #[arg(long)]
+    pub(crate) small: bool,
+    /// The kernels for hardware, even on an adapter that runs on a CPU
+    #[arg(long)]
+    pub(crate) as_hardware: bool,
+    /// Milliseconds for each kernel
+    #[arg(long, value_name = "MS", default_value_t = 300.0)]
+    pub(crate) budget: f64,
+    /// As JSON, with every sample
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `matrix doctor`
@@ -408,6 +454,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Report(args) => command::report::run(&global, &args),
             Command::Query(args) => command::query::run(&global, &args),
             Command::Recompute(args) => command::recompute::run(&global, &args),
+            Command::Bench(args) => command::bench::run(&global, &args).await,
             Command::Compare(args) => command::compare::run(&global, &args),
             Command::Gate(args) => command::gate::run(&global, &args),
             Command::History(args) => command::history::run(&global, &args),

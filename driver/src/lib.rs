@@ -23,6 +23,8 @@ pub mod measure;
 
 pub mod run;
 
+pub mod bench;
+
 pub mod store;
 
 pub mod compare;

@@ -37,7 +37,13 @@ fn every_command_line_in_the_readme_is_understood() {
             continue;
         }
         assert!(commands.contains(command), "`{line}`: there is no command `{command}`");
-        let help = help(&[command]);
+        let mut words = words.peekable();
+        let mut help = help(&[command]);
+        if help.contains("\nCommands:\n")
+            && let Some(action) = words.next_if(|word| !word.starts_with("--"))
+        {
+            help = self::help(&[command, action]);
+        }
         for flag in words.filter(|word| word.starts_with("--")) {
             let flag = flag.split('=').next().expect("a flag");
             assert!(help.contains(flag), "`{line}`: `matrix {command}` has no `{flag}`");

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
-    cache, clock,
+    bench, cache, clock,
     device::{Device, Space},
     error::{Error, Result},
     front_end::{self, FrontEnd, Heard},
@@ -12,7 +12,9 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
     program::{Program, States},
-    protocol::{Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors},
+    protocol::{
+        BenchWork, Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors,
+    },
     weights::{Declared, Format, Store, format},
 };
 #[cfg(feature = "gpu")]
@@ -79,6 +81,7 @@ impl Host {
         let outcome = match step {
             Step::Probe { platform } => self.probe(platform).await,
             Step::Compile { platform } => self.compile(platform).await,
+            Step::Bench { platform, work, budget_ms } => self.bench(platform, work, budget_ms).await,
             Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
             Step::Hear { slot, inputs } => self.hear(&slot, &inputs).await,
@@ -132,7 +135,7 @@ impl Host {
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => {
                 let mut kernels = Vec::new();
-                for kernel in Kernel::all() {
+                for kernel in Kernel::all().into_iter().filter(|kernel| kernel.runs_on(gpu.capability())) {
                     let started = clock::now();
                     let rejected = gpu.try_compile(kernel).await;
                     let (name, ms) = (format!("{kernel:?}"), clock::now() - started);
@@ -141,6 +144,11 @@ impl Host {
                 Ok(Outcome::Compiled { kernels })
             }
         }
+    }
+
+    async fn bench(&mut self, platform: Platform, work: BenchWork, budget_ms: f64) -> Result<Outcome> {
+        let device = self.device(platform).await?;
+        Ok(Outcome::Benched { bench: bench::run(&device, work, budget_ms).await? })
     }
 
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {

@@ -16,6 +16,7 @@
 //! | [`device`] | buffers, counted exactly, on CPU or GPU |
 //! | [`program`] | plan + device → outputs |
 //! | [`generate`] | prompt → ids, pass after pass |
+//! | [`bench`] | one kernel → its time and its error |
 //! | [`host`] | a driver's steps → outcomes |
 //! | `page` | the same, for JavaScript |
 //! | `conformance` | outputs + reference case → how far they are off |
@@ -52,6 +53,8 @@ pub mod program;
 
 pub mod front_end;
 pub mod generate;
+
+pub mod bench;
 
 pub mod host;
 

@@ -182,6 +182,9 @@ pub struct Options {
     /// Integer weights instead of f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integer: Option<Integer>,
+    /// 16-bit instead of 32-bit floats for matrices and embedding tables that are not integers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub f16: bool,
     /// The front end of an audio model on the GPU instead of the CPU.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compute_shaders: bool,
@@ -253,6 +256,15 @@ pub enum Step {
         /// Which GPU.
         platform: Platform,
     },
+    /// Time a kernel by itself.
+    Bench {
+        /// Which device.
+        platform: Platform,
+        /// What it does.
+        work: BenchWork,
+        /// Milliseconds to spend, about.
+        budget_ms: f64,
+    },
     /// Load a model into a named slot; whatever the slot held is unloaded first.
     Load {
         /// Name of the slot.
@@ -320,6 +332,11 @@ pub enum Outcome {
         /// Every kernel there is.
         kernels: Vec<CompiledKernel>,
     },
+    /// Answer to [`Step::Bench`].
+    Benched {
+        /// What was found.
+        bench: Bench,
+    },
     /// Answer to [`Step::Load`].
     Loaded {
         /// Times and bytes of the load.
@@ -367,6 +384,76 @@ pub enum Outcome {
         /// What, where, allowed, hint.
         message: String,
     },
+}
+
+/// What a benchmark computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
+pub enum BenchWork {
+    /// Memory to memory.
+    Copy {
+        /// Bytes that are copied.
+        bytes: u64,
+    },
+    /// `x [rows, inputs] · weightᵀ [outputs, inputs]`, with everything that belongs to it.
+    Linear {
+        /// Rows of x: 1 when a token is decoded, its length when a prompt is read.
+        rows: u32,
+        /// Rows of the weight.
+        outputs: u32,
+        /// Columns of both.
+        inputs: u32,
+        /// How the weight is stored.
+        weights: BenchWeights,
+        /// What kernels may use.
+        form: BenchForm,
+    },
+}
+
+/// How the weight of a benchmark is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stored", rename_all = "snake_case")]
+pub enum BenchWeights {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// Group-wise integers.
+    Integer {
+        /// 4 or 8.
+        bits: u32,
+        /// Weights that share a scale.
+        group: u32,
+        /// Whether groups have zero points.
+        zeros: bool,
+    },
+}
+
+/// What the kernels of a benchmark may use where a GPU has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BenchForm {
+    /// The integer dot product, with x rounded to bytes.
+    pub packed: bool,
+    /// Subgroups.
+    pub subgroups: bool,
+    /// What is made for hardware, even on an adapter that runs on a CPU.
+    #[serde(default)]
+    pub hardware: bool,
+}
+
+/// What a benchmark found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bench {
+    /// The kernels that one piece of work took.
+    pub kernels: Vec<String>,
+    /// Microseconds of one piece of work, run by run.
+    pub samples_us: Vec<f64>,
+    /// `gpu` or `wall`: which clock they are from.
+    pub clock: String,
+    /// Bytes of the weight, or bytes read and written.
+    pub bytes: u64,
+    /// Σ (got − want)² / Σ want² against the plain reference.
+    pub normalised_error: f64,
 }
 
 /// What became of a kernel.

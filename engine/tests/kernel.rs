@@ -19,7 +19,7 @@ use matrix_engine::{
     program::Program,
     protocol::{Calibration, Tensor, TensorData, Tensors},
     weights::{
-        Param, Weight,
+        Param, Weight, half,
         integer::{self, Factors, Layout, Matrix},
     },
 };
@@ -59,6 +59,7 @@ fn bell(name: &str, count: usize) -> Vec<f32> {
 /// A weight as the test knows it.
 enum Known {
     F32(Vec<f32>),
+    Half(half::Layout, Vec<u32>),
     Integer { layout: Layout, codes: Vec<u32>, scales: Vec<u32>, zeros: Vec<u32> },
 }
 
@@ -78,6 +79,11 @@ impl Known {
         Self::Integer { layout, codes, scales, zeros }
     }
 
+    fn half(name: &str, rows: usize, columns: usize) -> Self {
+        let layout = half::Layout { rows, columns };
+        Self::Half(layout, layout.pack(&bell(name, rows * columns)))
+    }
+
     fn on(&self, space: &Space) -> Weight {
         let put = |bytes: &[u8]| {
             let buffer = space.create(Category::Weights, bytes.len() as u64).expect("fits");
@@ -86,6 +92,7 @@ impl Known {
         };
         match self {
             Self::F32(values) => Weight::F32(put(bytemuck::cast_slice(values))),
+            Self::Half(layout, words) => Weight::F16 { layout: *layout, halves: put(bytemuck::cast_slice(words)) },
             Self::Integer { layout, codes, scales, zeros } => Weight::Integer {
                 layout: *layout,
                 codes: put(bytemuck::cast_slice(codes)),
@@ -109,10 +116,18 @@ impl Check {
     fn new() -> Self {
         let mut gpus = Vec::new();
         if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
-            // Whatever adapter there is, the kernels for the other kind run on it too.
-            for software in [false, true] {
+            // Whatever adapter there is, the kernels for the other kinds run on it too.
+            for (software, packed_dot, subgroups) in [
+                (true, false, false),
+                (false, false, false),
+                (false, true, false),
+                (false, false, true),
+                (false, true, true),
+            ] {
                 let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
-                let capability = Capability { software, ..gpu.capability() };
+                let real = gpu.capability();
+                let subgroup = if subgroups { real.subgroup } else { 0 };
+                let capability = Capability { software, packed_dot: packed_dot && real.packed_dot, subgroup, ..real };
                 gpus.push(Device::Gpu(Rc::new(gpu.pretending(capability))));
             }
         }
@@ -125,7 +140,12 @@ impl Check {
         let want = reference(&plan(), weights, inputs);
         let scale = want.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
         for device in std::iter::once(Device::Cpu).chain(self.gpus.clone()) {
-            let form = device.info().kind;
+            let form = match &device {
+                Device::Cpu => "cpu".to_owned(),
+                Device::Gpu(gpu) => format!("{:?}", gpu.capability()),
+            };
+            let packs = matches!(&device, Device::Gpu(gpu) if gpu.capability().packed_dot && !gpu.capability().software)
+                && weights.iter().any(|weight| matches!(weight, Known::Integer { .. }));
             let space = Space::new(device);
             let stored: Vec<Weight> = weights.iter().map(|weight| weight.on(&space)).collect();
             let got = pollster::block_on(async {
@@ -136,6 +156,16 @@ impl Check {
             let got = got["result"].as_f32().expect("floats");
             assert_eq!(got.len(), want.len(), "{name}");
             let worst = got.iter().zip(&want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
+            if packs {
+                // x was rounded to bytes, so the error is judged as a whole.
+                let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
+                let error = squares(&mut got.iter().zip(&want).map(|(g, w)| g - w));
+                let whole = squares(&mut want.iter().copied());
+                if !matches!(error.partial_cmp(&(5e-4 * whole + 1e-9)), Some(std::cmp::Ordering::Less)) {
+                    self.failures.push(format!("{name} on {form}: {:.2e} of its squares", error / whole));
+                }
+                continue;
+            }
             // NaN fails too.
             if !matches!(worst.partial_cmp(&(self.tolerance * scale)), Some(std::cmp::Ordering::Less))
                 || got.iter().any(|v| v.is_nan())
@@ -177,6 +207,7 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
                 Operand::Buffer { index, shape } => kernel::Operand::words(shape, &buffers[*index]),
                 Operand::Param(param) => match &weights[param.id] {
                     Known::F32(values) => kernel::Operand::words(&param.shape, bytemuck::cast_slice(values)),
+                    Known::Half(layout, words) => kernel::Operand::half(&param.shape, *layout, words),
                     Known::Integer { layout, codes, scales, zeros } => {
                         kernel::Operand::integer(&param.shape, Matrix { layout: *layout, codes, scales, zeros })
                     }
@@ -212,20 +243,21 @@ fn mask(batch: usize, length: usize) -> (String, Tensor) {
 #[test]
 fn linear_layers() {
     let mut check = Check::new();
-    // The last one is enough for large tiles on a GPU.
-    for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[1025, 961, 36]]) {
-        let kinds = std::iter::once(None).chain(KINDS.map(Some));
+    // Long rows, and enough for large tiles on a GPU.
+    let large = [[1, 129, 2049], [3, 70, 1100], [1025, 961, 36], [512, 1030, 132]];
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain(large) {
+        let integers = KINDS.map(|kind| (format!("{kind:?}"), Known::integer("weight", outputs, inputs, kind)));
+        let plain = [
+            ("f32".to_owned(), Known::F32(bell("weight", outputs * inputs))),
+            ("f16".to_owned(), Known::half("weight", outputs, inputs)),
+        ];
         let activations = std::iter::once(None).chain(Activation::ALL.map(Some)).cycle();
-        for (kind, activation) in kinds.zip(activations.skip(rows % 6)) {
-            let weight = kind.map_or_else(
-                || Known::F32(bell("weight", outputs * inputs)),
-                |kind| Known::integer("weight", outputs, inputs, kind),
-            );
+        for ((kind, weight), activation) in plain.into_iter().chain(integers).zip(activations.skip(rows % 6)) {
             let weights = [weight, Known::F32(bell("bias", outputs))];
             let mut graph = Graph::new();
             let x = graph.input("x", &[1, rows, inputs], Element::F32);
             let y = graph.linear(x, &param(0, &[outputs, inputs]), &param(1, &[outputs]), activation).expect("fits");
-            let name = format!("linear {rows} {outputs} {inputs} {kind:?} {activation:?}");
+            let name = format!("linear {rows} {outputs} {inputs} {kind} {activation:?}");
             check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
         }
     }
@@ -332,8 +364,11 @@ fn gathering_and_pooling() {
             let mask = graph.input("mask", &[batch, length], Element::I32);
             let x = graph.gather(ids, &param(0, &[11, width])).expect("fits");
             let y = if pool == "mean" { graph.mean_rows(x, mask) } else { graph.first_row(x) }.expect("fits");
-            let table = stored
-                .map_or_else(|| Known::F32(bell("table", 11 * width)), |kind| Known::integer("table", 11, width, kind));
+            let table = match stored {
+                None => Known::F32(bell("table", 11 * width)),
+                Some(_) if pool == "first" => Known::half("table", 11, width),
+                Some(kind) => Known::integer("table", 11, width, kind),
+            };
             check.run(&format!("gather, {pool} {batch} {length} {width} {stored:?}"), graph, y, &[table], &inputs);
         }
     }

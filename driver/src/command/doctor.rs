@@ -1,10 +1,9 @@
 //! `matrix doctor`: what is here, what it can do, what is missing.
 
-use std::time::Duration;
-
 use matrix_engine::protocol::{CompiledKernel, DeviceInfo, Outcome, Platform, Step};
 use serde::Serialize;
 
+use super::ask::Page;
 use super::{print, real_browsers};
 use crate::browser::{self, BrowserId, has_pip};
 use crate::cli::DoctorArgs;
@@ -13,11 +12,8 @@ use crate::machine::Machine;
 use crate::page::Server;
 use crate::report::printable;
 
-use crate::session::{Address, Launcher, Session, Sessions as _};
+use crate::session::{Launcher, Session, Sessions as _};
 use crate::weights::{NAMED, folder_of};
-
-/// Pages of a slow machine get this long.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is known of one browser.
 #[derive(Debug, Default, Serialize)]
@@ -128,10 +124,7 @@ async fn kernels(session: &mut dyn Session, server: &Server) -> Option<Kernels> 
 
 /// Asks a fresh page to do one thing.
 async fn ask(session: &mut dyn Session, server: &Server, step: Step) -> Result<Outcome, String> {
-    let mut link = server.link(PATIENCE).map_err(|error| error.to_string())?;
-    session.open(&Address::of(server, &link)).await.map_err(|error| error.to_string())?;
-    link.hello(PATIENCE).await.map_err(|error| error.to_string())?;
-    link.perform(step, PATIENCE).await.map_err(|error| error.to_string())
+    Page::open(session, server).await?.ask(step).await
 }
 
 fn describe(device: &DeviceInfo) -> String {

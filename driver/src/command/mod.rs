@@ -1,5 +1,7 @@
 //! The commands, one file each: arguments in, exit code out.
 
+pub(crate) mod ask;
+pub(crate) mod bench;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod conformance;

@@ -209,6 +209,7 @@ fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Probe { .. } => "probe",
         Step::Compile { .. } => "compile",
+        Step::Bench { .. } => "bench",
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
         Step::Hear { .. } => "hear",

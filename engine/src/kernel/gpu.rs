@@ -6,7 +6,8 @@ pub mod spatial;
 use std::ops::Range;
 
 use super::{
-    shader::{Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat},
+    linear,
+    shader::{Access, Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat},
     weight,
 };
 use crate::{
@@ -55,7 +56,7 @@ impl<'a> From<&'a Buffer> for Part<'a> {
 }
 
 /// Buffers that are bound as they are.
-pub(super) fn whole<'a, const N: usize>(buffers: [&'a Buffer; N]) -> Vec<Part<'a>> {
+pub(crate) fn whole<'a, const N: usize>(buffers: [&'a Buffer; N]) -> Vec<Part<'a>> {
     buffers.map(Part::from).to_vec()
 }
 
@@ -80,12 +81,21 @@ pub struct Dispatch<'a> {
     pub grid: [u32; 3],
 }
 
+impl<'a> Dispatch<'a> {
+    /// The buffers it writes.
+    pub fn writes(&self) -> impl Iterator<Item = &'a Buffer> {
+        let storage = self.kernel.bindings().into_iter().filter(|access| *access != Access::Uniform);
+        let written = storage.zip(&self.buffers).filter(|(access, _)| *access == Access::Write);
+        written.map(|(_, part)| part.buffer).collect::<Vec<_>>().into_iter()
+    }
+}
+
 impl<'a> Operand<'a> {
     pub(super) fn plain(&self) -> Result<&'a Buffer> {
         match self.memory {
             Memory::Buffer(buffer) | Memory::Weight(Weight::F32(buffer)) => Ok(buffer),
-            Memory::Weight(Weight::Integer { .. }) => {
-                Err(Error::internal("a quantized matrix where plain numbers are needed"))
+            Memory::Weight(Weight::F16 { .. } | Weight::Integer { .. }) => {
+                Err(Error::internal("a compressed matrix where plain numbers are needed"))
             }
         }
     }
@@ -99,11 +109,13 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// The dispatches that compute `op` into `out`: one, unless a weight has to be bound in parts.
+/// The dispatches that compute `op` into `out`: one, unless a weight has to be bound in parts or its input to
+/// be packed into `packed` first.
 pub fn dispatch<'a>(
     op: Op,
     operands: &[Operand<'a>],
     out: &'a Buffer,
+    packed: Option<&'a linear::gpu::Packed>,
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {
     let threads = row_threads(capability);
@@ -127,7 +139,7 @@ pub fn dispatch<'a>(
             }
         }
         (Op::Linear { activation }, [x, weight, rest @ ..]) => {
-            return linear(activation, x, weight, rest.first(), out, capability);
+            return linear::gpu::dispatch(activation, [x, weight], rest.first(), out, packed, capability);
         }
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             let [batch, length, hidden] = axes(q)?;
@@ -300,36 +312,8 @@ fn gather<'a>(
     parts(table, capability)?.into_iter().map(part).collect()
 }
 
-fn linear<'a>(
-    activation: Option<crate::graph::Activation>,
-    x: &Operand<'a>,
-    weight: &Operand<'a>,
-    bias: Option<&Operand<'a>>,
-    out: &'a Buffer,
-    capability: Capability,
-) -> Result<Vec<Dispatch<'a>>> {
-    let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
-    let vectors = inputs.is_multiple_of(4);
-    let format = WeightFormat::of(weight);
-    let part = |columns: Range<usize>| {
-        let mut buffers = whole([x.plain()?, bias.unwrap_or(x).plain()?, out]);
-        buffers.extend(weight::buffers(weight, &columns)?);
-        let mut params = words(&[rows, inputs, columns.len()])?;
-        params.extend(weight::params(weight)?);
-        params.extend(words(&[columns.start, outputs, usize::from(bias.is_some())])?);
-        let (tiling, grid) = if rows <= FEW_ROWS {
-            let [across, down, _] = groups(columns.len().div_ceil(4))?;
-            (Tiling::Rows, [across, down, number(rows.div_ceil(4))?])
-        } else {
-            product(rows, columns.len(), 1, capability)?
-        };
-        Ok(Dispatch { kernel: Kernel::Linear { tiling, format, vectors, activation }, buffers, params, grid })
-    };
-    parts(weight, capability)?.into_iter().map(part).collect()
-}
-
 /// Ranges of rows of a weight that can be bound one at a time.
-fn parts(weight: &Operand<'_>, capability: Capability) -> Result<Vec<Range<usize>>> {
+pub(super) fn parts(weight: &Operand<'_>, capability: Capability) -> Result<Vec<Range<usize>>> {
     /// Rows of plain values between places where a binding may start.
     const PLAIN: usize = 64;
     let (rows, bytes) = (weight.shape[0], weight::row_bytes(weight));

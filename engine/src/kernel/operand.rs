@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    weights::integer::Matrix,
+    weights::{half, integer::Matrix},
 };
 
 /// A tensor on the CPU.
@@ -16,6 +16,7 @@ pub struct Operand<'a> {
 #[derive(Clone, Copy)]
 enum Data<'a> {
     Words(&'a [u32]),
+    Half(half::Layout, &'a [u32]),
     Integer(Matrix<'a>),
 }
 
@@ -32,6 +33,12 @@ impl<'a> Operand<'a> {
         Self { shape, data: Data::Integer(matrix) }
     }
 
+    /// A matrix of 16-bit floats.
+    #[must_use]
+    pub fn half(shape: &'a [usize], layout: half::Layout, words: &'a [u32]) -> Self {
+        Self { shape, data: Data::Half(layout, words) }
+    }
+
     /// The values as floats. A buffer may be larger than the tensor in it.
     pub fn f32(&self) -> Result<&'a [f32]> {
         self.plain().map(bytemuck::cast_slice)
@@ -42,13 +49,23 @@ impl<'a> Operand<'a> {
         self.plain().map(bytemuck::cast_slice)
     }
 
-    /// The matrix, if it is quantized.
+    /// Whether rows have to be read with [`Self::row`].
     #[must_use]
-    pub fn quantized(&self) -> Option<Matrix<'a>> {
+    pub fn is_compressed(&self) -> bool {
+        !matches!(self.data, Data::Words(_))
+    }
+
+    /// Reads row `row` of a matrix into `out`, one float per column.
+    pub fn row(&self, row: usize, out: &mut [f32]) -> Result<()> {
         match self.data {
-            Data::Integer(matrix) => Some(matrix),
-            Data::Words(_) => None,
+            Data::Words(_) => {
+                let width = self.width();
+                out.copy_from_slice(&self.f32()?[row * width..][..width]);
+            }
+            Data::Half(layout, words) => layout.row(words, row, out),
+            Data::Integer(matrix) => matrix.row(row, out),
         }
+        Ok(())
     }
 
     /// Length of the last axis.
@@ -62,7 +79,9 @@ impl<'a> Operand<'a> {
             Data::Words(words) => words.get(..self.shape.iter().product()).ok_or_else(|| {
                 Error::internal("a tensor is larger than its buffer").found(format!("{:?}", self.shape))
             }),
-            Data::Integer(_) => Err(Error::internal("a quantized matrix where plain numbers are needed")),
+            Data::Half(..) | Data::Integer(_) => {
+                Err(Error::internal("a compressed matrix where plain numbers are needed"))
+            }
         }
     }
 }

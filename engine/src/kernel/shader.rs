@@ -2,10 +2,11 @@
 //! target, snippets, then the body that uses them.
 
 pub mod flash;
+mod linear;
 pub mod sound;
 pub mod spatial;
 
-use crate::graph::Activation;
+use crate::{device::gpu::Capability, graph::Activation};
 
 /// A compute pipeline. Equal keys mean equal pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,11 +33,15 @@ pub enum Kernel {
         tiling: Tiling,
         /// How the weights are stored.
         format: WeightFormat,
-        /// Four values a load: the inner length is a multiple of four.
-        vectors: bool,
+        /// How x is read.
+        input: Input,
         /// Applied to the result.
         activation: Option<Activation>,
     },
+    /// Floats as signed bytes.
+    Pack,
+    /// Memory to memory, to see how fast that goes.
+    Copy,
     /// Scaled dot products of attention.
     AttentionScores {
         /// How the product is cut up.
@@ -148,18 +153,34 @@ pub enum Tiling {
     Rows,
     /// One result per thread.
     Single,
+    /// A workgroup shares operands for 64 rows and 128 columns. Of linear layers only.
+    Wide,
+    /// A few threads share a few rows and columns. Of linear layers only.
+    Team {
+        /// Rows of x.
+        rows: u32,
+        /// Rows of weights.
+        columns: u32,
+        /// Threads of a team.
+        lanes: u32,
+        /// Whether they exchange registers.
+        subgroups: bool,
+    },
 }
 
 impl Tiling {
     fn constants(self) -> Vec<(&'static str, f64)> {
         match self {
             Self::Tile { side } => vec![("SIDE", f64::from(side))],
-            Self::Direct | Self::Rows | Self::Single => Vec::new(),
+            Self::Team { lanes, .. } => vec![("TEAM", f64::from(lanes))],
+            Self::Direct | Self::Rows | Self::Single | Self::Wide => Vec::new(),
         }
     }
 }
 
+use super::weight::Reads;
 pub use super::weight::WeightFormat;
+pub use linear::Input;
 
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -178,7 +199,7 @@ impl Kernel {
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Synthetic, Self::Add, Self::FirstRow, Self::MeanRows];
+        let mut all = vec![Self::Synthetic, Self::Pack, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
             all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
@@ -196,13 +217,12 @@ impl Kernel {
         for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Single]) {
             all.extend([Self::GroupedScores { tiling }, Self::GroupedContext { tiling }]);
         }
-        for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Rows]) {
-            for format in WeightFormat::ALL {
-                for activation in std::iter::once(None).chain(Activation::ALL.map(Some)) {
-                    let linear = |vectors| Self::Linear { tiling, format, vectors, activation };
-                    all.extend([linear(false), linear(true)]);
-                }
-            }
+        // The activation is a constant: one form has them all, the others compile with it or without.
+        for (tiling, format, input) in linear::all() {
+            let plain = tiling == Tiling::Rows && format == WeightFormat::F32;
+            let activations: &[Activation] = if plain { &Activation::ALL } else { &[Activation::Silu] };
+            let activations = std::iter::once(None).chain(activations.iter().copied().map(Some));
+            all.extend(activations.map(|activation| Self::Linear { tiling, format, input, activation }));
         }
         for format in WeightFormat::ALL {
             all.extend([false, true].map(|vectors| Self::Gather { format, vectors }));
@@ -213,30 +233,31 @@ impl Kernel {
         all
     }
 
+    /// Whether a GPU can run it at all.
+    #[must_use]
+    pub fn runs_on(self, capability: Capability) -> bool {
+        match self {
+            Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
+            Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
+            _ => true,
+        }
+    }
+
     /// The whole shader.
     #[must_use]
     pub fn source(self) -> String {
         let parts: &[&str] = match self {
-            Self::Gather { format, vectors } => {
-                &[&[include_str!("gather/gather.wgsl")], format.parts(vectors).as_slice()].concat()
-            }
+            Self::Gather { format, vectors } => &[
+                &[include_str!("gather/gather.wgsl")],
+                format.parts(if vectors { Reads::Vector } else { Reads::Scalar }).as_slice(),
+            ]
+            .concat(),
             Self::Synthetic => &[include_str!("synthetic/synthetic.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
             Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
-            Self::Linear { tiling, format, vectors, .. } => &[
-                &[
-                    include_str!("activation/activation.wgsl"),
-                    include_str!("linear/operands.wgsl"),
-                    if vectors {
-                        include_str!("linear/input_vector.wgsl")
-                    } else {
-                        include_str!("linear/input_scalar.wgsl")
-                    },
-                ],
-                format.parts(vectors).as_slice(),
-                &[product(tiling)],
-            ]
-            .concat(),
+            Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
+            Self::Pack => &[include_str!("linear/pack.wgsl")],
+            Self::Copy => &[include_str!("bench/copy.wgsl")],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
             Self::AttentionSoftmax { masked: true, .. } => {
                 &[include_str!("attention/mask.wgsl"), include_str!("attention/softmax.wgsl")]
@@ -270,7 +291,6 @@ impl Kernel {
             Self::Argmax { .. } => &[include_str!("sample/argmax.wgsl")],
             Self::Sample { .. } => &[include_str!("sample/sample.wgsl")],
         };
-        // A kernel that needs `enable f16;` or `enable subgroups;` gets it here, as the first part.
         parts.join("\n")
     }
 
@@ -306,7 +326,9 @@ impl Kernel {
     pub fn bindings(self) -> Vec<Access> {
         let fixed: &[Access] = match self {
             Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
-            Self::Linear { format, .. } => return [&[Read, Read, Write, Uniform], format.bindings()].concat(),
+            Self::Linear { format, input, .. } => return linear::bindings(format, input),
+            Self::Pack => &[Read, Write, Write, Uniform],
+            Self::Copy => &[Read, Write, Uniform],
             Self::Add | Self::AttentionScores { .. } | Self::AttentionContext { .. } | Self::MeanRows => {
                 &[Read, Read, Write, Uniform]
             }
@@ -346,6 +368,7 @@ fn product(tiling: Tiling) -> &'static str {
         Tiling::Direct => include_str!("matmul/direct.wgsl"),
         Tiling::Rows => include_str!("linear/rows.wgsl"),
         Tiling::Single => include_str!("matmul/single.wgsl"),
+        Tiling::Wide | Tiling::Team { .. } => include_str!("matmul/wide.wgsl"),
     }
 }
 

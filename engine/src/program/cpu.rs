@@ -10,7 +10,7 @@ use crate::{
     kernel::{self, Operand},
     protocol::Tensors,
     weights::{
-        Weight,
+        Weight, half,
         integer::{Layout, Matrix},
     },
 };
@@ -24,6 +24,7 @@ pub struct CpuProgram {
 /// An operand's memory while a step reads it.
 enum Held<'a> {
     Plain(Ref<'a, [u32]>),
+    Half(half::Layout, Ref<'a, [u32]>),
     Integer { layout: Layout, codes: Ref<'a, [u32]>, scales: Ref<'a, [u32]>, zeros: Option<Ref<'a, [u32]>> },
 }
 
@@ -59,6 +60,7 @@ impl CpuProgram {
             .zip(&held)
             .map(|(operand, held)| match held {
                 Held::Plain(words) => Operand::words(operand.shape(), words),
+                Held::Half(layout, words) => Operand::half(operand.shape(), *layout, words),
                 Held::Integer { layout, codes, scales, zeros } => {
                     let zeros = zeros.as_deref().unwrap_or_default();
                     Operand::integer(operand.shape(), Matrix { layout: *layout, codes, scales, zeros })
@@ -77,6 +79,7 @@ impl CpuProgram {
             graph::Operand::Buffer { index, .. } => Ok(Held::Plain(self.buffers[*index].words()?)),
             graph::Operand::Param(param) => match &weights[param.id] {
                 Weight::F32(values) => Ok(Held::Plain(values.words()?)),
+                Weight::F16 { layout, halves } => Ok(Held::Half(*layout, halves.words()?)),
                 Weight::Integer { layout, codes, scales, zeros } => Ok(Held::Integer {
                     layout: *layout,
                     codes: codes.words()?,

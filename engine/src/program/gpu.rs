@@ -6,13 +6,14 @@ use super::{input_bytes, output_tensor};
 use crate::{
     device::{
         Buffer, Category, Space,
-        gpu::{Capability, Gpu, Pipeline},
+        gpu::{Gpu, Pipeline},
     },
     error::{Error, Result},
     graph::{self, Plan, Step},
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
-        shader::Access,
+        linear::{self, gpu::Packed},
+        shader::{Access, Kernel},
     },
     protocol::Tensors,
     weights::Weight,
@@ -24,8 +25,15 @@ pub struct GpuProgram {
     gpu: Rc<Gpu>,
     buffers: Vec<Rc<Buffer>>,
     // Bound by the dispatches.
-    _params: Buffer,
+    _packed: Option<Packed>,
     readback: Buffer,
+    recording: Recording,
+}
+
+/// Dispatches with everything bound.
+pub struct Recording {
+    // Bound by the dispatches.
+    _params: Buffer,
     dispatches: Vec<Bound>,
 }
 
@@ -44,22 +52,31 @@ impl GpuProgram {
         space: &Space,
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
-        let steps = plan.steps.iter().map(|step| prepare(step, &buffers, weights, gpu.capability()));
-        let steps: Vec<Dispatch<'_>> = steps.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-
-        let largest = steps.iter().map(|step| step.params.len().next_multiple_of(4) as u64 * 4).max().unwrap_or(0);
-        let stride = largest.max(1).next_multiple_of(gpu.uniform_alignment());
-        let params = space.create(Category::Parameters, stride * steps.len().max(1) as u64)?;
-        let mut dispatches = Vec::with_capacity(steps.len());
-        for (index, step) in steps.into_iter().enumerate() {
-            let offset = stride * index as u64;
-            params.write(offset, bytemuck::cast_slice(&step.params))?;
-            dispatches.push(bind(gpu, &step, params.raw()?, offset)?);
+        let capability = gpu.capability();
+        let needs = plan
+            .steps
+            .iter()
+            .filter_map(|step| linear::gpu::packed_bytes(step.op, &operands(step, &buffers, weights), capability));
+        let packed = match needs.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]) {
+            Some([codes, factors]) => Some(Packed {
+                codes: space.create(Category::Activations, codes)?,
+                factors: space.create(Category::Activations, factors)?,
+            }),
+            None => None,
+        };
+        let mut steps = Vec::new();
+        for step in &plan.steps {
+            let operands = operands(step, &buffers, weights);
+            let made = dispatch(step.op, &operands, &buffers[step.output], packed.as_ref(), capability);
+            steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
         }
+        let steps = without_repeated_packing(steps);
+
+        let recording = Recording::new(steps, space, gpu)?;
         let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
         let readback = space.create(Category::Staging, readback.max(4))?;
         gpu.finish().await?;
-        Ok(Self { plan, gpu: gpu.clone(), buffers, _params: params, readback, dispatches })
+        Ok(Self { plan, gpu: gpu.clone(), buffers, _packed: packed, readback, recording })
     }
 
     /// The plan's buffers.
@@ -86,14 +103,7 @@ impl GpuProgram {
             self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
         }
         let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for Bound { pipeline, group, grid: [x, y, z] } in &self.dispatches {
-                pass.set_pipeline(&pipeline.pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-            }
-        }
+        self.recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
         let readback = self.readback.raw()?;
         let mut offset = 0;
         for port in &self.plan.outputs {
@@ -106,14 +116,41 @@ impl GpuProgram {
     }
 }
 
-fn prepare<'a>(
-    step: &'a Step,
-    buffers: &'a [Rc<Buffer>],
-    weights: &'a [Weight],
-    capability: Capability,
-) -> Result<Vec<Dispatch<'a>>> {
-    let operands: Vec<_> = step
-        .operands
+impl Recording {
+    /// Writes parameters, makes pipelines and binds buffers.
+    pub fn new(steps: Vec<Dispatch<'_>>, space: &Space, gpu: &Rc<Gpu>) -> Result<Self> {
+        let largest = steps.iter().map(|step| step.params.len().next_multiple_of(4) as u64 * 4).max().unwrap_or(0);
+        let stride = largest.max(1).next_multiple_of(gpu.uniform_alignment());
+        let params = space.create(Category::Parameters, stride * steps.len().max(1) as u64)?;
+        let mut dispatches = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            let offset = stride * index as u64;
+            params.write(offset, bytemuck::cast_slice(&step.params))?;
+            dispatches.push(bind(gpu, &step, params.raw()?, offset)?);
+        }
+        Ok(Self { _params: params, dispatches })
+    }
+
+    /// Number of dispatches.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Adds all dispatches to a pass, some times over.
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, repeats: u32) {
+        for _ in 0..repeats {
+            for Bound { pipeline, group, grid: [x, y, z] } in &self.dispatches {
+                pass.set_pipeline(&pipeline.pipeline);
+                pass.set_bind_group(0, group, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+            }
+        }
+    }
+}
+
+fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {
+    step.operands
         .iter()
         .map(|operand| Operand {
             shape: operand.shape(),
@@ -122,8 +159,26 @@ fn prepare<'a>(
                 graph::Operand::Param(param) => Memory::Weight(&weights[param.id]),
             },
         })
-        .collect();
-    dispatch(step.op, &operands, &buffers[step.output], capability).map_err(|error| error.of(format!("{:?}", step.op)))
+        .collect()
+}
+
+/// Layers that read the same x, such as query, key and value, pack it once.
+fn without_repeated_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
+    let mut held: Option<(&Buffer, Vec<u32>)> = None;
+    let mut kept = Vec::with_capacity(steps.len());
+    for step in steps {
+        if step.kernel == Kernel::Pack {
+            let x = step.buffers[0].buffer;
+            if held.as_ref().is_some_and(|(buffer, params)| std::ptr::eq(*buffer, x) && *params == step.params) {
+                continue;
+            }
+            held = Some((x, step.params.clone()));
+        } else if step.writes().any(|out| held.as_ref().is_some_and(|(buffer, _)| std::ptr::eq(*buffer, out))) {
+            held = None;
+        }
+        kept.push(step);
+    }
+    kept
 }
 
 fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) -> Result<Bound> {

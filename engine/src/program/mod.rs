@@ -2,7 +2,7 @@
 
 mod cpu;
 #[cfg(feature = "gpu")]
-mod gpu;
+pub(crate) mod gpu;
 
 use std::{collections::BTreeMap, rc::Rc};
 

@@ -1,6 +1,6 @@
 //! How a weight is stored on the device.
 
-use super::{Declared, Role, glob, integer::Layout};
+use super::{Declared, Role, glob, half, integer};
 use crate::{
     error::{Error, Result},
     protocol::{Calibration, Integer, Options, Scheme},
@@ -11,6 +11,8 @@ use crate::{
 pub enum Format {
     /// 32-bit floats.
     F32,
+    /// 16-bit floats.
+    F16,
     /// Group-wise integers.
     Integer {
         /// Bits of a code.
@@ -30,14 +32,16 @@ impl Format {
     /// save memory.
     #[must_use]
     pub fn choose(weight: &Declared, options: &Options) -> Self {
-        let Some(integer) = &options.integer else { return Self::F32 };
         let [_, _] = weight.shape.as_slice() else { return Self::F32 };
+        let floats =
+            if options.f16 && matches!(weight.role, Role::Linear | Role::Embedding) { Self::F16 } else { Self::F32 };
+        let Some(integer) = &options.integer else { return floats };
         let named = |patterns: &[String]| patterns.iter().any(|pattern| glob::matches(pattern, &weight.name));
         let bits = match weight.role {
-            Role::Linear | Role::Embedding if named(&integer.skip_names) => return Self::F32,
+            Role::Linear | Role::Embedding if named(&integer.skip_names) => return floats,
             Role::Linear | Role::Embedding if named(&integer.high_bits_names) => 8,
             Role::Linear => integer.bits,
-            _ => return Self::F32,
+            _ => return floats,
         };
         Self::Integer {
             bits,
@@ -49,11 +53,20 @@ impl Format {
 
     /// Where the parts of a quantized matrix lie; `None` for floats.
     #[must_use]
-    pub fn layout(self, shape: &[usize]) -> Option<Layout> {
+    pub fn integers(self, shape: &[usize]) -> Option<integer::Layout> {
         match (self, shape) {
             (Self::Integer { bits, group, zeros, .. }, &[rows, columns]) => {
-                Some(Layout { rows, columns, bits, group: group as usize, zeros })
+                Some(integer::Layout { rows, columns, bits, group: group as usize, zeros })
             }
+            _ => None,
+        }
+    }
+
+    /// Where 16-bit floats lie; `None` for other formats.
+    #[must_use]
+    pub fn halves(self, shape: &[usize]) -> Option<half::Layout> {
+        match (self, shape) {
+            (Self::F16, &[rows, columns]) => Some(half::Layout { rows, columns }),
             _ => None,
         }
     }
@@ -62,7 +75,8 @@ impl Format {
     #[must_use]
     pub fn bytes(self, shape: &[usize]) -> u64 {
         let floats = || 4 * shape.iter().map(|&d| d as u64).product::<u64>();
-        self.layout(shape).map_or_else(floats, Layout::bytes)
+        let halves = self.halves(shape).map(half::Layout::bytes);
+        self.integers(shape).map(integer::Layout::bytes).or(halves).unwrap_or_else(floats)
     }
 }
 
@@ -112,19 +126,20 @@ mod tests {
         let up = declared("model.layers.0.mlp.up.weight", Role::Linear, &[64, 64]);
         let norm = declared("model.embed_norm.weight", Role::Scale, &[64]);
         let bits = |integer: Integer| {
-            let options = Options { integer: Some(integer), ..Options::default() };
+            let options = Options { integer: Some(integer), f16: true, ..Options::default() };
             [&words, &gate, &up, &norm].map(|weight| match Format::choose(weight, &options) {
                 Format::F32 => 32,
+                Format::F16 => 16,
                 Format::Integer { bits, .. } => bits,
             })
         };
-        assert_eq!(bits(Integer::bits(4)), [32, 4, 4, 32]);
+        assert_eq!(bits(Integer::bits(4)), [16, 4, 4, 32]);
         let named = Integer {
             skip_names: vec!["*gate*".into()],
             high_bits_names: vec!["*embed*".into(), "*gate*".into()],
             ..Integer::bits(4)
         };
-        assert_eq!(bits(named.clone()), [8, 32, 4, 32]);
+        assert_eq!(bits(named.clone()), [8, 16, 4, 32]);
         assert!(warnings(&[words, gate], &Options { integer: Some(named), ..Options::default() }).is_empty());
     }
 

@@ -6,6 +6,7 @@
 pub mod declare;
 pub mod format;
 pub mod glob;
+pub mod half;
 pub mod integer;
 pub mod store;
 #[cfg(feature = "gpu")]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[cfg(feature = "gpu")]
 use super::synthesis::Synthesis;
 use super::{
-    Declared, Format, Role,
+    Declared, Format, Role, half,
     integer::{self, Factors, Layout},
 };
 #[cfg(feature = "gpu")]
@@ -33,6 +33,13 @@ const IN_FLIGHT: usize = 64 << 20;
 pub enum Weight {
     /// 32-bit floats, row-major.
     F32(Buffer),
+    /// 16-bit floats; see [`half::Layout`].
+    F16 {
+        /// Shape.
+        layout: half::Layout,
+        /// Two values per word.
+        halves: Buffer,
+    },
     /// Group-wise integers; see [`Layout`].
     Integer {
         /// Shape and format.
@@ -52,6 +59,7 @@ impl Weight {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::F32(values) => values.bytes(),
+            Self::F16 { halves, .. } => halves.bytes(),
             Self::Integer { codes, scales, zeros, .. } => {
                 codes.bytes() + scales.bytes() + zeros.as_ref().map_or(0, Buffer::bytes)
             }
@@ -109,7 +117,10 @@ impl Store {
 
     fn create(weight: &Declared, format: Format, space: &Space) -> Result<Weight> {
         let create = |words: usize| space.create(Category::Weights, words as u64 * 4);
-        let Some(layout) = format.layout(&weight.shape) else {
+        if let Some(layout) = format.halves(&weight.shape) {
+            return Ok(Weight::F16 { layout, halves: create(layout.rows * layout.row_words())? });
+        }
+        let Some(layout) = format.integers(&weight.shape) else {
             return Ok(Weight::F32(create(weight.elements())?));
         };
         let codes = create(layout.rows * layout.row_words())?;
@@ -182,6 +193,16 @@ impl Store {
         if let (Weight::F32(buffer), Dtype::F32) = (weight, dtype) {
             let columns = declared.shape.last().copied().unwrap_or(1);
             return buffer.write_chunk((part.rows.start * columns * 4) as u64, chunk, part.offset, part.length);
+        }
+        if let (Weight::F16 { layout, halves }, Dtype::F16) = (weight, dtype)
+            && layout.dense()
+        {
+            return halves.write_chunk(
+                (part.rows.start * layout.row_words() * 4) as u64,
+                chunk,
+                part.offset,
+                part.length,
+            );
         }
         let values = convert(dtype, &chunk.part(part.offset, part.length))?;
         write_rows(weight, declared, part.rows.start, &values, target)
@@ -281,11 +302,15 @@ fn write_rows(weight: &Weight, declared: &Declared, first: usize, values: &[f32]
             }
             Ok(())
         }
+        (Weight::F16 { layout, halves }, _) => {
+            let words = layout.pack(values);
+            halves.write((first * layout.row_words() * 4) as u64, bytemuck::cast_slice(&words))
+        }
         (Weight::F32(buffer), _) => {
             let columns = declared.shape.last().copied().unwrap_or(1);
             buffer.write((first * columns * 4) as u64, bytemuck::cast_slice(values))
         }
-        (Weight::Integer { .. }, Format::F32) => Err(Error::internal("a weight differs from its format")),
+        (Weight::Integer { .. }, _) => Err(Error::internal("a weight differs from its format")),
     }
 }
 

@@ -6,6 +6,16 @@ const say = (level) => (...parts) => postMessage({ log: { level, text: parts.map
 console.error = say("error");
 console.warn = say("warn");
 
+// The engine's library asks for no feature that it does not know itself; kernels use these where they exist.
+const extra = ["subgroups"];
+if (self.GPUAdapter) {
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = function (descriptor = {}) {
+    const wanted = [...(descriptor.requiredFeatures ?? []), ...extra.filter((name) => this.features.has(name))];
+    return request.call(this, { ...descriptor, requiredFeatures: wanted });
+  };
+}
+
 const module = new URL("engine_bg.wasm", import.meta.url);
 const engine = init({ module_or_path: module }).then(() => new Engine());
 

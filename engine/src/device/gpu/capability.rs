@@ -2,13 +2,17 @@
 
 use crate::protocol::DeviceInfo;
 
-/// Abilities of a GPU that kernels depend on. `enable f16;` and `enable subgroups;` belong here too.
+/// Abilities of a GPU that kernels depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// The adapter runs on a CPU.
     pub software: bool,
     /// Bytes of one storage binding; a larger weight is bound in parts.
     pub binding_limit: u64,
+    /// Threads that every subgroup has at least; 0 where kernels can't use subgroups.
+    pub subgroup: u32,
+    /// Whether shaders have the dot product of four signed bytes.
+    pub packed_dot: bool,
     /// Bytes that a workgroup shares.
     pub workgroup_bytes: u32,
 }
@@ -16,11 +20,43 @@ pub struct Capability {
 impl Capability {
     /// The abilities of the GPU that describes itself so.
     #[must_use]
-    pub fn of(info: &DeviceInfo, limits: &wgpu::Limits) -> Self {
+    pub fn of(info: &DeviceInfo, device: &wgpu::Device, limits: &wgpu::Limits) -> Self {
+        let has = |feature: &str| info.features.iter().any(|name| name == feature);
+        let subgroup = info.limits.get(SUBGROUP_MIN_SIZE).filter(|_| has(SUBGROUPS) && has_subgroups(device));
         Self {
             software: info.software,
             binding_limit: limits.max_storage_buffer_binding_size,
+            subgroup: subgroup.and_then(|&size| u32::try_from(size).ok()).unwrap_or(0),
+            packed_dot: has(PACKED_DOT),
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
         }
     }
+}
+
+/// The feature, as WebGPU calls it.
+pub(super) const SUBGROUPS: &str = "subgroups";
+/// The language feature, as WGSL calls it.
+pub(super) const PACKED_DOT: &str = "packed_4x8_integer_dot_product";
+/// Threads that every subgroup has at least, beside the limits.
+pub(super) const SUBGROUP_MIN_SIZE: &str = "subgroupMinSize";
+
+/// Whether the device was opened with subgroups.
+#[cfg(not(target_arch = "wasm32"))]
+fn has_subgroups(device: &wgpu::Device) -> bool {
+    device.features().contains(wgpu::Features::SUBGROUP)
+}
+
+/// Whether the device was opened with subgroups. wgpu asks no browser for them; the page does.
+#[cfg(target_arch = "wasm32")]
+fn has_subgroups(device: &wgpu::Device) -> bool {
+    use js_sys::{Function, Reflect};
+    use wasm_bindgen::{JsCast, JsValue};
+
+    let Some(device) = device.as_webgpu() else { return false };
+    let device: &JsValue = device.as_ref();
+    let answer = Reflect::get(device, &"features".into()).and_then(|features| {
+        let has = Reflect::get(&features, &"has".into())?.dyn_into::<Function>()?;
+        has.call1(&features, &SUBGROUPS.into())
+    });
+    answer.is_ok_and(|answer| answer.is_truthy())
 }

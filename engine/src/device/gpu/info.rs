@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::capability::{PACKED_DOT, SUBGROUP_MIN_SIZE, SUBGROUPS};
 use crate::{error::Result, protocol::DeviceInfo};
 
 /// What only the browser's own adapter tells.
@@ -12,6 +13,7 @@ pub struct Raw {
     description: String,
     fallback: bool,
     features: Vec<String>,
+    subgroup: u32,
 }
 
 /// Natively wgpu tells all there is.
@@ -49,12 +51,18 @@ pub async fn probe() -> Result<Raw> {
     let text = |key: &str| get(&info, key).as_string().unwrap_or_default();
     let fallback = [get(&info, "isFallbackAdapter"), get(&adapter, "isFallbackAdapter")];
     let names = Array::from(&get(&adapter, "features"));
+    // What shaders may use without asking is a set of its own.
+    let language = get(&gpu, "wgslLanguageFeatures");
+    let language = if language.is_undefined() { Array::new() } else { Array::from(&language) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of threads")]
+    let subgroup = get(&info, "subgroupMinSize").as_f64().unwrap_or(0.0) as u32;
     Ok(Raw {
         vendor: text("vendor"),
         architecture: text("architecture"),
         description: text("description"),
         fallback: fallback.iter().any(|value| value.as_bool() == Some(true)),
-        features: names.iter().filter_map(|name| name.as_string()).collect(),
+        features: names.iter().chain(language.iter()).filter_map(|name| name.as_string()).collect(),
+        subgroup,
     })
 }
 
@@ -77,10 +85,18 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
     let is_believed = cfg!(not(target_arch = "wasm32")) || description.is_empty();
     let vendor = if raw.vendor.is_empty() && info.vendor != 0 { format!("{:#06x}", info.vendor) } else { raw.vendor };
     let mut features = raw.features;
-    if features.is_empty() {
+    let mut subgroup = raw.subgroup;
+    if cfg!(not(target_arch = "wasm32")) {
         features = adapter.features().iter().filter_map(|feature| feature.as_str().map(str::to_owned)).collect();
+        // wgpu's own compiler has it for every GPU.
+        features.push(PACKED_DOT.to_owned());
+        if adapter.features().contains(wgpu::Features::SUBGROUP) {
+            features.push(SUBGROUPS.to_owned());
+            subgroup = info.subgroup_min_size;
+        }
     }
     features.sort();
+    features.dedup();
     DeviceInfo {
         kind: "gpu".into(),
         vendor,
@@ -95,6 +111,7 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
             ("maxComputeWorkgroupStorageSize".to_owned(), limits.max_compute_workgroup_storage_size.into()),
             ("maxComputeInvocationsPerWorkgroup".to_owned(), limits.max_compute_invocations_per_workgroup.into()),
             ("maxComputeWorkgroupsPerDimension".to_owned(), limits.max_compute_workgroups_per_dimension.into()),
+            (SUBGROUP_MIN_SIZE.to_owned(), subgroup.into()),
         ]),
     }
 }

@@ -7,6 +7,7 @@ mod capability;
 mod faults;
 mod info;
 mod pipeline;
+mod timestamps;
 mod wait;
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
@@ -14,6 +15,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 pub use capability::Capability;
 use faults::Faults;
 pub use pipeline::Pipeline;
+pub use timestamps::Timestamps;
 
 use super::Category;
 use crate::{
@@ -21,6 +23,9 @@ use crate::{
     kernel::shader::Kernel,
     protocol::DeviceInfo,
 };
+
+/// Features that kernels use where they exist.
+const WANTED: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY);
 
 /// An open GPU and its pipelines.
 pub struct Gpu {
@@ -48,12 +53,16 @@ impl Gpu {
         })?;
         // The defaults of the specification would forbid buffers that most GPUs can hold.
         let limits = adapter.limits();
-        let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: adapter.features() & WANTED,
+            required_limits: limits.clone(),
+            ..Default::default()
+        };
         let opened = adapter.request_device(&descriptor).await;
         let (device, queue) = opened.map_err(|error| Error::device(format!("the GPU cannot be opened: {error}")))?;
         let faults = Faults::of(&device);
         let info = info::describe(&adapter, &limits, raw);
-        let capability = Capability::of(&info, &limits);
+        let capability = Capability::of(&info, &device, &limits);
         Ok(Self { device, queue, info, limits, capability, faults, pipelines: RefCell::default() })
     }
 
@@ -128,7 +137,10 @@ impl Gpu {
         let usage = match category {
             Category::Weights => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             Category::Activations | Category::Kv => {
-                wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC
+                wgpu::BufferUsages::STORAGE
+                    | wgpu::BufferUsages::COPY_DST
+                    | wgpu::BufferUsages::COPY_SRC
+                    | wgpu::BufferUsages::QUERY_RESOLVE
             }
             Category::Parameters => wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             Category::Staging => wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,

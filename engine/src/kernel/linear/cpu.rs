@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Rows of a quantized matrix that are unpacked at a time: enough to pay for passing over x once more,
+/// Rows of a compressed matrix that are unpacked at a time: enough to pay for passing over x once more,
 /// few enough to stay in the second-level cache.
 const UNPACKED: usize = 16;
 
@@ -29,18 +29,17 @@ pub fn cpu(
             out[m * outputs + first + n] = sum + bias.map_or(0.0, |bias| bias[first + n]);
         });
     };
-    match weight.quantized() {
-        None => multiply(weight.f32()?, 0),
-        Some(matrix) => {
-            let mut rows = vec![0.0; UNPACKED.min(outputs) * inputs];
-            for first in (0..outputs).step_by(UNPACKED) {
-                let rows = &mut rows[..UNPACKED.min(outputs - first) * inputs];
-                for (index, row) in rows.chunks_exact_mut(inputs).enumerate() {
-                    matrix.row(first + index, row);
-                }
-                multiply(rows, first);
+    if weight.is_compressed() {
+        let mut rows = vec![0.0; UNPACKED.min(outputs) * inputs];
+        for first in (0..outputs).step_by(UNPACKED) {
+            let rows = &mut rows[..UNPACKED.min(outputs - first) * inputs];
+            for (index, row) in rows.chunks_exact_mut(inputs).enumerate() {
+                weight.row(first + index, row)?;
             }
+            multiply(rows, first);
         }
+    } else {
+        multiply(weight.f32()?, 0);
     }
     if let Some(activation) = activation {
         activation::cpu(activation, out);

@@ -1,5 +1,6 @@
 // x as numbers, for any inner length.
 
+const WEIGHT = 4;
 @group(0) @binding(0) var<storage, read> x: array<f32>;  // [rows, inputs]
 
 fn left(batch: u32, m: u32, k: u32) -> vec4<f32> {

@@ -1,6 +1,8 @@
 //! Linear layers: `activation(x · weightᵀ + bias)`, with plain or quantized weights.
 
 mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod reference;
 
 pub use cpu::cpu;

@@ -16,7 +16,6 @@ struct Params {
     biased: u32,
 }
 
-const WEIGHT = 4;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;       // [stride]
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [rows, stride]
 @group(0) @binding(3) var<uniform> params: Params;

@@ -6,16 +6,10 @@ use crate::{error::Result, kernel::Operand};
 #[expect(clippy::cast_possible_truncation, reason = "back to f32")]
 pub fn reference(x: &[f32], weight: Operand<'_>, bias: Option<&[f32]>, out: &mut [f32]) -> Result<()> {
     let [outputs, inputs] = [weight.shape[0], weight.width()];
-    let plain = match weight.quantized() {
-        None => weight.f32()?.to_vec(),
-        Some(matrix) => {
-            let mut plain = vec![0.0; outputs * inputs];
-            for (index, row) in plain.chunks_exact_mut(inputs).enumerate() {
-                matrix.row(index, row);
-            }
-            plain
-        }
-    };
+    let mut plain = vec![0.0; outputs * inputs];
+    for (index, row) in plain.chunks_exact_mut(inputs).enumerate() {
+        weight.row(index, row)?;
+    }
     for (x, out) in x.chunks_exact(inputs).zip(out.chunks_exact_mut(outputs)) {
         for (index, (weight, out)) in plain.chunks_exact(inputs).zip(out).enumerate() {
             let sum: f64 = x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum();

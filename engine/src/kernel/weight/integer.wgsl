@@ -1,13 +1,6 @@
 // Weights as group-wise integers of BITS bits: (code − zero) · scale. weights/integer/layout.rs has the layout.
 
-@group(0) @binding(WEIGHT) var<storage, read> codes: array<u32>;        // [outputs, row_words]
-@group(0) @binding(WEIGHT + 1) var<storage, read> scales: array<u32>;   // [outputs · row_groups / 2], two f16 each
-
-// Of one group, counted over all rows.
-fn scale(group: u32) -> f32 {
-    let pair = unpack2x16float(scales[group / 2u]);
-    return select(pair.x, pair.y, group % 2u == 1u);
-}
+@group(0) @binding(WEIGHT) var<storage, read> codes: array<u32>;  // [outputs, row_words]
 
 fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
     if k >= params.inputs {

@@ -1,8 +1,7 @@
 //! How shaders read a weight in its format: one snippet per format, with the same functions.
 //!
-//! A snippet declares its bindings from `WEIGHT` on and reads `params.inputs`; integers read
-//! `params.row_words`, `row_groups` and `group_shift`, too. It gives
-//! `right(batch, n, k) -> vec4<f32>`: the weights of row `n` in columns `k .. k + 4`, 0 past the last.
+//! A snippet declares its bindings from `WEIGHT` on and reads `params.inputs`; compressed formats read
+//! `params.row_words`, integers also `row_groups` and `group_shift`. What it gives is in [`Reads`].
 
 use super::{
     gpu::{Memory, Operand, Part, number},
@@ -19,6 +18,8 @@ use std::ops::Range;
 pub enum WeightFormat {
     /// 32-bit floats.
     F32,
+    /// 16-bit floats.
+    F16,
     /// Group-wise integers.
     Integer {
         /// Bits of a code.
@@ -28,10 +29,24 @@ pub enum WeightFormat {
     },
 }
 
+/// What a shader reads at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// `right(batch, n, k) -> vec4<f32>`: weights of row `n` in columns `k .. k + 4`, 0 past the last.
+    Scalar,
+    /// The same, where the inner length is a multiple of four.
+    Vector,
+    /// `unit(n, u) -> Weights`: sixteen bytes as floats, and their scale.
+    Unit,
+    /// `unit(n, u) -> Weights`: 32 integers as signed bytes, their scale and zero point.
+    Block,
+}
+
 impl WeightFormat {
     /// Every format.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::F32,
+        Self::F16,
         Self::Integer { bits: 4, zeros: false },
         Self::Integer { bits: 4, zeros: true },
         Self::Integer { bits: 8, zeros: false },
@@ -41,31 +56,42 @@ impl WeightFormat {
     /// The format of an operand.
     #[must_use]
     pub fn of(weight: &Operand<'_>) -> Self {
-        match layout(weight) {
-            Some(layout) => Self::Integer { bits: layout.bits, zeros: layout.zeros },
-            None => Self::F32,
+        match weight.memory {
+            Memory::Weight(Weight::Integer { layout, .. }) => Self::Integer { bits: layout.bits, zeros: layout.zeros },
+            Memory::Weight(Weight::F16 { .. }) => Self::F16,
+            _ => Self::F32,
         }
     }
 
-    /// The snippet; `vectors` says that the inner length is a multiple of four.
+    /// The snippet.
     #[must_use]
-    pub fn parts(self, vectors: bool) -> Vec<&'static str> {
-        match self {
-            Self::F32 if vectors => vec![include_str!("vector.wgsl")],
-            Self::F32 => vec![include_str!("scalar.wgsl")],
-            Self::Integer { bits, zeros } => vec![
-                if bits == 4 { "const BITS = 4u;\n" } else { "const BITS = 8u;\n" },
-                if zeros { include_str!("zeros.wgsl") } else { include_str!("middle.wgsl") },
-                include_str!("integer.wgsl"),
-            ],
-        }
+    pub fn parts(self, reads: Reads) -> Vec<&'static str> {
+        let Self::Integer { bits, zeros } = self else {
+            return vec![match (self, reads) {
+                (Self::F16, Reads::Scalar | Reads::Vector) => include_str!("half.wgsl"),
+                (Self::F16, Reads::Unit | Reads::Block) => include_str!("half_unit.wgsl"),
+                (_, Reads::Scalar) => include_str!("scalar.wgsl"),
+                (_, Reads::Vector) => include_str!("vector.wgsl"),
+                (_, Reads::Unit | Reads::Block) => include_str!("vector_unit.wgsl"),
+            }];
+        };
+        vec![
+            if bits == 4 { "const BITS = 4u;\n" } else { "const BITS = 8u;\n" },
+            if zeros { include_str!("zeros.wgsl") } else { include_str!("middle.wgsl") },
+            include_str!("scale.wgsl"),
+            match reads {
+                Reads::Scalar | Reads::Vector => include_str!("integer.wgsl"),
+                Reads::Unit => include_str!("integer_unit.wgsl"),
+                Reads::Block => include_str!("integer_block.wgsl"),
+            },
+        ]
     }
 
     /// Its bindings.
     #[must_use]
     pub fn bindings(self) -> &'static [Access] {
         match self {
-            Self::F32 => &[Read],
+            Self::F32 | Self::F16 => &[Read],
             Self::Integer { zeros: false, .. } => &[Read, Read],
             Self::Integer { zeros: true, .. } => &[Read, Read, Read],
         }
@@ -82,23 +108,35 @@ pub(super) fn layout(weight: &Operand<'_>) -> Option<Layout> {
 
 /// Bytes of the longest part of a row.
 pub(super) fn row_bytes(weight: &Operand<'_>) -> u64 {
-    4 * layout(weight).map_or_else(|| weight.width(), Layout::row_words) as u64
+    4 * match weight.memory {
+        Memory::Weight(Weight::Integer { layout, .. }) => layout.row_words() as u64,
+        Memory::Weight(Weight::F16 { layout, .. }) => layout.row_words() as u64,
+        _ => weight.width() as u64,
+    }
 }
 
 /// The buffers of `rows` of a weight, in the order of the snippet's bindings.
 pub(super) fn buffers<'a>(weight: &Operand<'a>, rows: &Range<usize>) -> Result<Vec<Part<'a>>> {
-    let Memory::Weight(Weight::Integer { layout, codes, scales, zeros }) = weight.memory else {
-        return Ok(vec![Part::rows(weight.plain()?, rows, 32 * weight.width() as u64)]);
-    };
-    let groups = layout.groups() as u64;
-    let mut parts =
-        vec![Part::rows(codes, rows, 32 * layout.row_words() as u64), Part::rows(scales, rows, 16 * groups)];
-    parts.extend(zeros.as_ref().map(|zeros| Part::rows(zeros, rows, u64::from(layout.bits) * groups)));
-    Ok(parts)
+    let bits = 8 * row_bytes(weight);
+    Ok(match weight.memory {
+        Memory::Weight(Weight::Integer { layout, codes, scales, zeros }) => {
+            let groups = layout.groups() as u64;
+            let mut parts = vec![Part::rows(codes, rows, bits), Part::rows(scales, rows, 16 * groups)];
+            parts.extend(zeros.as_ref().map(|zeros| Part::rows(zeros, rows, u64::from(layout.bits) * groups)));
+            parts
+        }
+        Memory::Weight(Weight::F16 { halves, .. }) => vec![Part::rows(halves, rows, bits)],
+        _ => vec![Part::rows(weight.plain()?, rows, bits)],
+    })
 }
 
-/// `row_words`, `row_groups` and `group_shift` of a weight.
+/// `row_words`, `row_groups` and `group_shift` of a weight, as far as its format has them.
 pub(super) fn params(weight: &Operand<'_>) -> Result<[u32; 3]> {
-    let Some(layout) = layout(weight) else { return Ok([0; 3]) };
-    Ok([number(layout.row_words())?, number(layout.groups())?, layout.group.trailing_zeros()])
+    Ok(match weight.memory {
+        Memory::Weight(Weight::Integer { layout, .. }) => {
+            [number(layout.row_words())?, number(layout.groups())?, layout.group.trailing_zeros()]
+        }
+        Memory::Weight(Weight::F16 { layout, .. }) => [number(layout.row_words())?, 0, 0],
+        _ => [0; 3],
+    })
 }

@@ -9,6 +9,6 @@ mod layout;
 mod matrix;
 mod quantize;
 
-pub use layout::Layout;
+pub use layout::{BLOCK, Layout};
 pub use matrix::Matrix;
 pub use quantize::{Factors, quantize};

@@ -1,0 +1,105 @@
+//! What is timed.
+
+use matrix_engine::protocol::{BenchForm, BenchWeights, BenchWork};
+
+/// Matrices `[outputs, inputs]` of models with one to eight billion parameters; the last is a vocabulary.
+const LARGE: [[u32; 2]; 6] = [[4096, 4096], [11008, 4096], [4096, 11008], [2048, 2048], [8192, 2048], [128_256, 2048]];
+/// Matrices whose product with a whole prompt is timed.
+const LARGE_PROMPT: [[u32; 2]; 2] = [[4096, 4096], [11008, 4096]];
+/// What a CPU, or one that stands in for a GPU, does in a moment.
+const SMALL: [[u32; 2]; 3] = [[1024, 1024], [2816, 1024], [1024, 2816]];
+/// Rows of a prompt.
+const PROMPT: u32 = 512;
+const SMALL_PROMPT: u32 = 64;
+/// A token of its own, and a few together.
+const FEW: [u32; 2] = [1, 4];
+
+/// The copy that everything is compared with, as a name.
+pub const COPY: &str = "copy";
+
+/// One piece of work with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// `gemv 11008x4096 int4 g128 dot+subgroups`
+    pub name: String,
+    /// What is computed.
+    pub work: BenchWork,
+}
+
+/// Every case for a device, the copy first; `small` for one that computes on a CPU, which `gpu` tells apart
+/// from one without kernels.
+#[must_use]
+pub fn cases(small: bool, gpu: bool) -> Vec<Case> {
+    let bytes = if small { 64 << 20 } else { 512 << 20 };
+    let mut all = vec![Case { name: COPY.into(), work: BenchWork::Copy { bytes } }];
+    let (shapes, prompts) = if small { (&SMALL[..], &SMALL[..1]) } else { (&LARGE[..], &LARGE_PROMPT[..]) };
+    for shape in shapes {
+        // More than one row at the shape of a feed-forward layer only.
+        let rows = if *shape == shapes[1] { &FEW[..] } else { &FEW[..1] };
+        for &rows in rows {
+            all.extend(products(rows, *shape, gpu));
+        }
+    }
+    for shape in prompts {
+        all.extend(products(if small { SMALL_PROMPT } else { PROMPT }, *shape, gpu));
+    }
+    all
+}
+
+/// A product with weights in every format, by every kind of kernel that suits it.
+fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
+    let integer = |bits, zeros| BenchWeights::Integer { bits, group: 128, zeros };
+    let formats = [
+        ("int4 g128", integer(4, false)),
+        ("int4 g128 zeros", integer(4, true)),
+        ("int8 g128", integer(8, false)),
+        ("f16", BenchWeights::F16),
+        ("f32", BenchWeights::F32),
+    ];
+    let forms = [
+        ("dot+subgroups", true, true),
+        ("dot", true, false),
+        ("float+subgroups", false, true),
+        ("float", false, false),
+    ];
+    let title = match rows {
+        1 => "gemv".to_owned(),
+        rows if rows <= 8 => format!("gemv m{rows}"),
+        rows => format!("gemm m{rows}"),
+    };
+    let mut all = Vec::new();
+    for (format, weights) in formats {
+        for (form, packed, subgroups) in forms {
+            let is_integer = matches!(weights, BenchWeights::Integer { .. });
+            // Floats have no integer product, tiles no subgroups, and a CPU has one form.
+            let exists = (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups));
+            if exists {
+                let name = format!("{title} {outputs}x{inputs} {format} {form}");
+                let form = BenchForm { packed, subgroups, hardware: false };
+                all.push(Case { name, work: BenchWork::Linear { rows, outputs, inputs, weights, form } });
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_cases_apart() {
+        for (small, gpu) in [(false, true), (true, true), (true, false)] {
+            let all = cases(small, gpu);
+            let mut names: Vec<_> = all.iter().map(|case| case.name.clone()).collect();
+            assert_eq!(names[0], COPY);
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), all.len());
+        }
+        let names: Vec<_> = cases(false, true).into_iter().map(|case| case.name).collect();
+        assert!(names.contains(&"gemv 128256x2048 int4 g128 dot+subgroups".to_owned()));
+        assert!(names.contains(&"gemm m512 11008x4096 int4 g128 zeros dot".to_owned()));
+        assert!(!names.iter().any(|name| name.contains("f16 dot")));
+    }
+}

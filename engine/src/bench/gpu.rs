@@ -1,0 +1,214 @@
+//! On a GPU: many dispatches in one pass, timed by the GPU itself where it can, else by the wall clock.
+
+use std::rc::Rc;
+
+use super::{cpu::clock_step, normalised_error, stock};
+use crate::{
+    clock,
+    device::{
+        Buffer, Category, Device, Space,
+        gpu::{Capability, Gpu},
+    },
+    error::{Error, Result},
+    graph::Op,
+    kernel::{
+        gpu::{Dispatch, Memory, Operand, dispatch, whole},
+        linear::gpu::{Packed, packed_bytes},
+        shader::Kernel,
+    },
+    program::gpu::Recording,
+    protocol::{Bench, BenchForm, BenchWork},
+    weights::{Format, Weight},
+};
+
+/// Bytes that all sets of weights have together at least: more than the caches of a large GPU, or of the CPU
+/// that stands in for one.
+const ROTATED: u64 = 512 << 20;
+const ROTATED_SOFTWARE: u64 = 32 << 20;
+/// Sets at most.
+const SETS: u64 = 64;
+const SETS_SOFTWARE: u64 = 8;
+/// Runs that are timed.
+const RUNS: usize = 9;
+/// Steps of the clock in a run at least. Browsers round times of the GPU to 0.1 ms.
+const STEPS: f64 = 100.0;
+const GPU_STEP_MS: f64 = 0.1;
+/// Dispatches of one pass at most.
+const MOST: f64 = 20_000.0;
+
+pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench> {
+    let space = Space::new(Device::Gpu(gpu.clone()));
+    match work {
+        BenchWork::Copy { bytes } => {
+            let count = u32::try_from(bytes / 16).unwrap_or(u32::MAX);
+            let buffer = || space.create(Category::Activations, u64::from(count) * 16);
+            let (from, to) = (buffer()?, buffer()?);
+            let buffers = whole([&from, &to]);
+            let copy = Dispatch {
+                kernel: Kernel::Copy,
+                buffers,
+                params: vec![count],
+                grid: [count.div_ceil(256).clamp(1, 16_384), 1, 1],
+            };
+            let recording = Recording::new(vec![copy], &space, gpu)?;
+            let (samples_us, clock) = time(gpu, &space, &recording, 1, budget_ms).await?;
+            let bytes = 32 * u64::from(count);
+            Ok(Bench { kernels: vec!["Copy".into()], samples_us, clock, bytes, normalised_error: 0.0 })
+        }
+        BenchWork::Linear { rows, outputs, inputs, weights, form } => {
+            let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
+            let capability = chosen(gpu.capability(), form);
+            let format = stock::format(weights);
+            let bytes = format.bytes(&[outputs, inputs]);
+            let normalised_error = check(gpu, &space, [rows, outputs.min(512), inputs], format, capability).await?;
+            let software = gpu.capability().software;
+            let (all, most) = if software { (ROTATED_SOFTWARE, SETS_SOFTWARE) } else { (ROTATED, SETS) };
+            let sets =
+                (0..all.div_ceil(bytes).clamp(2, most)).map(|_| stock::likeness(&space, format, [outputs, inputs]));
+            let sets = sets.collect::<Result<Vec<_>>>()?;
+            let work = Work::new(&space, [rows, outputs, inputs], &sets, capability)?;
+            let steps = work.dispatches(&sets, capability)?;
+            let mut kernels: Vec<String> = steps.iter().map(|step| format!("{:?}", step.kernel)).collect();
+            kernels.truncate(steps.len() / sets.len());
+            let recording = Recording::new(steps, &space, gpu)?;
+            let (samples_us, clock) = time(gpu, &space, &recording, sets.len(), budget_ms).await?;
+            Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })
+        }
+    }
+}
+
+/// The GPU as if it could do no more than `form` says.
+fn chosen(capability: Capability, form: BenchForm) -> Capability {
+    Capability {
+        software: capability.software && !form.hardware,
+        packed_dot: capability.packed_dot && form.packed,
+        subgroup: if form.subgroups { capability.subgroup } else { 0 },
+        ..capability
+    }
+}
+
+/// Input, output and what lies between them.
+struct Work {
+    x: Buffer,
+    out: Buffer,
+    packed: Option<Packed>,
+    /// Of x and of the weight.
+    shapes: [[usize; 2]; 2],
+}
+
+impl Work {
+    fn new(space: &Space, shape: [usize; 3], weights: &[Weight], capability: Capability) -> Result<Self> {
+        let [rows, outputs, inputs] = shape;
+        let create = |values: usize| space.create(Category::Activations, values as u64 * 4);
+        let x = create(rows * inputs)?;
+        x.write(0, bytemuck::cast_slice(&stock::bell("x", rows * inputs)))?;
+        let out = create(rows * outputs)?;
+        let shapes = [[rows, inputs], [outputs, inputs]];
+        let mut work = Self { x, out, packed: None, shapes };
+        let op = Op::Linear { activation: None };
+        let needed = weights.first().and_then(|weight| packed_bytes(op, &work.operands(weight), capability));
+        if let Some([codes, factors]) = needed {
+            work.packed = Some(Packed {
+                codes: space.create(Category::Activations, codes)?,
+                factors: space.create(Category::Activations, factors)?,
+            });
+        }
+        Ok(work)
+    }
+
+    fn operands<'a>(&'a self, weight: &'a Weight) -> [Operand<'a>; 2] {
+        [
+            Operand { shape: &self.shapes[0], memory: Memory::Buffer(&self.x) },
+            Operand { shape: &self.shapes[1], memory: Memory::Weight(weight) },
+        ]
+    }
+
+    /// Those of every set of weights, one after another.
+    fn dispatches<'a>(&'a self, weights: &'a [Weight], capability: Capability) -> Result<Vec<Dispatch<'a>>> {
+        let mut steps = Vec::new();
+        for weight in weights {
+            let [x, weight] = self.operands(weight);
+            let op = Op::Linear { activation: None };
+            steps.extend(dispatch(op, &[x, weight], &self.out, self.packed.as_ref(), capability)?);
+        }
+        Ok(steps)
+    }
+}
+
+/// Error of the product with a small real matrix against the reference.
+async fn check(gpu: &Rc<Gpu>, space: &Space, shape: [usize; 3], format: Format, capability: Capability) -> Result<f64> {
+    let [rows, outputs, inputs] = shape;
+    let weight = [stock::real(space, format, [outputs, inputs])?];
+    let work = Work::new(space, shape, &weight, capability)?;
+    let recording = Recording::new(work.dispatches(&weight, capability)?, space, gpu)?;
+    let staging = space.create(Category::Staging, work.out.bytes())?;
+    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+    encoder.copy_buffer_to_buffer(work.out.raw()?, 0, staging.raw()?, 0, work.out.bytes());
+    gpu.submit(encoder.finish());
+    let got: Vec<f32> = bytemuck::cast_vec(gpu.read(staging.raw()?).await?);
+    let here = Space::new(Device::Cpu);
+    let weight = stock::real(&here, format, [outputs, inputs])?;
+    let mut want = vec![0.0; rows * outputs];
+    super::cpu::plain(&stock::bell("x", rows * inputs), shape, &weight, &mut want)?;
+    Ok(normalised_error(&got, &want))
+}
+
+/// Microseconds of one piece of work, several times, and the clock they are from. `pieces` of it are recorded.
+async fn time(
+    gpu: &Gpu,
+    space: &Space,
+    recording: &Recording,
+    pieces: usize,
+    budget_ms: f64,
+) -> Result<(Vec<f64>, String)> {
+    let queries = gpu.timestamps(space)?;
+    let clock = if queries.is_some() { "gpu" } else { "wall" };
+    let step = if queries.is_some() { GPU_STEP_MS } else { clock_step() };
+    // Twice: the first run compiles and fills the caches of the driver.
+    let mut repeats = 1;
+    for _ in 0..3 {
+        let ms = pass(gpu, recording, repeats, queries.as_ref()).await?.max(step);
+        let wanted = (STEPS * step).max(budget_ms / 12.0);
+        let most = (MOST / recording.len() as f64).max(1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a few thousand")]
+        let more = (f64::from(repeats) * wanted / ms).ceil().clamp(1.0, most) as u32;
+        repeats = more;
+    }
+    let mut samples = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let ms = pass(gpu, recording, repeats, queries.as_ref()).await?;
+        samples.push(ms * 1000.0 / (f64::from(repeats) * pieces as f64));
+    }
+    if samples.iter().any(|sample| !sample.is_finite()) {
+        return Err(Error::device("the GPU's clock gave no time"));
+    }
+    Ok((samples, clock.into()))
+}
+
+/// Milliseconds of one pass with the recording `repeats` times.
+async fn pass(
+    gpu: &Gpu,
+    recording: &Recording,
+    repeats: u32,
+    queries: Option<&crate::device::gpu::Timestamps>,
+) -> Result<f64> {
+    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let writes = queries.map(crate::device::gpu::Timestamps::writes);
+    {
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: writes };
+        recording.record(&mut encoder.begin_compute_pass(&descriptor), repeats);
+    }
+    if let Some(queries) = queries {
+        queries.resolve(&mut encoder)?;
+    }
+    let started = clock::now();
+    gpu.submit(encoder.finish());
+    match queries {
+        Some(queries) => queries.read_ms(gpu).await,
+        None => {
+            gpu.finish().await?;
+            Ok(clock::now() - started)
+        }
+    }
+}

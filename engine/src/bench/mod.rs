@@ -1,0 +1,48 @@
+//! Kernels by themselves: first checked against the plain reference, then timed over sets of weights that no
+//! cache holds together.
+
+mod cpu;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod stock;
+
+use crate::{
+    device::Device,
+    error::{Error, Result},
+    protocol::{Bench, BenchWeights, BenchWork, Integer, Options},
+    weights::format,
+};
+
+/// Values of one dimension, and of a matrix, that are accepted.
+const MOST: u64 = 1 << 31;
+
+/// Does one piece of work on a device, for about as long as asked.
+pub async fn run(device: &Device, work: BenchWork, budget_ms: f64) -> Result<Bench> {
+    let size = match work {
+        BenchWork::Copy { bytes } => bytes,
+        BenchWork::Linear { rows, outputs, inputs, weights, .. } => {
+            if let BenchWeights::Integer { bits, group, .. } = weights {
+                let options = Integer { group_size: group, ..Integer::bits(bits) };
+                format::check(&Options { integer: Some(options), ..Options::default() })?;
+            }
+            let sizes = [(rows, inputs), (rows, outputs), (outputs, inputs)];
+            let largest = sizes.map(|(a, b)| u64::from(a) * u64::from(b)).into_iter().max().unwrap_or(0);
+            largest * u64::from(rows.min(outputs).min(inputs).min(1))
+        }
+    };
+    if size == 0 || size > MOST || !budget_ms.is_finite() || budget_ms <= 0.0 {
+        return Err(Error::unsupported("no benchmark of this size").found(format!("{work:?} for {budget_ms} ms")));
+    }
+    match device {
+        Device::Cpu => cpu::run(work, budget_ms),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(gpu) => gpu::run(gpu, work, budget_ms).await,
+    }
+}
+
+/// Error of `got` against `want`: Σ (got − want)² / Σ want².
+fn normalised_error(got: &[f32], want: &[f32]) -> f64 {
+    let square = |value: f32| f64::from(value).powi(2);
+    let error: f64 = got.iter().zip(want).map(|(got, want)| square(got - want)).sum();
+    error / want.iter().map(|want| square(*want)).sum::<f64>().max(f64::MIN_POSITIVE)
+}

@@ -1,0 +1,120 @@
+//! Which kernels compute a linear layer on a GPU, by shape, format and what the GPU can do.
+
+use std::ops::Range;
+
+use crate::{
+    device::{Buffer, gpu::Capability},
+    error::Result,
+    graph::{Activation, Op},
+    kernel::{
+        gpu::{Dispatch, FEW_ROWS, Operand, groups, number, parts, product, whole, words},
+        shader::{Input, Kernel, Tiling},
+        weight::{self, WeightFormat},
+    },
+    weights::integer::BLOCK,
+};
+
+/// Threads of a team that share a row of weights: two or three loads each for usual widths.
+const TEAM: u32 = 32;
+/// Threads of a workgroup of teams.
+const THREADS: u32 = 256;
+/// Rows and columns of a wide tile.
+const WIDE: [usize; 2] = [64, 128];
+/// With fewer wide tiles than this, smaller ones spread better over the GPU.
+const FEW_WIDE: usize = 64;
+
+/// Where x is kept as signed bytes between two dispatches.
+pub struct Packed {
+    /// `[rows, blocks, 32]` bytes.
+    pub codes: Buffer,
+    /// `[rows, blocks]` pairs: scale, scale · Σ codes.
+    pub factors: Buffer,
+}
+
+/// Bytes of [`Packed`] that the operation needs: of the codes and of the factors.
+#[must_use]
+pub fn packed_bytes(op: Op, operands: &[Operand<'_>], capability: Capability) -> Option<[u64; 2]> {
+    let (Op::Linear { .. }, [x, weight, ..]) = (op, operands) else { return None };
+    let packs = capability.packed_dot && !capability.software && weight::layout(weight).is_some();
+    let blocks = (x.rows() * x.width().div_ceil(BLOCK)) as u64;
+    packs.then_some([blocks * BLOCK as u64, blocks * 8])
+}
+
+/// The dispatches of `activation(x · weightᵀ + bias)`: several when the weight has to be bound in parts, or
+/// when x is packed first.
+pub fn dispatch<'a>(
+    activation: Option<Activation>,
+    [x, weight]: [&Operand<'a>; 2],
+    bias: Option<&Operand<'a>>,
+    out: &'a Buffer,
+    packed: Option<&'a Packed>,
+    capability: Capability,
+) -> Result<Vec<Dispatch<'a>>> {
+    let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
+    let format = WeightFormat::of(weight);
+    let packed = packed.filter(|_| matches!(format, WeightFormat::Integer { .. }));
+    let input = match packed {
+        Some(_) => Input::Packed,
+        None if inputs.is_multiple_of(4) => Input::Vector,
+        None => Input::Scalar,
+    };
+    let part = |columns: Range<usize>| {
+        let first = packed.map_or_else(|| x.plain(), |packed| Ok(&packed.codes))?;
+        let mut buffers = whole([first, bias.unwrap_or(x).plain()?, out]);
+        buffers.extend(packed.map(|packed| (&packed.factors).into()));
+        buffers.extend(weight::buffers(weight, &columns)?);
+        let mut params = words(&[rows, inputs, columns.len()])?;
+        params.extend(weight::params(weight)?);
+        params.extend(words(&[columns.start, outputs, usize::from(bias.is_some())])?);
+        let (tiling, grid) = tiling(rows, columns.len(), format, input, capability)?;
+        Ok(Dispatch { kernel: Kernel::Linear { tiling, format, input, activation }, buffers, params, grid })
+    };
+    let mut dispatches = Vec::new();
+    if let Some(packed) = packed {
+        let blocks = inputs.div_ceil(BLOCK);
+        dispatches.push(Dispatch {
+            kernel: Kernel::Pack,
+            buffers: whole([x.plain()?, &packed.codes, &packed.factors]),
+            params: words(&[rows, inputs, blocks])?,
+            grid: groups((rows * blocks).div_ceil(64))?,
+        });
+    }
+    for columns in parts(weight, capability)? {
+        dispatches.push(part(columns)?);
+    }
+    Ok(dispatches)
+}
+
+/// How the product is cut up, and its grid.
+fn tiling(
+    rows: usize,
+    columns: usize,
+    format: WeightFormat,
+    input: Input,
+    capability: Capability,
+) -> Result<(Tiling, [u32; 3])> {
+    let wide = [columns.div_ceil(WIDE[1]), rows.div_ceil(WIDE[0])];
+    if rows > FEW_ROWS {
+        // A tile is the only form for many rows of packed x.
+        if input != Input::Packed && (capability.software || wide[0] * wide[1] < FEW_WIDE) {
+            return product(rows, columns, 1, capability);
+        }
+        product(rows, columns, 1, capability)?;
+        return Ok((Tiling::Wide, [number(wide[0])?, number(wide[1])?, 1]));
+    }
+    // Floats that are no vectors are not read sixteen bytes at a time.
+    if capability.software || (format == WeightFormat::F32 && input == Input::Scalar) {
+        let [across, down, _] = groups(columns.div_ceil(4))?;
+        return Ok((Tiling::Rows, [across, down, number(rows.div_ceil(4))?]));
+    }
+    let (together, beside) = match (rows, input) {
+        (1, Input::Packed) => (1, 2),
+        (1, _) => (1, 4),
+        _ => (4, 2),
+    };
+    let subgroups = capability.subgroup >= 4;
+    let lanes = if subgroups { TEAM.min(capability.subgroup) } else { TEAM };
+    let tiling = Tiling::Team { rows: together, columns: beside, lanes, subgroups };
+    let [across, down, _] = groups(columns.div_ceil((THREADS / lanes * beside) as usize))?;
+    Ok((tiling, [across, down, number(rows.div_ceil(together as usize))?]))
+}

@@ -1,0 +1,97 @@
+//! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
+
+use super::{Access, Access::*, Tiling, product};
+use crate::kernel::weight::{Reads, WeightFormat};
+
+/// How a linear layer reads x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// As floats, one at a time.
+    Scalar,
+    /// As vectors of four floats: the inner length is a multiple of four.
+    Vector,
+    /// As signed bytes, made by [`super::Kernel::Pack`]; the weights are integers.
+    Packed,
+}
+
+/// The largest workgroup memory that sums of a team may need is 256 of each.
+const ROWS: [(u32, &str); 2] = [(1, "const ROWS = 1u;\n"), (4, "const ROWS = 4u;\n")];
+const COLUMNS: [(u32, &str); 3] =
+    [(1, "const COLUMNS = 1u;\n"), (2, "const COLUMNS = 2u;\n"), (4, "const COLUMNS = 4u;\n")];
+
+/// The parts of a shader, in order.
+pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static str> {
+    let mut parts = Vec::new();
+    if matches!(tiling, Tiling::Team { subgroups: true, .. }) && cfg!(target_arch = "wasm32") {
+        // Browsers demand it, naga does not know it.
+        parts.push("enable subgroups;\n");
+    }
+    parts.extend([include_str!("../activation/activation.wgsl"), include_str!("../linear/operands.wgsl")]);
+    parts.push(match input {
+        Input::Scalar => include_str!("../linear/input_scalar.wgsl"),
+        Input::Vector => include_str!("../linear/input_vector.wgsl"),
+        Input::Packed => include_str!("../linear/packed_product.wgsl"),
+    });
+    parts.extend(format.parts(match (tiling, input) {
+        (_, Input::Packed) => Reads::Block,
+        (Tiling::Team { .. }, _) => Reads::Unit,
+        (_, Input::Vector) => Reads::Vector,
+        (_, Input::Scalar) => Reads::Scalar,
+    }));
+    match (tiling, input) {
+        (Tiling::Team { rows, columns, subgroups, .. }, _) => {
+            if input != Input::Packed {
+                parts.push(include_str!("../linear/float_product.wgsl"));
+            }
+            let number =
+                |known: &[(u32, &'static str)], wanted| known.iter().find(|(n, _)| *n == wanted).map(|row| row.1);
+            parts.extend(number(&ROWS, rows));
+            parts.extend(number(&COLUMNS, columns));
+            parts.push(if subgroups {
+                include_str!("../linear/total_subgroup.wgsl")
+            } else {
+                include_str!("../linear/total_memory.wgsl")
+            });
+            parts.push(include_str!("../linear/team.wgsl"));
+        }
+        (_, Input::Packed) => parts.push(include_str!("../linear/packed_tile.wgsl")),
+        _ => parts.push(product(tiling)),
+    }
+    parts
+}
+
+/// What is bound where.
+pub fn bindings(format: WeightFormat, input: Input) -> Vec<Access> {
+    let factors: &[Access] = if input == Input::Packed { &[Read] } else { &[] };
+    [&[Read, Read, Write, Uniform], factors, format.bindings()].concat()
+}
+
+/// Every way there is, without the activation.
+pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
+    let mut all = Vec::new();
+    let tiles = [16, 8].map(|side| Tiling::Tile { side });
+    let teams = [(1, 1), (1, 2), (1, 4), (4, 2)].into_iter().flat_map(|(rows, columns)| {
+        let team = move |lanes, subgroups| Tiling::Team { rows, columns, lanes, subgroups };
+        [team(32, false), team(4, true), team(32, true)]
+    });
+    let teams: Vec<_> = teams.collect();
+    for format in WeightFormat::ALL {
+        for tiling in tiles.into_iter().chain([Tiling::Wide, Tiling::Direct, Tiling::Rows]) {
+            all.extend([Input::Scalar, Input::Vector].map(|input| (tiling, format, input)));
+        }
+        let is_integer = matches!(format, WeightFormat::Integer { .. });
+        for &tiling in &teams {
+            all.push((tiling, format, Input::Vector));
+            if format != WeightFormat::F32 {
+                all.push((tiling, format, Input::Scalar));
+            }
+            if is_integer {
+                all.push((tiling, format, Input::Packed));
+            }
+        }
+        if is_integer {
+            all.push((Tiling::Wide, format, Input::Packed));
+        }
+    }
+    all
+}
