@@ -140,6 +140,24 @@ pub(crate) struct RunArgs {
     /// Queries and keys of a tile of flash attention: auto, 32 or 64
     #[arg(long, value_name = "N")]
     pub(crate) block_size: Option<String>,
+    /// Keys and values of earlier tokens in less memory
+    #[arg(long, visible_alias = "enable-kv-cache")]
+    pub(crate) kv_cache: bool,
+    /// Bits of a kept number: none, 4 or 8
+    #[arg(long, value_name = "N")]
+    pub(crate) kv_bits: Option<String>,
+    /// The most tokens that are kept: none or a number
+    #[arg(long, value_name = "N")]
+    pub(crate) kv_window: Option<String>,
+    /// First tokens that a window never drops
+    #[arg(long, value_name = "N")]
+    pub(crate) kv_sinks: Option<String>,
+    /// What decides which tokens of a prompt are kept: none, importance, recency, frequency
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) kv_prune: Option<String>,
+    /// How much of a prompt is kept, e.g. 50%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) kv_keep: Option<String>,
     /// Features of sound made on the GPU
     #[arg(long, visible_alias = "enable-compute-shaders")]
     pub(crate) compute_shaders: bool,

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use crate::{
-    cache::{Cache, Plain},
+    cache::{self, Cache},
     clock,
     device::{Category, Space},
     error::{Error, Result},
@@ -95,11 +95,11 @@ impl Generation {
     ) -> Result<Self> {
         let key = Key::new(prompt, decode, outputs, resident);
         let capacity = prompt.ids.shape[1] + key.max_tokens - 1;
-        let cache = Plain { capacity };
+        let cache = |pass: Pass| cache::choose(options, prompt.ids.shape[1], capacity, pass != Pass::Next);
         let mut states = resident.clone();
         let encode = match &prompt.encode {
             Some(inputs) => {
-                let mut graph = model.pass(inputs, &cache, Pass::Encode)?;
+                let mut graph = model.pass(inputs, &*cache(Pass::Encode), Pass::Encode)?;
                 resident.keys().for_each(|name| graph.reside(name));
                 graph.optimize(options)?;
                 Some(program(Plan::new(&graph, &[])?, weights, &mut states, space).await?)
@@ -107,12 +107,12 @@ impl Generation {
             None => None,
         };
         let inputs = first_inputs(prompt, capacity)?;
-        let passes = plan(model, &inputs, &cache, Pass::First, (decode, outputs), options)?;
+        let passes = plan(model, &inputs, &*cache(Pass::First), Pass::First, (decode, outputs), options)?;
         let first = program(passes, weights, &mut states, space).await?;
         let mut next = None;
         if key.max_tokens > 1 {
             let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
-            let passes = plan(model, &inputs, &cache, Pass::Next, (decode, &[]), options)?;
+            let passes = plan(model, &inputs, &*cache(Pass::Next), Pass::Next, (decode, &[]), options)?;
             next = Some(program(passes, weights, &mut states, space).await?);
         }
         Ok(Self { key, capacity, encode, first, next })

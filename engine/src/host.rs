@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
-    bench, clock,
+    bench, cache, clock,
     device::{Device, Space},
     error::{Error, Result},
     front_end::{self, FrontEnd, Heard},
@@ -60,6 +60,13 @@ struct ProgramKey {
     inputs: Vec<(String, Vec<usize>)>,
     resident: Vec<String>,
     outputs: Vec<String>,
+}
+
+/// Refuses options that no model could be loaded with.
+pub fn check(options: &Options) -> Result<()> {
+    format::check(options)?;
+    graph::pass::check(options)?;
+    cache::check(options)
 }
 
 impl Host {
@@ -146,14 +153,16 @@ impl Host {
 
     async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
         self.slots.remove(&name);
-        format::check(&options)?;
-        graph::pass::check(&options)?;
+        check(&options)?;
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
         let (config, origin) = self.open(from).await?;
         let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
         let front_end = FrontEnd::open(&config, folder, options.compute_shaders, space.device()).await?;
         let built = model::build(&config, &origin)?;
+        if options.kv_cache.is_some() && built.model.generator().is_none() {
+            return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
+        }
         let formats: Vec<Format> = built.declared.iter().map(|weight| Format::choose(weight, &options)).collect();
         let store = Store::load(&origin, &built.declared, &formats, &space).await?;
         let load_ms = clock::now() - started;

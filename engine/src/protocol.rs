@@ -136,6 +136,46 @@ pub struct FlashAttention {
     pub block_size: Option<u32>,
 }
 
+/// Keys and values of earlier tokens, kept in less memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvCache {
+    /// Bits of a stored number, 4 or 8; f32 where it is `None`.
+    pub bits: Option<u32>,
+    /// The most tokens that are held, the sinks among them; all where it is `None`.
+    pub window: Option<u32>,
+    /// First tokens that a window never drops (Xiao et al. 2023).
+    pub sinks: u32,
+    /// Which part of a prompt is held, if not all of it.
+    pub prune: Option<Prune>,
+}
+
+impl Default for KvCache {
+    fn default() -> Self {
+        Self { bits: Some(4), window: None, sinks: 4, prune: None }
+    }
+}
+
+/// A part of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// What decides which tokens stay.
+    pub policy: PrunePolicy,
+    /// How many of a hundred stay, 1 to 100.
+    pub keep_percent: u32,
+}
+
+/// What decides which tokens of a prompt stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrunePolicy {
+    /// How much the last queries looked at them.
+    Importance,
+    /// How late they come.
+    Recency,
+    /// How many of the last queries looked at them more than evenly.
+    Frequency,
+}
+
 /// One field per seam; `None` is the engine without that optimization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -151,6 +191,9 @@ pub struct Options {
     /// Attention without a matrix of scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flash_attention: Option<FlashAttention>,
+    /// Keys and values of earlier tokens in less memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_cache: Option<KvCache>,
 }
 
 /// How a prompt is continued.

@@ -3,7 +3,10 @@
 use matrix_engine::{
     catalog::{Family, Size},
     host::Host,
-    protocol::{Decode, FailureKind, Memory, ModelSource, Options, Outcome, Platform, Sampling, Step, Tensor, Tensors},
+    protocol::{
+        Decode, FailureKind, FlashAttention, KvCache, Memory, ModelSource, Options, Outcome, Platform, Prune,
+        PrunePolicy, Sampling, Step, Tensor, Tensors,
+    },
 };
 
 fn platforms() -> Vec<Platform> {
@@ -16,8 +19,12 @@ fn folder(family: &str) -> ModelSource {
 }
 
 fn host(platform: Platform, model: ModelSource) -> Host {
+    with(platform, model, Options::default())
+}
+
+fn with(platform: Platform, model: ModelSource, options: Options) -> Host {
     let mut host = Host::new("");
-    let step = Step::Load { slot: "model".into(), platform, model, options: Options::default() };
+    let step = Step::Load { slot: "model".into(), platform, model, options };
     let outcome = pollster::block_on(host.perform(step));
     assert!(matches!(outcome, Outcome::Loaded { .. }), "{outcome:?}");
     host
@@ -194,4 +201,125 @@ fn synthetic_models_of_every_family_say_something() {
             assert!(deviation > 0.1 && deviation < 10.0, "{family:?}: {deviation}");
         }
     }
+}
+
+fn kept(kv: KvCache) -> Options {
+    Options { kv_cache: Some(kv), ..Options::default() }
+}
+
+/// Sizes of the model `llama` of the reference: two layers, keys and values, two heads.
+const ROWS_OF_LLAMA: u64 = 2 * 2 * 2;
+
+#[test]
+fn fewer_bits_and_fewer_rows_are_counted() {
+    let long: Vec<i32> = (0..40).map(|i| i * 7 % 50 + 3).collect();
+    let f32 = KvCache { bits: None, ..KvCache::default() };
+    for platform in platforms() {
+        let bytes = |kv: KvCache, tokens: u32| {
+            let mut host = with(platform, folder("llama"), kept(kv));
+            let (_, memory) = generate(&mut host, &text(&[&long]), &Decode::greedy(tokens));
+            let again = generate(&mut host, &text(&[&long]), &Decode::greedy(tokens)).1;
+            assert_eq!(again.total.peak, memory.total.live, "a second generation makes no buffers");
+            memory.categories["kv"].live
+        };
+        assert_eq!(bytes(f32.clone(), 8), ROWS_OF_LLAMA * 47 * 16 * 4);
+        assert_eq!(bytes(KvCache { bits: Some(8), ..f32.clone() }, 8), ROWS_OF_LLAMA * 47 * 5 * 4);
+        assert_eq!(bytes(KvCache { bits: Some(4), ..f32.clone() }, 8), ROWS_OF_LLAMA * 47 * 3 * 4);
+        // A window holds the same however long the text becomes.
+        let window = KvCache { window: Some(12), ..f32.clone() };
+        assert_eq!(bytes(window.clone(), 2), ROWS_OF_LLAMA * 12 * 16 * 4);
+        assert_eq!(bytes(window, 8 * 12), ROWS_OF_LLAMA * 12 * 16 * 4);
+        // Half of the prompt, what follows it, and per layer and head the places of what stayed.
+        let prune = Some(Prune { policy: PrunePolicy::Importance, keep_percent: 50 });
+        let pruned = KvCache { prune, ..f32.clone() };
+        assert_eq!(bytes(pruned.clone(), 8), ROWS_OF_LLAMA * 27 * 16 * 4 + 2 * 2 * 20 * 4);
+        let all = KvCache { bits: Some(4), window: Some(24), ..pruned };
+        assert_eq!(bytes(all, 60), ROWS_OF_LLAMA * 24 * 3 * 4 + 2 * 2 * 12 * 4);
+    }
+}
+
+#[test]
+fn four_bits_are_less_than_a_third_of_halves() {
+    // Heads of 64, as in Llama-3.2-1B: the smallest that are common.
+    let stored = matrix_engine::graph::Stored::Bits4;
+    for width in [64, 80, 128, 256] {
+        assert!(10 * stored.words(width) * 4 <= 3 * width * 2, "{width}");
+    }
+}
+
+/// Logits of every step when the ids are given.
+fn forced(host: &mut Host, prompt: &[i32], ids: &[i32]) -> Vec<Vec<f32>> {
+    let decode = Decode { step_logits: true, forced: vec![ids.to_vec()], ..Decode::greedy(ids.len() as u32) };
+    let Outcome::Generated { outputs, .. } = perform(host, &text(&[prompt]), &decode) else { panic!("not generated") };
+    let logits = &outputs["step_logits"];
+    logits.as_f32().expect("floats").chunks(logits.shape[2]).map(<[f32]>::to_vec).collect()
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    let scale = b.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
+}
+
+#[test]
+fn what_is_kept_gives_the_logits_of_a_whole_pass() {
+    let ids: Vec<i32> = (0..30).map(|i| i * 11 % 50 + 3).collect();
+    let prune = |policy| Some(Prune { policy, keep_percent: 100 });
+    for platform in platforms() {
+        for family in ["llama", "gpt2", "t5"] {
+            for flash in [false, true] {
+                for (kv, allowed) in [
+                    (KvCache { bits: None, ..KvCache::default() }, 1e-4),
+                    (KvCache { bits: Some(8), ..KvCache::default() }, 5e-2),
+                    (KvCache { bits: None, window: Some(9), sinks: 2, prune: None }, 1e-4),
+                    (KvCache { bits: None, prune: prune(PrunePolicy::Importance), ..KvCache::default() }, 1e-4),
+                    (KvCache { bits: None, prune: prune(PrunePolicy::Recency), ..KvCache::default() }, 1e-4),
+                    (KvCache { bits: None, prune: prune(PrunePolicy::Frequency), ..KvCache::default() }, 1e-4),
+                ] {
+                    let flash_attention = flash.then(FlashAttention::default);
+                    let mut host = with(platform, folder(family), Options { flash_attention, ..kept(kv.clone()) });
+                    if family == "t5" {
+                        // The decoder starts from one id, so only a forced way can be compared with itself.
+                        let mut plain = self::host(platform, folder(family));
+                        if kv.window.is_none() {
+                            let (got, want) =
+                                (forced(&mut host, &ids[..7], &ids[..12]), forced(&mut plain, &ids[..7], &ids[..12]));
+                            for (step, (got, want)) in got.iter().zip(&want).enumerate() {
+                                let off = distance(got, want);
+                                assert!(off < allowed, "{family} {kv:?} step {step} on {}: {off}", platform.name());
+                            }
+                        }
+                        continue;
+                    }
+                    let got = forced(&mut host, &ids[..12], &ids[12..28]);
+                    for step in [0, 1, 5, 15] {
+                        // The same text as a prompt: nothing comes out of a cache.
+                        let want = forced(&mut host, &ids[..12 + step], &ids[12 + step..13 + step]);
+                        let off = distance(&got[step], &want[0]);
+                        assert!(off < allowed, "{family} {kv:?} step {step} on {}: {off}", platform.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_cache_cannot_follow_is_refused() {
+    let refused = |family: &str, kv: KvCache| {
+        let mut host = Host::new("");
+        let (platform, model) = (Platform::NativeCpu, folder(family));
+        let step = Step::Load { slot: "model".into(), platform, model, options: kept(kv) };
+        match pollster::block_on(host.perform(step)) {
+            Outcome::Failed { kind, message } => (kind, message),
+            other => panic!("not refused: {other:?}"),
+        }
+    };
+    let (kind, message) = refused("bert", KvCache::default());
+    assert_eq!(kind, FailureKind::Unsupported);
+    assert_eq!(message, "kv_cache: this model keeps no keys and values");
+    let (_, message) = refused("llama", KvCache { window: Some(3), ..KvCache::default() });
+    assert_eq!(
+        message,
+        "kv_cache.window: unusable value: expected more than the 4 sinks, which are part of it, found 3"
+    );
 }

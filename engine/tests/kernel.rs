@@ -36,6 +36,9 @@ mod decoder;
 #[path = "kernel/flash.rs"]
 mod flash;
 
+#[path = "kernel/memory.rs"]
+mod memory;
+
 /// Shapes around the edges of tiles, and a few primes.
 const AWKWARD: [[usize; 3]; 9] = [
     [1, 1, 1],
@@ -107,6 +110,8 @@ impl Known {
 struct Check {
     gpus: Vec<Device>,
     failures: Vec<String>,
+    /// How far forms may be apart, relative to the largest value.
+    tolerance: f32,
 }
 
 impl Check {
@@ -129,7 +134,7 @@ impl Check {
                 gpus.push(Device::Gpu(Rc::new(gpu.pretending(capability))));
             }
         }
-        Self { gpus, failures: Vec::new() }
+        Self { gpus, failures: Vec::new(), tolerance: 2e-5 }
     }
 
     fn run(&mut self, name: &str, mut graph: Graph, result: Value, weights: &[Known], inputs: &Tensors) {
@@ -165,7 +170,7 @@ impl Check {
                 continue;
             }
             // NaN fails too.
-            if !matches!(worst.partial_cmp(&(2e-5 * scale)), Some(std::cmp::Ordering::Less))
+            if !matches!(worst.partial_cmp(&(self.tolerance * scale)), Some(std::cmp::Ordering::Less))
                 || got.iter().any(|v| v.is_nan())
             {
                 self.failures.push(format!("{name} on {form}: {worst:.2e} of {scale:.2e}"));
@@ -192,6 +197,10 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
             TensorData::I32(values) => bytemuck::cast_slice(values).to_vec(),
         };
         buffers[port.buffer][..words.len()].copy_from_slice(&words);
+    }
+    for (buffer, tensor) in &plan.constants {
+        let words: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.bytes());
+        buffers[*buffer][..words.len()].copy_from_slice(&words);
     }
     for step in &plan.steps {
         let mut out = buffers[step.output].clone();
@@ -264,7 +273,8 @@ fn weights_larger_than_a_binding() {
     }
     let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
     let capability = Capability { binding_limit: 50_000, ..gpu.capability() };
-    let mut check = Check { gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))], failures: Vec::new() };
+    let mut check =
+        Check { gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))], failures: Vec::new(), tolerance: 2e-5 };
     let (entries, width) = (1001, 36);
     for (rows, kind) in
         [(3, None), (9, None), (3, Some((4, 32, false))), (3, Some((4, 32, true))), (9, Some((8, 64, true)))]

@@ -81,8 +81,21 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         }
     }
     settings.extend(args.block_size.clone().map(|size| ("flash_attention".to_owned(), "block_size".to_owned(), size)));
+    let kv = [
+        ("bits", &args.kv_bits),
+        ("window", &args.kv_window),
+        ("sinks", &args.kv_sinks),
+        ("prune.policy", &args.kv_prune),
+        ("prune.keep", &args.kv_keep),
+    ];
+    let written = |(key, text): (&str, &Option<String>)| Some(("kv_cache".to_owned(), key.to_owned(), text.clone()?));
+    settings.extend(kv.into_iter().filter_map(written));
     let mut optimizations: Vec<String> = args.quantization.iter().map(|bits| bits.word().to_owned()).collect();
-    let switched = [(args.flash_attention, "flash_attention"), (args.compute_shaders, "compute_shaders")];
+    let switched = [
+        (args.flash_attention, "flash_attention"),
+        (args.kv_cache, "kv_cache"),
+        (args.compute_shaders, "compute_shaders"),
+    ];
     optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use matrix_engine::host;
 use matrix_engine::protocol::{Options, Platform};
 
 use super::cell::{Cell, Expectation, Model};
@@ -169,6 +170,7 @@ fn canonical(set: Vec<&'static str>) -> Vec<&'static str> {
 
 fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set: &[&'static str]) -> Result<Cell> {
     let (treatment, goals) = treatment(spec, set);
+    host::check(&treatment).map_err(|error| Error::usage(error.to_string()))?;
     let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
     let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
     Ok(Cell {

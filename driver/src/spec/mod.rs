@@ -10,6 +10,7 @@ mod flags;
 mod glob;
 mod goal;
 mod known;
+mod kv_cache;
 mod model;
 mod node;
 mod optimization;

@@ -4,7 +4,9 @@ use matrix_engine::catalog::Family;
 use matrix_engine::protocol::{Calibration, FlashAttention, Integer, Options, Scheme};
 
 use super::goal::Goal;
+use super::kv_cache::KV_CACHE;
 use super::node::{Fault, Node};
+use super::quantity::Percent;
 use super::tree::Tree;
 use super::word::UnknownWord;
 
@@ -51,8 +53,16 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A power of two between two bounds, both included.
     PowerOfTwo(u32, u32),
-    /// One of these numbers, or `auto`.
-    Auto(&'static [u32]),
+    /// This word, or one of these numbers.
+    Either(&'static str, &'static [u32]),
+    /// This word, or a number between two bounds, both included.
+    CountOr(&'static str, u32, u32),
+    /// A number between two bounds, both included.
+    Count(u32, u32),
+    /// One of these words. As text `0` is the first of them and `1` the second.
+    Switch(&'static [&'static str]),
+    /// A part of something, 1% to 100%.
+    Share,
     /// Globs over names.
     Names,
 }
@@ -64,6 +74,8 @@ pub enum Value {
     Word(&'static str),
     /// A number.
     Count(u32),
+    /// A part, in percent.
+    Share(u32),
     /// Names.
     Names(Vec<String>),
 }
@@ -101,6 +113,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         switch_on: |options| options.f16 = true,
     },
     FLASH_ATTENTION,
+    KV_CACHE,
     COMPUTE_SHADERS,
 ];
 
@@ -176,7 +189,7 @@ const FLASH_ATTENTION: Optimization = Optimization {
     families: &[],
     settings: &[Setting {
         key: "block_size",
-        kind: Kind::Auto(&[32, 64]),
+        kind: Kind::Either("auto", &[32, 64]),
         variable: Some("WEBGPU_FLASH_ATTENTION_BLOCK_SIZE"),
         default: || Value::Word("auto"),
         apply: |options, value| {
@@ -286,12 +299,25 @@ fn read_entry(word: &str, name: &Node<'_>, value: &Node<'_>) -> Result<Chosen, F
     if *value.tree == Tree::Null {
         return Ok(chosen);
     }
-    let keys: Vec<&str> = optimization.settings.iter().map(|setting| setting.key).chain(["expect"]).collect();
+    let group = |key: &'static str| key.split_once('.').map_or(key, |(group, _)| group);
+    let mut keys: Vec<&str> =
+        optimization.settings.iter().map(|setting| group(setting.key)).chain(["expect"]).collect();
+    keys.dedup();
     let fields = value.fields(&format!("`{word}`"), &keys)?;
     for setting in optimization.settings {
-        if let Some(value) = fields.read(setting.key, |node| setting.kind.read(setting.key, node))? {
-            chosen.settings.push((setting.key, value));
-        }
+        let value = match setting.key.split_once('.') {
+            None => fields.read(setting.key, |node| setting.kind.read(setting.key, node))?,
+            Some((outer, inner)) => {
+                let inside = optimization.settings.iter().filter(|other| group(other.key) == outer);
+                let keys: Vec<&str> = inside.filter_map(|other| Some(other.key.split_once('.')?.1)).collect();
+                let read = |node: &Node<'_>| {
+                    let fields = node.fields(&format!("`{outer}`"), &keys)?;
+                    fields.read(inner, |node| setting.kind.read(setting.key, node))
+                };
+                fields.read(outer, read)?.flatten()
+            }
+        };
+        chosen.settings.extend(value.map(|value| (setting.key, value)));
     }
     chosen.goals = fields.read("expect", Goal::read_all)?.unwrap_or_default();
     Ok(chosen)
@@ -326,22 +352,37 @@ impl Kind {
                     Err(node.fault(format!("`{key}` must be a power of two, found {count}")).note(allowed))
                 }
             }
-            Self::Auto(numbers) => {
+            Self::Either(word, numbers) => {
                 let allowed = numbers.iter().map(|number| format!(", {number}")).collect::<String>();
-                let allowed = format!("allowed: auto{allowed}");
+                let allowed = format!("allowed: {word}{allowed}");
                 match node.tree {
-                    Tree::Text(text) if text == "auto" => Ok(Value::Word("auto")),
-                    Tree::Number(_) => {
-                        let count =
-                            node.count(&format!("`{key}`"), 1, u32::MAX).map_err(|fault| fault.note(&allowed))?;
-                        if numbers.contains(&count) {
-                            Ok(Value::Count(count))
-                        } else {
-                            Err(node.fault(format!("`{key}` cannot be {count}")).note(allowed))
-                        }
+                    Tree::Text(text) if text == word => Ok(Value::Word(word)),
+                    Tree::Number(number) => {
+                        let known = numbers.iter().find(|known| f64::from(**known) == *number);
+                        known
+                            .map(|known| Value::Count(*known))
+                            .ok_or_else(|| node.fault(format!("`{key}` cannot be {number}")).note(allowed))
                     }
-                    _ => Err(node.expected(&format!("`auto` or a number for `{key}`")).note(allowed)),
+                    _ => Err(node.expected(format!("`{word}` or a number for `{key}`")).note(allowed)),
                 }
+            }
+            Self::CountOr(word, least, most) => match node.tree {
+                Tree::Text(text) if text == word => Ok(Value::Word(word)),
+                Tree::Number(_) => node.count(&format!("`{key}`"), *least, *most).map(Value::Count),
+                _ => Err(node.expected(format!("`{word}` or a number for `{key}`"))),
+            },
+            Self::Count(least, most) => node.count(&format!("`{key}`"), *least, *most).map(Value::Count),
+            Self::Switch(words) => Kind::Word(words).read(key, node),
+            Self::Share => {
+                let share = match node.tree {
+                    Tree::Number(share) => *share,
+                    _ => node.parse::<Percent>(format_args!("a share such as `50%` for `{key}`"))?.0,
+                };
+                let percent = (1..=100).find(|&percent| (f64::from(percent) - 100.0 * share).abs() < 0.5);
+                percent.map(Value::Share).ok_or_else(|| {
+                    let fault = node.fault(format!("`{key}` must keep something, and at most all"));
+                    fault.note("allowed: 1% to 100%").hint(format!("found {}", Percent(share)))
+                })
             }
             Self::Names => {
                 let names = node.any_list(&format!("a list of names for `{key}`"))?;
@@ -360,10 +401,15 @@ impl Kind {
     /// When it is not allowed.
     pub fn read_text(&self, key: &str, text: &str) -> Result<Value, Fault> {
         let tree = match self {
-            Self::Word(_) => Tree::Text(text.into()),
-            Self::PowerOfTwo(..) | Self::Auto(_) => {
+            Self::Word(_) | Self::Share => Tree::Text(text.into()),
+            Self::PowerOfTwo(..) | Self::Either(..) | Self::CountOr(..) | Self::Count(..) => {
                 text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number)
             }
+            Self::Switch(words) => Tree::Text(match text.trim() {
+                "0" | "false" | "no" | "off" => words[0].into(),
+                "1" | "true" | "yes" | "on" => words[1].into(),
+                word => word.into(),
+            }),
             Self::Names => Tree::List(
                 text.split(',')
                     .map(str::trim)
@@ -381,6 +427,7 @@ impl std::fmt::Display for Value {
         match self {
             Self::Word(word) => f.write_str(word),
             Self::Count(count) => write!(f, "{count}"),
+            Self::Share(percent) => write!(f, "{percent}%"),
             Self::Names(names) => write!(f, "[{}]", names.join(", ")),
         }
     }

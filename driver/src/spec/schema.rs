@@ -82,11 +82,20 @@ fn optimizations() -> Value {
 }
 
 fn settings(row: &Optimization) -> Value {
-    let mut fields: Vec<(&str, Value)> = row
-        .settings
-        .iter()
-        .map(|setting| (setting.key, with(kind(&setting.kind), "default", default_of(&(setting.default)()))))
-        .collect();
+    let mut fields: Vec<(&str, Value)> = Vec::new();
+    // `prune.keep` is written as `prune: {keep: …}`.
+    let mut inside: Vec<(&str, Vec<(&str, Value)>)> = Vec::new();
+    for setting in row.settings {
+        let value = with(kind(&setting.kind), "default", default_of(&(setting.default)()));
+        match setting.key.split_once('.') {
+            None => fields.push((setting.key, value)),
+            Some((outer, inner)) => match inside.iter_mut().find(|(name, _)| *name == outer) {
+                Some((_, fields)) => fields.push((inner, value)),
+                None => inside.push((outer, vec![(inner, value)])),
+            },
+        }
+    }
+    fields.extend(inside.into_iter().map(|(outer, fields)| (outer, object(&fields, &[]))));
     let limit = json!({ "type": "string", "description": "a limit such as `-70%` or `<5%`" });
     let goals: Vec<(&str, Value)> = GOALS.iter().map(|(word, ..)| (*word, limit.clone())).collect();
     fields.push(("expect", object(&goals, &[])));
@@ -169,10 +178,14 @@ fn kind(kind: &Kind) -> Value {
             let allowed = (0..31).map(|n| 1_u32 << n).filter(|n| (least..=most).contains(&n));
             json!({ "enum": allowed.collect::<Vec<_>>() })
         }
-        Kind::Auto(numbers) => {
+        Kind::Either(word, numbers) => {
             let numbers = numbers.iter().map(|number| json!(number));
-            json!({ "enum": std::iter::once(json!("auto")).chain(numbers).collect::<Vec<_>>() })
+            json!({ "enum": std::iter::once(json!(word)).chain(numbers).collect::<Vec<_>>() })
         }
+        Kind::CountOr(word, least, most) => json!({ "anyOf": [{ "const": word }, count(*least, *most)] }),
+        Kind::Count(least, most) => count(*least, *most),
+        Kind::Switch(words) => json!({ "enum": words }),
+        Kind::Share => json!({ "type": ["string", "number"], "description": "a share such as `50%` or 0.5" }),
         Kind::Names => json!({ "type": "array", "items": text() }),
     }
 }
@@ -181,6 +194,7 @@ fn default_of(value: &super::optimization::Value) -> Value {
     match value {
         super::optimization::Value::Word(word) => json!(word),
         super::optimization::Value::Count(count) => json!(count),
+        super::optimization::Value::Share(percent) => json!(format!("{percent}%")),
         super::optimization::Value::Names(names) => json!(names),
     }
 }

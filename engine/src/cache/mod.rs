@@ -1,8 +1,14 @@
 //! What a decoder keeps from one pass to the next. A policy says how keys and values are stored and read
 //! back; models hand them over and know nothing of it.
 
+mod choose;
+mod compact;
+mod keep;
 mod plain;
 
+pub use choose::{check, choose};
+pub use compact::Compact;
+pub use keep::Keep;
 pub use plain::Plain;
 
 use crate::{

@@ -18,7 +18,7 @@ fn name(layer: usize, part: &str) -> String {
 }
 
 /// Shape of a cache of `rows` rows for keys or values `[B, S, heads · d]`.
-fn shape(graph: &Graph, x: Value, heads: usize, rows: usize) -> [usize; 4] {
+pub(super) fn shape(graph: &Graph, x: Value, heads: usize, rows: usize) -> [usize; 4] {
     let (batch, hidden) = match *graph.shape(x) {
         [batch, .., hidden] => (batch, hidden),
         _ => (0, 0),

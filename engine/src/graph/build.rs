@@ -40,6 +40,7 @@ pub(super) enum Node {
     State {
         name: String,
         shape: Vec<usize>,
+        element: Element,
     },
     Op {
         op: Op,
@@ -108,7 +109,12 @@ impl Graph {
     /// A tensor of floats that outlives a run. Its name identifies it across graphs; it may be used once, as
     /// it is or by an operation that writes over it.
     pub fn state(&mut self, name: &str, shape: &[usize]) -> Value {
-        self.push(Node::State { name: name.to_owned(), shape: shape.to_vec() })
+        self.state_of(name, shape, Element::F32)
+    }
+
+    /// The same for any values of 32 bits. In the first run it is zero.
+    pub fn state_of(&mut self, name: &str, shape: &[usize], element: Element) -> Value {
+        self.push(Node::State { name: name.to_owned(), shape: shape.to_vec(), element })
     }
 
     /// Has an input of floats come from a buffer that another program writes.
@@ -117,7 +123,8 @@ impl Graph {
             if let Node::Input { name: known, shape, element: Element::F32 } = node
                 && known == name
             {
-                *node = Node::State { name: std::mem::take(known), shape: std::mem::take(shape) };
+                *node =
+                    Node::State { name: std::mem::take(known), shape: std::mem::take(shape), element: Element::F32 };
             }
         }
     }
@@ -267,12 +274,18 @@ impl Graph {
 
     /// Attention in groups of heads, with the full matrix of scores.
     pub fn attend(&mut self, q: Value, k: Value, v: Value, how: &Attend) -> Result<Value> {
-        let Attend { heads, kv_heads, scale, causal, mask, past, bias } = *how;
+        let Attend { kv_heads, causal, past, .. } = *how;
+        let shares = self.shares(q, k, how)?;
+        self.op(Op::GroupedContext { kv_heads, causal }, [shares, v, past].map(Source::Value).into())
+    }
+
+    /// How much every query looks at every key `[B, heads, S, T]`.
+    pub fn shares(&mut self, q: Value, k: Value, how: &Attend) -> Result<Value> {
+        let Attend { heads, scale, causal, mask, past, bias, .. } = *how;
         let scores = self.op(Op::GroupedScores { heads, scale, causal }, [q, k, past].map(Source::Value).into())?;
         let mut operands: Vec<_> = [scores, mask, past].map(Source::Value).into();
         operands.extend(bias.map(Source::Value));
-        let shares = self.op(Op::GroupedSoftmax { heads, causal, biased: bias.is_some() }, operands)?;
-        self.op(Op::GroupedContext { kv_heads, causal }, [shares, v, past].map(Source::Value).into())
+        self.op(Op::GroupedSoftmax { heads, causal, biased: bias.is_some() }, operands)
     }
 
     /// The id of the largest of every row.
@@ -289,9 +302,9 @@ impl Graph {
     #[must_use]
     pub fn element(&self, value: Value) -> Element {
         match &self.nodes[value.0] {
-            Node::Input { element, .. } => *element,
+            Node::Input { element, .. } | Node::State { element, .. } => *element,
             Node::Constant(tensor) if tensor.as_i32().is_some() => Element::I32,
-            Node::Constant(_) | Node::State { .. } => Element::F32,
+            Node::Constant(_) => Element::F32,
             Node::View { of, .. } => self.element(*of),
             Node::Op { op, .. } => op.element(),
         }

@@ -1,6 +1,6 @@
 //! Attention as one operation that never holds a matrix of scores (Dao et al. 2022).
 
-use super::{Graph, Op, Value, build::Source, memory_axes};
+use super::{Graph, Op, Ring, Stored, Value, build::Source, memory_axes, pass::FEW_QUERIES};
 use crate::error::Result;
 
 /// Attention of queries over keys and values. Its operands are query `[B, S, heads · d]`, key and value
@@ -23,6 +23,12 @@ pub struct Flash {
     pub biased: bool,
     /// Which keys near and far a query sees besides.
     pub window: Option<Span>,
+    /// How keys and values are stored. With fewer bits keys are turned, as by [`Op::Turn`], if queries are.
+    pub stored: Stored,
+    /// Which token is in which row of keys and values; row t holds token t where it is `None`.
+    pub ring: Option<Ring>,
+    /// Whether the tokens of the rows in front of the ring are an operand.
+    pub placed: bool,
     /// Side of the blocks that `blocks` speaks of, if it is an operand.
     pub blocks: Option<usize>,
     /// Parts in which the keys are looked at side by side, for [`Op::Join`]; `None` for the finished result.
@@ -49,7 +55,7 @@ pub struct Parts<'a, T> {
     pub key: &'a T,
     /// Like `key`.
     pub value: &'a T,
-    /// `[B, T]`, 0 where a key is padding.
+    /// `[B, C]`, 0 where a token is padding, for at least as many tokens as there are.
     pub mask: Option<&'a T>,
     /// `[1]`: keys in front of the first query's own.
     pub past: Option<&'a T>,
@@ -58,6 +64,8 @@ pub struct Parts<'a, T> {
     pub bias: Option<&'a T>,
     /// `[⌈S / side⌉, ⌈T / side⌉]`, 0 where no query of a block sees any key of the other.
     pub blocks: Option<&'a T>,
+    /// `[B, kv, fixed]`: the tokens in front of the ring, each plus 1, or 0.
+    pub places: Option<&'a T>,
 }
 
 /// Numbers that a row of a part has: the values, weighed and filled up to a multiple of four, then the largest
@@ -76,7 +84,8 @@ impl Flash {
         let mut next = |there: bool| if there { rest.next().map(Some) } else { Some(None) };
         let (mask, past) = (next(self.masked)?, next(self.cached)?);
         let (bias, blocks) = (next(self.biased)?, next(self.blocks.is_some())?);
-        rest.next().is_none().then_some(Parts { query, key, value, mask, past, bias, blocks })
+        let places = next(self.placed)?;
+        rest.next().is_none().then_some(Parts { query, key, value, mask, past, bias, blocks, places })
     }
 
     /// Shape of the result, if the operands fit.
@@ -84,14 +93,21 @@ impl Flash {
     pub fn shape(&self, operands: &[&[usize]]) -> Option<Vec<usize>> {
         let parts = self.parts(operands)?;
         let &[batch, length, hidden] = *parts.query else { return None };
-        let [b, kv, keys, width] = memory_axes(parts.key, self.kv_heads)?;
+        let [b, kv, keys, words] = memory_axes(parts.key, self.kv_heads)?;
+        let width = hidden / self.heads.max(1);
         let fits = b == batch
             && parts.key == parts.value
             && self.heads > 0
             && self.heads.is_multiple_of(kv)
             && hidden == self.heads * width
+            && words == self.stored.words(width)
+            && self.ring.is_none_or(|ring| ring.rows > 0 && ring.all() == keys && self.causal && self.cached)
+            && parts.places.is_none_or(|places| self.ring.is_some_and(|ring| **places == [b, kv, ring.fixed]))
+            && !(self.placed && self.blocks.is_some())
             && self.window.is_none_or(|span| span.keys > 0)
-            && parts.mask.is_none_or(|mask| **mask == [batch, keys])
+            && parts
+                .mask
+                .is_none_or(|mask| mask.len() == 2 && mask[0] == batch && (mask[1] >= keys || self.ring.is_some()))
             && parts.past.is_none_or(|past| **past == [1]);
         let bias = match parts.bias.copied() {
             None => true,
@@ -112,7 +128,24 @@ impl Flash {
     }
 }
 
+/// Keys of a part at least.
+const LEAST_KEYS: usize = 256;
+/// Parts of all heads and sequences that keep a large GPU busy.
+const ENOUGH_PARTS: usize = 512;
+/// Parts of a sequence at most: joining them takes time too.
+const MOST_SPLITS: usize = 32;
+
 impl Graph {
+    /// In how many parts the keys of a few queries are best looked at.
+    #[must_use]
+    pub fn splits(&self, flash: &Flash, operands: &[Source]) -> Option<usize> {
+        let shape = |at: usize| operands.get(at).map(|operand| self.source_shape(operand));
+        let &[batch, queries, _] = shape(0)? else { return None };
+        let [_, _, keys, _] = memory_axes(shape(1)?, flash.kv_heads)?;
+        let splits = (keys / LEAST_KEYS).min(ENOUGH_PARTS / (batch * flash.kv_heads)).min(MOST_SPLITS);
+        (queries <= FEW_QUERIES && splits > 1).then_some(splits)
+    }
+
     /// Attention without a matrix of scores; keys are looked at in parts side by side if `flash` says so.
     pub fn flash(&mut self, flash: &Flash, operands: Vec<Source>) -> Result<Value> {
         let hidden = operands.first().and_then(|query| self.source_shape(query).last()).copied().unwrap_or(0);

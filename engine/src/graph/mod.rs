@@ -4,6 +4,7 @@
 mod build;
 pub mod copy;
 mod flash;
+mod memory;
 mod op;
 pub mod pass;
 mod plan;
@@ -11,9 +12,10 @@ mod sound;
 mod spatial;
 pub mod window;
 
-pub use build::{Attend, Graph, Value};
+pub use build::{Attend, Graph, Source, Value};
 pub use copy::Strided;
 pub use flash::{Flash, Parts, Span, part_width};
+pub use memory::{Ring, Select, Store, Stored, turned_together};
 pub(crate) use op::memory_axes;
 pub use op::{Activation, Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};

@@ -1,6 +1,6 @@
 //! The closed list of operations, and what shape each makes of its operands.
 
-use super::{Conv, Element, Flash, Sound, Strided, Window, part_width};
+use super::{Conv, Element, Flash, Select, Sound, Store, Stored, Strided, Window, part_width};
 use crate::error::{Error, Result};
 
 /// A function of one number, applied where a linear layer writes its result.
@@ -228,6 +228,24 @@ pub enum Op {
         /// d
         width: usize,
     },
+    /// The cache with rows of x in it. Written over the cache. See [`Store`].
+    Store(Store),
+    /// x `[…, heads · d]` → every head multiplied by a Hadamard matrix over as many values as
+    /// [`turned_together`](super::turned_together) says (Ashkboos et al. 2024). Dot products stay what they are.
+    Turn {
+        /// Number of heads.
+        heads: usize,
+    },
+    /// shares `[B, heads, S, T]` → over the queries and the heads that share a key, their sum, or how many of them
+    /// are above 1 / T `[B, kv, T]` (Li et al. 2024)
+    Importance {
+        /// Heads of the keys.
+        kv_heads: usize,
+        /// Whether shares are counted.
+        counted: bool,
+    },
+    /// The places with the tokens that stay, each plus 1, and 0 for padding. Written over the places. See [`Select`].
+    Select(Select),
     /// What audio front ends do. See [`Sound`].
     Sound(Sound),
     /// logits `[B, V]` → id of the largest, the first of equals `[B, 1]`
@@ -260,13 +278,24 @@ impl Op {
     /// Whether the result is written over the first operand.
     #[must_use]
     pub fn in_place(self) -> bool {
-        matches!(self, Self::AttentionSoftmax { .. } | Self::Append { .. } | Self::GroupedSoftmax { .. })
+        matches!(
+            self,
+            Self::AttentionSoftmax { .. }
+                | Self::Append { .. }
+                | Self::GroupedSoftmax { .. }
+                | Self::Store(_)
+                | Self::Select(_)
+        )
     }
 
     /// Element type of the result.
     #[must_use]
     pub fn element(self) -> Element {
-        if matches!(self, Self::Argmax | Self::Sample(_)) { Element::I32 } else { Element::F32 }
+        match self {
+            Self::Argmax | Self::Sample(_) | Self::Select(_) => Element::I32,
+            Self::Store(store) if store.stored != Stored::F32 => Element::I32,
+            _ => Element::F32,
+        }
     }
 
     /// Shape of the result.
@@ -378,6 +407,30 @@ impl Op {
             (Self::Flash(flash), _) => flash.shape(operands),
             (Self::Join { width }, [[_, b, s, heads, w]]) if *w == part_width(width) => {
                 Some(vec![*b, *s, heads * width])
+            }
+            (Self::Store(store), [cache @ [b, kv, rows, words], [b2, s, h], [1], places @ ..])
+                if b == b2
+                    && *kv == store.heads
+                    && h % kv == 0
+                    && *words == store.stored.words(h / kv)
+                    && *rows == store.ring.all()
+                    && h / kv <= 256
+                    && places.len() == usize::from(store.placed)
+                    && places.iter().all(|places| **places == [*b, *kv, store.ring.fixed])
+                    && (!store.placed || store.ring.from == *s) =>
+            {
+                Some(cache.to_vec())
+            }
+            (Self::Turn { heads }, [x @ [.., h]]) if heads > 0 && h % heads == 0 && h / heads <= 256 => {
+                Some(x.to_vec())
+            }
+            (Self::Importance { kv_heads, .. }, [[b, heads, _, t]]) if kv_heads > 0 && heads % kv_heads == 0 => {
+                Some(vec![*b, kv_heads, *t])
+            }
+            (Self::Select(_), [places @ [b, kv, n], [b2, kv2, s], [b3, c]])
+                if b == b2 && b == b3 && kv == kv2 && n <= s && s <= c =>
+            {
+                Some(places.to_vec())
             }
             (Self::Sound(sound), operands) => sound.shape(operands),
             (Self::Argmax, [[b, v]]) if *v > 0 => Some(vec![*b, 1]),

@@ -117,10 +117,10 @@ impl Plan {
                     place[index] = pool.take(bytes(&tensor.shape));
                     plan.constants.push((place[index], tensor.clone()));
                 }
-                Node::State { name, shape } => {
+                Node::State { name, shape, element } => {
                     place[index] = pool.take(bytes(shape));
                     let (name, shape) = (name.clone(), shape.clone());
-                    plan.states.push(Port { name, buffer: place[index], shape, element: Element::F32 });
+                    plan.states.push(Port { name, buffer: place[index], shape, element: *element });
                 }
                 Node::Input { .. } | Node::View { .. } | Node::Op { .. } => continue,
             }

@@ -1,7 +1,7 @@
 //! The table of fast forms on the CPU. What moves memory only is as fast as its reference.
 
 use super::{
-    Operand, attention, flash, grouped, layer_norm, linear, reference, rms_norm,
+    Operand, attention, flash, grouped, layer_norm, linear, memory, reference, rms_norm,
     spatial::{self, Form},
 };
 use crate::{error::Result, graph::Op};
@@ -31,6 +31,7 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         (Op::Join { width }, [partial]) => flash::join(partial.f32()?, partial.shape, width, out),
         (Op::RmsNorm { epsilon }, [x, scale]) => rms_norm::cpu(x.f32()?, scale.f32()?, epsilon, out),
         _ if grouped::run(op, operands, out, true)? => {}
+        _ if memory::run(op, operands, out)? => {}
         _ if spatial::run(Form::Fast, op, operands, out)? => {}
         _ => return reference::run(op, operands, out),
     }

@@ -277,10 +277,13 @@ pub fn dispatch<'a>(
             }
         }
         (Op::Sound(op), _) => sound::dispatch(op, operands, out, capability)?,
-        _ => match super::grouped::gpu::dispatch(op, operands, out, capability)? {
-            Some(dispatch) => dispatch,
-            None => spatial::dispatch(op, operands, out, capability)?,
-        },
+        _ => {
+            let attention = super::grouped::gpu::dispatch(op, operands, out, capability)?;
+            match attention.map_or_else(|| super::memory::gpu::dispatch(op, operands, out), |found| Ok(Some(found)))? {
+                Some(dispatch) => dispatch,
+                None => spatial::dispatch(op, operands, out, capability)?,
+            }
+        }
     };
     Ok(vec![dispatch])
 }

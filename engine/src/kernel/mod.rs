@@ -24,6 +24,7 @@ pub mod layer_norm;
 pub mod linear;
 pub mod log_mel;
 mod matmul;
+pub mod memory;
 mod operand;
 pub mod pointwise;
 pub mod pool;

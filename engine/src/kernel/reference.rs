@@ -1,8 +1,8 @@
 //! The table of plain forms.
 
 use super::{
-    Operand, activation, add, attention, flash, gather, grouped, layer_norm, linear, pointwise, pool, rms_norm, rotary,
-    sample, select, sound,
+    Operand, activation, add, attention, flash, gather, grouped, layer_norm, linear, memory, pointwise, pool, rms_norm,
+    rotary, sample, select, sound,
     spatial::{self, Form},
 };
 use crate::{
@@ -61,6 +61,7 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
         }
         (Op::Sound(op), _) if sound::run(op, operands, out)? => {}
         _ if grouped::run(op, operands, out, false)? => {}
+        _ if memory::run(op, operands, out)? => {}
         _ if spatial::run(Form::Reference, op, operands, out)? => {}
         _ => return Err(Error::internal(format!("{op:?} with {} operands", operands.len()))),
     }

@@ -125,6 +125,14 @@ pub enum Kernel {
     Flash(flash::FlashKernel),
     /// Parts of attention as one.
     Join,
+    /// Rows into a cache, in its storage format.
+    Store,
+    /// Heads times a Hadamard matrix.
+    Turn,
+    /// How much keys were looked at.
+    Importance,
+    /// Which tokens stay in a cache.
+    Select,
     /// The id of the largest.
     Argmax {
         /// Threads that share a row.
@@ -211,6 +219,7 @@ impl Kernel {
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
         all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append, Self::Join]);
+        all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
         all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
@@ -289,6 +298,10 @@ impl Kernel {
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
             Self::Windows => &[include_str!("select/windows.wgsl")],
             Self::Join => &[include_str!("flash/join.wgsl")],
+            Self::Store => &[include_str!("memory/store.wgsl")],
+            Self::Turn => &[include_str!("memory/turn.wgsl")],
+            Self::Importance => &[include_str!("memory/importance.wgsl")],
+            Self::Select => &[include_str!("memory/select.wgsl")],
             Self::Append => &[include_str!("grouped/append.wgsl")],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
@@ -358,12 +371,21 @@ impl Kernel {
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
             Self::Flash(kernel) => kernel.bindings(),
             Self::Spatial(kernel) => kernel.bindings(),
-            Self::Scale | Self::Columns | Self::Windows | Self::Join | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::Sound(kernel) => kernel.bindings(),
-            Self::RmsNorm { .. } | Self::Multiply | Self::TakeRow | Self::Append | Self::Sample { .. } => {
-                &[Read, Read, Write, Uniform]
-            }
-            Self::GroupedScores { .. } | Self::GroupedContext { .. } | Self::GroupedSoftmax { .. } => {
+            Self::Scale
+            | Self::Columns
+            | Self::Windows
+            | Self::Join
+            | Self::Turn
+            | Self::Importance
+            | Self::Argmax { .. } => &[Read, Write, Uniform],
+            Self::RmsNorm { .. }
+            | Self::Multiply
+            | Self::TakeRow
+            | Self::Append
+            | Self::Select
+            | Self::Sample { .. } => &[Read, Read, Write, Uniform],
+            Self::Store | Self::GroupedScores { .. } | Self::GroupedContext { .. } | Self::GroupedSoftmax { .. } => {
                 &[Read, Read, Read, Write, Uniform]
             }
             Self::Rotary => &[Read, Read, Read, Read, Write, Uniform],

@@ -1,25 +1,16 @@
 //! Scores, softmax and weighed values become one operation, wherever they follow each other.
 
-use super::FEW_QUERIES;
 use crate::{
     error::Result,
     graph::{
         Flash, Graph, Op, Value,
         build::{Node, Source},
-        memory_axes,
     },
     protocol::FlashAttention,
 };
 
 /// Wider heads keep the plain form.
 const WIDEST: usize = 256;
-/// Keys of a part at least.
-const LEAST_KEYS: usize = 256;
-/// Parts of all heads and sequences that keep a large GPU busy.
-const ENOUGH_PARTS: usize = 512;
-/// Parts of a sequence at most: joining them takes time too.
-const MOST_SPLITS: usize = 32;
-
 /// An attention and its operands.
 type Fused = (Flash, Vec<Source>);
 
@@ -56,15 +47,6 @@ impl Graph {
         self.outputs = old.outputs.into_iter().map(|(name, value)| (name, place[value.0])).collect();
         self.effects = old.effects.into_iter().map(|value| place[value.0]).collect();
         Ok(())
-    }
-
-    /// In how many parts the keys of a few queries are looked at.
-    fn splits(&self, flash: &Flash, operands: &[Source]) -> Option<usize> {
-        let shape = |at: usize| operands.get(at).map(|operand| self.source_shape(operand));
-        let &[batch, queries, _] = shape(0)? else { return None };
-        let [_, _, keys, _] = memory_axes(shape(1)?, flash.kv_heads)?;
-        let splits = (keys / LEAST_KEYS).min(ENOUGH_PARTS / (batch * flash.kv_heads)).min(MOST_SPLITS);
-        (queries <= FEW_QUERIES && splits > 1).then_some(splits)
     }
 
     /// The attention whose result node `index` is.

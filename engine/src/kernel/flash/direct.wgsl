@@ -54,15 +54,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             var seen = vec4<f32>();
             var score = scores[i] * params.scale;
             for (var c = 0u; c < 4u; c++) {
-                if !sees(rows[i], j + c, ahead) {
+                let token = token(batch, head, j + c, ahead);
+                if j + c >= reach || !sees(rows[i], token, ahead) {
                     score[c] = MASKED;
                     continue;
                 }
                 seen[c] = 1.0;
-                if padding(batch, j + c) {
+                if padding(batch, token) {
                     score[c] = MASKED;
                 } else {
-                    score[c] += added(batch, head, rows[i], j + c, ahead);
+                    score[c] += added(batch, head, rows[i], token, ahead);
                 }
             }
             let now = max(largest[i], max(max(score.x, score.y), max(score.z, score.w)));

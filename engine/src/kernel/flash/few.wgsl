@@ -83,12 +83,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     score += products[r * THREADS + index % ABREAST * LANES + lane];
                 }
                 let at = place(batch, group.y, min(first + r, rows - 1u));
-                if start + j >= end || !sees(at.z, start + j, ahead) || !block_seen(at.z, start + j) {
+                let token = token(batch, at.y, start + j, ahead);
+                if start + j >= end || !sees(at.z, token, ahead) || !block_seen(at.z, start + j) {
                     score = UNSEEN;
-                } else if padding(batch, start + j) {
+                } else if padding(batch, token) {
                     score = MASKED;
                 } else {
-                    score += added(batch, at.y, at.z, start + j, ahead);
+                    score += added(batch, at.y, at.z, token, ahead);
                 }
                 scores[r * KEYS + j] = score;
             }

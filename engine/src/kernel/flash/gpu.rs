@@ -4,7 +4,7 @@ use crate::{
     device::{Buffer, gpu::Capability},
     error::{Error, Result},
     graph::{
-        Flash,
+        Flash, Stored,
         pass::{FEW_QUERIES, TILES},
     },
     kernel::{
@@ -27,8 +27,9 @@ pub fn dispatch<'a>(
     let parts = flash.parts(operands).ok_or_else(|| Error::internal("attention with other operands"))?;
     let (query, key) = (parts.query, parts.key);
     let place = Place::new(key.shape, flash.kv_heads).ok_or_else(|| Error::internal("no keys or values"))?;
+    let width = query.shape[2] / flash.heads;
     let [batch, length] = [query.shape[0], query.shape[1]];
-    let form = choose(flash, [length, place.width], capability)?;
+    let form = choose(flash, [length, width], capability)?;
 
     let (biased, limit) = match parts.bias.map(|bias| bias.shape) {
         None => (0, 0),
@@ -36,13 +37,18 @@ pub fn dispatch<'a>(
         Some(shape) => (shape[0] + 1, 0),
     };
     let span = flash.window.map_or([0, 0], |span| [span.keys, span.sinks]);
-    let mut params = words(&[length, place.rows, flash.heads, flash.heads / place.heads, place.width])?;
+    let mut params = words(&[length, place.rows, flash.heads, flash.heads / place.heads, width])?;
     params.extend(words(&place.strides)?);
     params.push(flash.scale.to_bits());
     params.extend([flash.causal, flash.masked, flash.cached].map(u32::from));
     params.extend(words(&[biased, limit, span[0], span[1], flash.blocks.unwrap_or(0)])?);
     let splits = flash.splits.unwrap_or(1);
     params.extend(words(&[splits, usize::from(flash.splits.is_some()), batch * length * flash.heads])?);
+
+    params.push(number(parts.mask.map_or(0, Operand::width))?);
+    let ring = flash.ring.map_or([0; 3], |ring| [ring.from, ring.fixed, ring.rows]);
+    params.extend(words(&ring)?);
+    params.push(u32::from(flash.placed));
 
     let grid = match form {
         Form::Tile { side, .. } => [length.div_ceil(4 * side as usize), flash.heads, batch],
@@ -68,10 +74,11 @@ pub fn dispatch<'a>(
         optional(parts.mask)?,
         optional(parts.past)?,
         optional(parts.bias)?,
-        optional(parts.blocks)?,
+        optional(parts.blocks.or(parts.places))?,
         out,
     ]);
-    let kernel = FlashKernel { form, vectors: place.width.is_multiple_of(4) };
+    let kernel =
+        FlashKernel { form, vectors: width.is_multiple_of(4) && flash.stored == Stored::F32, stored: flash.stored };
     Ok(Dispatch { kernel: Kernel::Flash(kernel), buffers, params, grid })
 }
 
@@ -96,10 +103,10 @@ fn choose(flash: &Flash, [length, width]: [usize; 2], capability: Capability) ->
             .found(width.to_string()));
     }
     if capability.software {
-        let queries = if length <= FEW_QUERIES { 1 } else { 4 };
+        let queries = if length <= FEW_QUERIES || flash.stored != Stored::F32 { 1 } else { 4 };
         return Ok(Form::Direct { queries, parts: parts.next_power_of_two().max(8) });
     }
-    if length <= FEW_QUERIES || flash.splits.is_some() {
+    if length <= FEW_QUERIES || flash.splits.is_some() || flash.stored != Stored::F32 || flash.ring.is_some() {
         let needed = number((length * (flash.heads / flash.kv_heads)).next_power_of_two())?;
         let few = |&rows: &u32| {
             let form = Form::Few { rows, columns: parts.next_power_of_two().max(8) };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{Flash, Span},
+    graph::{Flash, Ring, Span, Stored},
 };
 
 /// What attention reads on the CPU.
@@ -33,10 +33,14 @@ pub struct Attention<'a> {
     pub length: usize,
     /// Query heads.
     pub heads: usize,
+    /// Width of a head.
+    pub width: usize,
+    /// How keys and values are stored.
+    pub stored: Stored,
     /// Factor of every dot product.
     pub scale: f32,
-    /// `[B, T]`
-    pub mask: Option<&'a [i32]>,
+    /// `[B, C]`, and C
+    pub mask: Option<(&'a [i32], usize)>,
     /// What is added to the scores.
     pub bias: Added<'a>,
     /// Which keys exist.
@@ -73,6 +77,11 @@ pub struct Sight<'a> {
     /// Side of a block, and `[…, ⌈T / side⌉]`.
     blocks: Option<(usize, &'a [i32])>,
     keys: usize,
+    /// Queries.
+    length: usize,
+    ring: Option<Ring>,
+    /// `[B, kv, fixed]`
+    places: Option<&'a [i32]>,
 }
 
 impl<'a> Attention<'a> {
@@ -102,10 +111,21 @@ impl<'a> Attention<'a> {
             value,
             length,
             heads: flash.heads,
+            width: parts.query.width() / flash.heads,
+            stored: flash.stored,
             scale: flash.scale,
-            mask: parts.mask.map(Operand::i32).transpose()?,
+            mask: parts.mask.map(|mask| Ok::<_, Error>((mask.i32()?, mask.width()))).transpose()?,
             bias,
-            sight: Sight { causal: flash.causal, past, window: flash.window, blocks: blocks.transpose()?, keys },
+            sight: Sight {
+                causal: flash.causal,
+                past,
+                window: flash.window,
+                blocks: blocks.transpose()?,
+                keys,
+                length,
+                ring: flash.ring,
+                places: parts.places.map(Operand::i32).transpose()?,
+            },
             splits: flash.splits,
             tile: flash.tile,
         })
@@ -113,18 +133,24 @@ impl<'a> Attention<'a> {
 
     /// Where head `head` of query `i` starts, in the queries and in the result.
     fn start(&self, batch: usize, head: usize, i: usize) -> usize {
-        ((batch * self.length + i) * self.heads + head) * self.key.place.width
+        ((batch * self.length + i) * self.heads + head) * self.width
     }
 
     /// Number of queries of all heads and sequences.
     fn rows(&self) -> usize {
-        self.query.len() / self.key.place.width
+        self.query.len() / self.width
     }
 
-    /// What a scaled dot product becomes by bias and mask.
+    /// The token in a row of the keys that a query head reads, if there is one.
+    fn token(&self, batch: usize, head: usize, row: usize) -> Option<usize> {
+        let heads = self.key.place.heads;
+        self.sight.token(batch * heads + head / (self.heads / heads), row)
+    }
+
+    /// What the scaled dot product of query `i` and token `j` becomes by bias and mask.
     fn score(&self, [batch, head, i, j]: [usize; 4], product: f32) -> f32 {
         let keys = self.sight.keys;
-        if self.mask.is_some_and(|mask| mask[batch * keys + j] == 0) {
+        if self.mask.is_some_and(|(mask, columns)| mask[batch * columns + j] == 0) {
             return super::attention::MASKED;
         }
         product
@@ -139,7 +165,34 @@ impl<'a> Attention<'a> {
 }
 
 impl Sight<'_> {
-    /// Whether query `i` sees key `j`.
+    /// Tokens up to the last query's own.
+    fn seen(&self) -> usize {
+        usize::try_from(self.past).unwrap_or(0) + self.length
+    }
+
+    /// Rows of keys that are in use.
+    fn used(&self) -> usize {
+        self.ring.map_or(self.keys, |ring| ring.used(self.seen()))
+    }
+
+    /// The token in a row of the keys of head `head`, counted over all sequences.
+    fn token(&self, head: usize, row: usize) -> Option<usize> {
+        let Some(ring) = self.ring else { return Some(row) };
+        match self.places {
+            _ if row >= ring.fixed => ring.token(row, self.seen()),
+            Some(places) => usize::try_from(places[head * ring.fixed + row]).ok()?.checked_sub(1),
+            None => Some(row),
+        }
+    }
+
+    /// How many tokens query `i` sees, if they are the first ones of all, each in the row of its number.
+    fn end(&self, i: usize) -> Option<usize> {
+        let seen = usize::try_from(i.cast_signed() + self.past + 1).unwrap_or(0);
+        let first = self.ring.is_none() && self.window.is_none() && self.blocks.is_none();
+        first.then_some(if self.causal { seen.min(self.keys) } else { self.keys })
+    }
+
+    /// Whether query `i` sees token `j`.
     fn sees(&self, i: usize, j: usize) -> bool {
         let distance = i.cast_signed() + self.past - j.cast_signed();
         let near = |span: Span| distance < span.keys.cast_signed() || j < span.sinks;
@@ -149,6 +202,9 @@ impl Sight<'_> {
 
     /// Whether any of the queries may see any of the keys: what it denies need not be looked at.
     fn touches(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
+        if self.ring.is_some() {
+            return true;
+        }
         let [first, last] = [queries.start, queries.end - 1].map(|i| i.cast_signed() + self.past);
         let [nearest, farthest] = [keys.end - 1, keys.start].map(usize::cast_signed);
         let near = |span: Span| first - nearest < span.keys.cast_signed() || keys.start < span.sinks;

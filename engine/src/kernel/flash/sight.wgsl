@@ -30,12 +30,21 @@ struct Params {
     parted: u32,
     // Queries of all heads and sequences.
     rows: u32,
+    // Columns of the mask.
+    columns: u32,
+    // Tokens in front of the ring, their rows, and the rows of the ring: 0 where row t holds token t.
+    ring_from: u32,
+    ring_fixed: u32,
+    ring: u32,
+    // Whether `blocks` says which tokens the rows in front of the ring hold.
+    placed: u32,
 }
 
 @group(0) @binding(3) var<storage, read> mask: array<i32>;    // [B, keys]
 @group(0) @binding(4) var<storage, read> past: array<i32>;    // [1]
 @group(0) @binding(5) var<storage, read> bias: array<f32>;    // [windows, heads, length, keys] or [2 · limit + 1, heads]
-@group(0) @binding(6) var<storage, read> blocks: array<i32>;  // [⌈length / block⌉, ⌈keys / block⌉]
+// [⌈length / block⌉, ⌈keys / block⌉], or each token plus 1 [B, kv, ring_fixed].
+@group(0) @binding(6) var<storage, read> blocks: array<i32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
 const MASKED = -3.4e38;
@@ -51,6 +60,13 @@ fn ahead() -> i32 {
 // Keys of which the queries up to `last` see none are behind this one.
 fn reach(last: u32, ahead: i32) -> u32 {
     let seen = u32(max(0, i32(last) + ahead + 1));
+    if params.ring > 0u {
+        let all = u32(ahead) + params.length;
+        if all <= params.ring_from {
+            return min(all, params.ring_fixed);
+        }
+        return params.ring_fixed + min(all - params.ring_from, params.ring);
+    }
     return select(params.keys, min(params.keys, seen), params.causal != 0u);
 }
 
@@ -72,28 +88,45 @@ fn block_seen(i: u32, j: u32) -> bool {
     return blocks[i / params.block * across + j / params.block] != 0;
 }
 
-// Whether query i sees key j, as far as order and window say.
-fn sees(i: u32, j: u32, ahead: i32) -> bool {
-    let distance = i32(i) + ahead - i32(j);
-    let near = params.window == 0u || distance < i32(params.window) || j < params.sinks;
-    return j < params.keys && near && !(params.causal != 0u && distance < 0);
+// The token in row `row` of the keys of a head, below 0 for none.
+fn token(batch: u32, head: u32, row: u32, ahead: i32) -> i32 {
+    if params.ring == 0u {
+        return select(-1, i32(row), row < params.keys);
+    }
+    if row < params.ring_fixed {
+        if params.placed == 0u {
+            return i32(row);
+        }
+        let heads = params.heads / params.group;
+        return blocks[(batch * heads + head / params.group) * params.ring_fixed + row] - 1;
+    }
+    let later = ahead + i32(params.length) - 1 - i32(params.ring_from);
+    let behind = (later + i32(params.ring) - i32(row - params.ring_fixed) % i32(params.ring)) % i32(params.ring);
+    return select(-1, i32(params.ring_from) + later - behind, later >= behind);
 }
 
-fn padding(batch: u32, j: u32) -> bool {
-    return params.masked != 0u && j < params.keys && mask[batch * params.keys + j] == 0;
+// Whether query i sees token j, as far as order and window say.
+fn sees(i: u32, j: i32, ahead: i32) -> bool {
+    let distance = i32(i) + ahead - j;
+    let near = params.window == 0u || distance < i32(params.window) || j < i32(params.sinks);
+    return j >= 0 && near && !(params.causal != 0u && distance < 0);
 }
 
-// What is added to the score of query i and key j.
-fn added(batch: u32, head: u32, i: u32, j: u32, ahead: i32) -> f32 {
+fn padding(batch: u32, j: i32) -> bool {
+    return params.masked != 0u && j >= 0 && mask[batch * params.columns + u32(j)] == 0;
+}
+
+// What is added to the score of query i and token j.
+fn added(batch: u32, head: u32, i: u32, j: i32, ahead: i32) -> f32 {
     if params.biased == 0u {
         return 0.0;
     }
     if params.biased == 1u {
-        let distance = clamp(i32(j) - ahead - i32(i), -params.limit, params.limit);
+        let distance = clamp(j - ahead - i32(i), -params.limit, params.limit);
         return bias[u32(distance + params.limit) * params.heads + head];
     }
     let line = (batch % (params.biased - 1u) * params.heads + head) * params.length + i;
-    return bias[line * params.keys + j];
+    return bias[line * params.keys + u32(j)];
 }
 
 // Where row `row` of a head starts, in the queries and in the result.

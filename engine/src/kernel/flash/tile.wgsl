@@ -84,19 +84,20 @@ fn main(
             let key = start + local.x + SIDE * j;
             var score = scores[j] * params.scale;
             seen[j] = vec4<f32>(1.0);
-            if params.biased != 0u && key < params.keys {
+            let token = select(-1, i32(key), key < params.keys);
+            if params.biased != 0u && token >= 0 {
                 for (var i = 0u; i < 4u; i++) {
                     if row + i < params.length {
-                        score[i] += added(batch, head, row + i, key, ahead);
+                        score[i] += added(batch, head, row + i, token, ahead);
                     }
                 }
             }
-            if padding(batch, key) {
+            if padding(batch, token) {
                 score = vec4<f32>(MASKED);
             }
             if !whole {
                 for (var i = 0u; i < 4u; i++) {
-                    if !sees(row + i, key, ahead) {
+                    if !sees(row + i, token, ahead) {
                         score[i] = MASKED;
                         seen[j][i] = 0.0;
                     }

@@ -1,6 +1,7 @@
 //! The kernels of attention without a matrix of scores.
 
 use super::Access::{self, Read, Uniform, Write};
+use crate::graph::Stored;
 
 /// A form of [`crate::graph::Flash`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,6 +10,8 @@ pub struct FlashKernel {
     pub form: Form,
     /// Four values a load: the head's width is a multiple of four.
     pub vectors: bool,
+    /// How keys and values are stored; not in tiles, if not as floats.
+    pub stored: Stored,
 }
 
 /// How the work is cut up.
@@ -53,7 +56,12 @@ impl FlashKernel {
         let few = widths.into_iter().flat_map(|columns| ROWS.map(|rows| Form::Few { rows, columns }));
         let direct = widths.into_iter().flat_map(|parts| [1, 4].map(|queries| Form::Direct { queries, parts }));
         let forms = tiles.chain(few).chain(direct);
-        forms.flat_map(|form| [true, false].map(|vectors| Self { form, vectors })).collect()
+        let floats =
+            forms.clone().flat_map(|form| [true, false].map(|vectors| Self { form, vectors, stored: Stored::F32 }));
+        let bits = forms.filter(|form| !matches!(form, Form::Tile { .. } | Form::Direct { queries: 4, .. }));
+        let bits =
+            bits.flat_map(|form| [Stored::Bits8, Stored::Bits4].map(|stored| Self { form, vectors: false, stored }));
+        floats.chain(bits).collect()
     }
 
     /// The whole shader.
@@ -62,6 +70,12 @@ impl FlashKernel {
             include_str!("../flash/rows_vector.wgsl")
         } else {
             include_str!("../flash/rows_scalar.wgsl")
+        };
+        let memory = match (self.stored, self.vectors) {
+            (Stored::F32, true) => include_str!("../flash/memory_vector.wgsl"),
+            (Stored::F32, false) => include_str!("../flash/memory_scalar.wgsl"),
+            (Stored::Bits8, _) => include_str!("../flash/memory_bits8.wgsl"),
+            (Stored::Bits4, _) => include_str!("../flash/memory_bits4.wgsl"),
         };
         let (sizes, body) = match self.form {
             Form::Tile { side, columns } => {
@@ -75,7 +89,7 @@ impl FlashKernel {
                 include_str!("../flash/direct.wgsl"),
             ),
         };
-        [include_str!("../flash/sight.wgsl"), rows, &sizes, body].join("\n")
+        [include_str!("../flash/sight.wgsl"), rows, memory, &sizes, body].join("\n")
     }
 
     /// What is bound where.
