@@ -38,7 +38,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         let columns = min(vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.keys - 1u));
         let starts = memory + columns * params.row_stride;
-        var scores: array<vec4<f32>, QUERIES>;
+        var scores = array<vec4<f32>, QUERIES>();
         for (var part = 0u; part < parts; part++) {
             let a = key_at(starts.x, part);
             let b = key_at(starts.y, part);
@@ -49,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 scores[i] += vec4<f32>(dot(q, a), dot(q, b), dot(q, c), dot(q, d));
             }
         }
-        var kept: array<f32, QUERIES>;
+        var kept = array<f32, QUERIES>();
         for (var i = 0u; i < QUERIES; i++) {
             var seen = vec4<f32>();
             var score = scores[i] * params.scale;

@@ -62,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
         for (var base = 0u; base < count; base += ABREAST) {
             let key = start + base + thread / LANES;
-            var product: array<f32, ROWS>;
+            var product = array<f32, ROWS>();
             if key < end {
                 for (var part = thread % LANES; part < parts; part += LANES) {
                     let k = key_at(memory + key * params.row_stride, part);

@@ -44,7 +44,7 @@ fn main(
         }
 
         // Scores, one vector per key over this thread's four queries.
-        var scores: array<vec4<f32>, 4>;
+        var scores = array<vec4<f32>, 4>();
         for (var part = 0u; part < parts; part += PARTS) {
             for (var index = thread; index < ROWS * PARTS; index += SIDE * SIDE) {
                 let line = index / PARTS;
@@ -77,7 +77,7 @@ fn main(
         }
 
         // What is not seen, and what is padding.
-        var seen: array<vec4<f32>, 4>;
+        var seen = array<vec4<f32>, 4>();
         let whole = start + ROWS <= reach(first, ahead) && params.window == 0u;
         var now = largest;
         for (var j = 0u; j < 4u; j++) {
@@ -86,22 +86,27 @@ fn main(
             seen[j] = vec4<f32>(1.0);
             let token = select(-1, i32(key), key < params.keys);
             if params.biased != 0u && token >= 0 {
-                for (var i = 0u; i < 4u; i++) {
-                    if row + i < params.length {
-                        score[i] += added(batch, head, row + i, token, ahead);
-                    }
-                }
+                // Queries behind the last one get its bias, and are never written.
+                let most = params.length - 1u;
+                score += vec4<f32>(
+                    added(batch, head, min(row, most), token, ahead),
+                    added(batch, head, min(row + 1u, most), token, ahead),
+                    added(batch, head, min(row + 2u, most), token, ahead),
+                    added(batch, head, min(row + 3u, most), token, ahead),
+                );
             }
             if padding(batch, token) {
                 score = vec4<f32>(MASKED);
             }
             if !whole {
-                for (var i = 0u; i < 4u; i++) {
-                    if !sees(row + i, token, ahead) {
-                        score[i] = MASKED;
-                        seen[j][i] = 0.0;
-                    }
-                }
+                let visible = vec4<bool>(
+                    sees(row, token, ahead),
+                    sees(row + 1u, token, ahead),
+                    sees(row + 2u, token, ahead),
+                    sees(row + 3u, token, ahead),
+                );
+                score = select(vec4<f32>(MASKED), score, visible);
+                seen[j] = select(vec4<f32>(), vec4<f32>(1.0), visible);
             }
             scores[j] = score;
             now = max(now, score);
