@@ -377,6 +377,17 @@ fn gathering_and_pooling() {
     }
 }
 
+/// In Chrome a variable without a value is cleared once, not each time its loop comes round.
+#[test]
+fn every_variable_of_a_kernel_starts_with_a_value() {
+    for kernel in Kernel::all() {
+        for line in kernel.source().lines().map(str::trim) {
+            let declares = line.starts_with("var ") && line.ends_with(';');
+            assert!(!declares || line.contains('='), "{kernel:?}: {line}");
+        }
+    }
+}
+
 #[test]
 fn every_kernel_compiles_within_the_limits_of_every_device() {
     for kernel in Kernel::all() {

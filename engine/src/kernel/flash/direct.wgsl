@@ -18,17 +18,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let parts = min(PARTS, (params.width + 3u) / 4u);
     let ahead = ahead();
     // At the edge the last query is computed more than once.
-    var rows: array<u32, QUERIES>;
+    var rows = array<u32, QUERIES>();
     for (var i = 0u; i < QUERIES; i++) {
         rows[i] = min(first + i, params.length - 1u);
     }
     let memory = batch * params.batch_stride + head / params.group * params.head_stride;
-    var weighed: array<vec4<f32>, QUERIES * PARTS>;
-    var largest: array<f32, QUERIES>;
+    var weighed = array<vec4<f32>, QUERIES * PARTS>();
+    var largest = array<f32, QUERIES>();
     for (var i = 0u; i < QUERIES; i++) {
         largest[i] = MASKED;
     }
-    var sums: array<f32, QUERIES>;
+    var sums = array<f32, QUERIES>();
     let reach = reach(rows[QUERIES - 1u], ahead);
     let share = share(reach, 4u);
     let end = min(reach, (split + 1u) * share);

@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    var weighed: array<vec4<f32>, ROWS>;
+    var weighed = array<vec4<f32>, ROWS>();
     var sum = 0.0;
     let own = thread / ROW_THREADS;
     let nearest = place(batch, group.y, first).z;

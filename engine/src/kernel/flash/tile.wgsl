@@ -34,7 +34,7 @@ fn main(
     let parts = (params.width + 3u) / 4u;
     let memory = batch * params.batch_stride + head / params.group * params.head_stride;
     let row = first + 4u * local.y;
-    var weighed: array<vec4<f32>, 4u * COLUMNS>;
+    var weighed = array<vec4<f32>, 4u * COLUMNS>();
     var largest = vec4<f32>(MASKED);
     var sums = vec4<f32>();
     let end = reach(last, ahead);

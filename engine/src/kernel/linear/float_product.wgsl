@@ -3,7 +3,7 @@
 alias Input = array<vec4<f32>, VECTORS>;
 
 fn input(m: u32, u: u32) -> Input {
-    var x: Input;
+    var x = Input();
     for (var i = 0u; i < VECTORS; i++) {
         x[i] = left(0u, m, (u * VECTORS + i) * 4u);
     }

@@ -16,7 +16,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
     let row = block / params.blocks;
     let first = (block - row * params.blocks) * 32u;
-    var values: array<vec4<f32>, 8>;
+    var values = array<vec4<f32>, 8>();
     var largest = 0.0;
     for (var i = 0u; i < 32u; i++) {
         let k = first + i;
@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let scale = largest / 127.0;
     let inverse = select(0.0, 127.0 / largest, largest > 0.0);
     var sum = 0;
-    var words: array<u32, 8>;
+    var words = array<u32, 8>();
     for (var i = 0u; i < 8u; i++) {
         let bytes = vec4<i32>(round(values[i] * inverse));
         sum += bytes.x + bytes.y + bytes.z + bytes.w;

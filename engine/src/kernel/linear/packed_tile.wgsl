@@ -21,14 +21,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // Half of the threads bring weights, a quarter bring x.
     let column = min(first_column + thread % WIDTH, size.y - 1u);
     let row = min(first_row + thread % HEIGHT, size.x - 1u);
-    var next_w: Weights;
-    var next_x: Input;
+    var next_w = Weights();
+    var next_x = Input();
     if thread < WIDTH {
         next_w = unit(column, 0u);
     } else if thread < WIDTH + HEIGHT {
         next_x = input(row, 0u);
     }
-    var sums: array<vec4<f32>, 8>;
+    var sums = array<vec4<f32>, 8>();
     for (var u = 0u; u < units(); u++) {
         if thread < WIDTH {
             tile_w[thread] = next_w.codes[0];

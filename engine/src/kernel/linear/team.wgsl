@@ -18,7 +18,7 @@ fn main(
     let lane = thread % TEAM;
     let first = ((group.y * groups.x + group.x) * (256u / TEAM) + thread / TEAM) * COLUMNS;
     let row = group.z * ROWS;
-    var sums: Sums;
+    var sums = Sums();
     for (var u = lane; u < units(); u += TEAM) {
         for (var r = 0u; r < ROWS; r++) {
             // At the edge the last row and column are computed more than once.

@@ -25,7 +25,7 @@ fn main(
     let first_column = group.x * 4u * SIDE;
     // Which vectors of each tile this thread brings.
     let part = thread % 4u;
-    var sums: array<vec4<f32>, 4>;
+    var sums = array<vec4<f32>, 4>();
     for (var k = 0u; k < size.z; k += 16u) {
         for (var line = thread / 4u; line < 4u * SIDE; line += SIDE * SIDE / 4u) {
             var a = vec4<f32>();

@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var next_left = left(0u, row, part * 4u);
     var next_right = right(0u, column, part * 4u);
     var next_other = right(0u, other, part * 4u);
-    var sums: array<vec4<f32>, 8>;
+    var sums = array<vec4<f32>, 8>();
     for (var k = 0u; k < size.z; k += 16u) {
         tile_left[part * HEIGHT + line] = next_left;
         tile_right[part * WIDTH + line] = next_right;

@@ -6,7 +6,7 @@ struct Weights { codes: array<vec4<u32>, 2>, scale: f32, zero: f32 }
 
 fn unit(n: u32, u: u32) -> Weights {
     let group = n * params.row_groups + ((u * 32u) >> params.group_shift);
-    var weights: Weights;
+    var weights = Weights();
     weights.scale = scale(group);
     weights.zero = zero(group);
     if BITS == 4u {

@@ -15,7 +15,7 @@ fn bytes(word: u32, less: f32) -> vec4<f32> {
 fn unit(n: u32, u: u32) -> Weights {
     let group = n * params.row_groups + ((u * 4u * VECTORS) >> params.group_shift);
     let words = codes[n * (params.row_words / 4u) + u];
-    var weights: Weights;
+    var weights = Weights();
     weights.scale = scale(group);
     if BITS == 4u {
         let less = 8388608.0 + zero(group);
