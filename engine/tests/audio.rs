@@ -342,7 +342,7 @@ fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
                 };
                 match pollster::block_on(host.perform(step)) {
                     Outcome::Inferred { outputs: got, .. } | Outcome::Generated { outputs: got, .. } => {
-                        outputs.push(got)
+                        outputs.push(got);
                     }
                     other => panic!("{family:?}: {other:?}"),
                 }

@@ -47,7 +47,7 @@ impl Cut {
     }
 
     /// Every row counts as known up to its end.
-    pub(super) fn to_the_end(mut self) -> Self {
+    pub(super) fn known_throughout(mut self) -> Self {
         let [clips, longest] = [self.inputs[SAMPLES].shape[0], self.inputs[SAMPLES].shape[1]];
         let lengths = vec![i32::try_from(longest).unwrap_or(i32::MAX); clips];
         self.inputs.insert(LENGTHS.to_owned(), Tensor::i32(&[clips], lengths));

@@ -91,7 +91,7 @@ impl Wav2Vec2 {
         clips.iter().try_for_each(|clip| clip::check(clip))?;
         let cut = Cut::new(&clips.iter().map(|clip| clip.to_vec()).collect::<Vec<_>>(), self.padding)?;
         if !self.mask {
-            return Ok(cut.to_the_end());
+            return Ok(cut.known_throughout());
         }
         let longest = clips.iter().map(|clip| clip.len()).max().unwrap_or(0);
         let known = |clip: &&[f32]| {
