@@ -96,12 +96,12 @@ impl FrontEnd {
             inputs.extend(self.extractor.extract(&clips, &mut draw)?);
             return Ok(Heard { inputs, resident: States::new(), moved: false });
         }
-        let Cut { inputs: cut, others } = self.extractor.cut(&clips, &mut draw)?;
-        let moved = self.make_ready(&Cut { inputs: cut.clone(), others: Tensors::new() }, space).await?;
+        let cut = self.extractor.cut(&clips, &mut draw)?;
+        let moved = self.make_ready(&cut, space).await?;
         let ready = self.ready.as_ref().ok_or_else(|| Error::internal("no program"))?;
-        ready.program.submit(&cut)?;
+        ready.program.submit(&cut.inputs)?;
         let name = self.extractor.features().to_owned();
-        inputs.extend(others);
+        inputs.extend(cut.others);
         inputs.insert(name.clone(), Tensor::f32(&ready.shape, vec![0.0; ready.shape.iter().product()]));
         Ok(Heard { inputs, resident: BTreeMap::from([(name, Rc::clone(&ready.features))]), moved })
     }

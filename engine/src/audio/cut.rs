@@ -26,20 +26,14 @@ impl Cut {
     ///
     /// # Errors
     /// When there are too many samples.
-    pub(super) fn new(clips: &[Vec<f32>], padding: f32) -> Result<Self> {
-        /// Samples of a batch: 256 MiB.
-        const LIMIT: usize = 1 << 26;
-        let longest = clips.iter().map(Vec::len).max().unwrap_or(0);
-        if longest.saturating_mul(clips.len()) > LIMIT {
-            let found = format!("{} clips of up to {longest}", clips.len());
-            return Err(Error::model("too many samples").of("audio").expected(format!("at most {LIMIT}")).found(found));
-        }
+    pub(super) fn new<T: AsRef<[f32]>>(clips: &[T], padding: f32) -> Result<Self> {
+        let longest = longest(clips.iter().map(|clip| clip.as_ref().len()))?;
         let mut samples = Vec::with_capacity(longest * clips.len());
         for (index, clip) in clips.iter().enumerate() {
-            samples.extend_from_slice(clip);
+            samples.extend_from_slice(clip.as_ref());
             samples.resize((index + 1) * longest, padding);
         }
-        let lengths = clips.iter().map(|clip| i32::try_from(clip.len()).unwrap_or(i32::MAX)).collect();
+        let lengths = clips.iter().map(|clip| i32::try_from(clip.as_ref().len()).unwrap_or(i32::MAX)).collect();
         let mut cut = Self { inputs: Tensors::new(), others: Tensors::new() };
         cut.inputs.insert(SAMPLES.to_owned(), Tensor::f32(&[clips.len(), longest], samples));
         cut.inputs.insert(LENGTHS.to_owned(), Tensor::i32(&[clips.len()], lengths));
@@ -73,4 +67,19 @@ impl Cut {
         };
         [SAMPLES, LENGTHS, ROWS, SHARES].into_iter().filter_map(&mut value).collect()
     }
+}
+
+/// Samples of the longest of clips that are rows of one tensor.
+///
+/// # Errors
+/// When there are too many samples.
+pub(super) fn longest(lengths: impl ExactSizeIterator<Item = usize>) -> Result<usize> {
+    /// Samples of a batch: 256 MiB.
+    const LIMIT: usize = 1 << 26;
+    let (clips, longest) = (lengths.len(), lengths.max().unwrap_or(0));
+    if longest.saturating_mul(clips) > LIMIT {
+        let found = format!("{clips} clips of up to {longest}");
+        return Err(Error::model("too many samples").of("audio").expected(format!("at most {LIMIT}")).found(found));
+    }
+    Ok(longest)
 }

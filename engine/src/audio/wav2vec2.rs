@@ -2,17 +2,19 @@
 
 use serde_json::json;
 
-use super::{clip, cut::Cut, settings::Settings};
+use super::{
+    clip,
+    cut::{self, Cut},
+    settings::Settings,
+};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     graph::{Graph, Sound, Value},
     protocol::{Tensor, Tensors},
 };
 
 /// Keeps silence from being divided by zero.
 const EPSILON: f64 = 1e-7;
-/// Values that one batch may hold.
-const LIMIT: usize = 1 << 26;
 
 /// The extractor: clips of any length → rows of the longest one's length.
 #[derive(Clone, Debug)]
@@ -55,14 +57,8 @@ impl Wav2Vec2 {
     /// When a clip is empty or holds something that isn't a number, or the batch is too large.
     pub fn extract(&self, clips: &[&[f32]]) -> Result<Tensors> {
         clips.iter().try_for_each(|clip| clip::check(clip))?;
-        let longest = clips.iter().map(|clip| clip.len()).max().unwrap_or(0);
-        if longest.saturating_mul(clips.len()) > LIMIT {
-            let found = format!("{} clips of up to {longest}", clips.len());
-            return Err(Error::model("too many samples").of("audio").expected(format!("at most {LIMIT}")).found(found));
-        }
-        let shape = [clips.len(), longest];
+        let longest = cut::longest(clips.iter().map(|clip| clip.len()))?;
         let mut values = Vec::with_capacity(clips.len() * longest);
-        let mut mask = Vec::new();
         for clip in clips {
             let begin = values.len();
             values.extend_from_slice(clip);
@@ -70,16 +66,12 @@ impl Wav2Vec2 {
                 self.standardise(&mut values[begin..]);
             }
             values.resize(begin + longest, self.padding);
-            if self.mask {
-                mask.extend((0..longest).map(|index| i32::from(index < clip.len())));
-            } else {
+            if !self.mask {
                 self.standardise(&mut values[begin..]);
             }
         }
-        let mut tensors = Tensors::from([("input_values".to_owned(), Tensor::f32(&shape, values))]);
-        if self.mask {
-            tensors.insert("attention_mask".to_owned(), Tensor::i32(&shape, mask));
-        }
+        let mut tensors = self.masks(clips, longest);
+        tensors.insert("input_values".to_owned(), Tensor::f32(&[clips.len(), longest], values));
         Ok(tensors)
     }
 
@@ -89,17 +81,22 @@ impl Wav2Vec2 {
     /// When a clip is empty or holds something that isn't a number, or the batch is too large.
     pub fn cut(&self, clips: &[&[f32]]) -> Result<Cut> {
         clips.iter().try_for_each(|clip| clip::check(clip))?;
-        let cut = Cut::new(&clips.iter().map(|clip| clip.to_vec()).collect::<Vec<_>>(), self.padding)?;
+        let longest = cut::longest(clips.iter().map(|clip| clip.len()))?;
+        let cut = Cut { others: self.masks(clips, longest), ..Cut::new(clips, self.padding)? };
+        Ok(if self.mask { cut } else { cut.known_throughout() })
+    }
+
+    /// `attention_mask` of clips in rows of `longest` samples, where configured.
+    fn masks(&self, clips: &[&[f32]], longest: usize) -> Tensors {
         if !self.mask {
-            return Ok(cut.known_throughout());
+            return Tensors::new();
         }
-        let longest = clips.iter().map(|clip| clip.len()).max().unwrap_or(0);
         let known = |clip: &&[f32]| {
             let samples = clip.len();
             (0..longest).map(move |index| i32::from(index < samples))
         };
         let mask = Tensor::i32(&[clips.len(), longest], clips.iter().flat_map(known).collect());
-        Ok(Cut { others: [("attention_mask".to_owned(), mask)].into(), ..cut })
+        Tensors::from([("attention_mask".to_owned(), mask)])
     }
 
     /// `input_values` of a cut.
