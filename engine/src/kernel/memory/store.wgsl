@@ -27,9 +27,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> cache: array<u32>;  // [B, heads, rows, words]
 @group(0) @binding(4) var<uniform> params: Params;
 
-override THREADS: u32 = 64u;
-// The widest head.
-var<workgroup> row: array<f32, 256>;
 var<workgroup> least: array<f32, THREADS>;
 var<workgroup> most: array<f32, THREADS>;
 
@@ -74,16 +71,7 @@ fn main(
         row[c] = x[start + c];
     }
     workgroupBarrier();
-    for (var half = 1u; half < params.turned; half *= 2u) {
-        for (var pair = thread; pair < params.width / 2u; pair += THREADS) {
-            let a = pair / half * 2u * half + pair % half;
-            let left = row[a];
-            let right = row[a + half];
-            row[a] = left + right;
-            row[a + half] = left - right;
-        }
-        workgroupBarrier();
-    }
+    turn_row(params.width, params.turned, thread);
     let factor = inverseSqrt(f32(params.turned));
 
     let target_row = ((batch * params.heads + head) * params.rows + to) * params.words;

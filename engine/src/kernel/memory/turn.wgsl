@@ -6,10 +6,6 @@ struct Params { width: u32, turned: u32, count: u32 }
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;   // [count, width]
 @group(0) @binding(2) var<uniform> params: Params;
 
-override THREADS: u32 = 64u;
-// The widest head.
-var<workgroup> row: array<f32, 256>;
-
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -24,16 +20,7 @@ fn main(
         row[c] = x[index * params.width + c];
     }
     workgroupBarrier();
-    for (var half = 1u; half < params.turned; half *= 2u) {
-        for (var pair = thread; pair < params.width / 2u; pair += THREADS) {
-            let a = pair / half * 2u * half + pair % half;
-            let left = row[a];
-            let right = row[a + half];
-            row[a] = left + right;
-            row[a + half] = left - right;
-        }
-        workgroupBarrier();
-    }
+    turn_row(params.width, params.turned, thread);
     for (var c = thread; c < params.width; c += THREADS) {
         out[index * params.width + c] = row[c] * inverseSqrt(f32(params.turned));
     }
