@@ -110,7 +110,7 @@ fn chosen(text: &str) -> Result<Chosen> {
     Ok(Chosen { optimization, settings: Vec::new(), goals: Vec::new() })
 }
 
-fn setting(word: &str, key: &str, text: &str) -> Result<(&'static str, &'static str, optimization::Value)> {
+fn setting(word: &str, key: &str, text: &str) -> Result<(&'static str, &'static str, super::setting::Value)> {
     let optimization = optimization::find(word).map_err(Error::from)?;
     let keys = optimization.settings.iter().map(|setting| setting.key);
     let unknown = UnknownWord::new(&format!("`{word}` setting"), key, keys);

@@ -3,7 +3,8 @@
 use matrix_engine::catalog::Family;
 use matrix_engine::protocol::{KvCache, Options, Prune, PrunePolicy};
 
-use super::optimization::{Kind, Optimization, Setting, Value};
+use super::optimization::Optimization;
+use super::setting::{Kind, Setting, Value};
 
 /// Words of `prune.policy`.
 const POLICIES: [&str; 4] = ["none", "importance", "recency", "frequency"];

@@ -1,12 +1,13 @@
 //! The optimizations a matrix may name, one table row each, and what can be set about them.
 
 use matrix_engine::catalog::Family;
-use matrix_engine::protocol::{Calibration, FlashAttention, Integer, Options, Scheme};
+use matrix_engine::protocol::{FlashAttention, Integer, Options};
 
 use super::goal::Goal;
+use super::integer::{CALIBRATION, GROUP_SIZE, HIGH_BITS_NAMES, SCHEME, SKIP_NAMES};
 use super::kv_cache::KV_CACHE;
 use super::node::{Fault, Node};
-use super::quantity::Percent;
+use super::setting::{Kind, Setting, Value};
 use super::tree::Tree;
 use super::word::UnknownWord;
 
@@ -29,55 +30,6 @@ pub struct Optimization {
     pub seam: &'static str,
     /// Switches it on with default settings.
     pub switch_on: fn(&mut Options),
-}
-
-/// One option of an optimization.
-#[derive(Debug)]
-pub struct Setting {
-    /// Its key in matrix files.
-    pub key: &'static str,
-    /// What may be written.
-    pub kind: Kind,
-    /// The environment variable that sets it.
-    pub variable: Option<&'static str>,
-    /// What it is when nothing is written.
-    pub default: fn() -> Value,
-    /// Sets it on an optimization that is switched on.
-    pub apply: fn(&mut Options, &Value),
-}
-
-/// Which values a [`Setting`] takes.
-#[derive(Debug)]
-pub enum Kind {
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A power of two between two bounds, both included.
-    PowerOfTwo(u32, u32),
-    /// This word, or one of these numbers.
-    Either(&'static str, &'static [u32]),
-    /// This word, or a number between two bounds, both included.
-    CountOr(&'static str, u32, u32),
-    /// A number between two bounds, both included.
-    Count(u32, u32),
-    /// One of these words. As text `0` is the first of them and `1` the second.
-    Switch(&'static [&'static str]),
-    /// A part of something, 1% to 100%.
-    Share,
-    /// Globs over names.
-    Names,
-}
-
-/// A value of a [`Setting`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// A word.
-    Word(&'static str),
-    /// A number.
-    Count(u32),
-    /// A part, in percent.
-    Share(u32),
-    /// Names.
-    Names(Vec<String>),
 }
 
 /// Every optimization, in the order of table columns.
@@ -116,70 +68,6 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
     KV_CACHE,
     COMPUTE_SHADERS,
 ];
-
-const SCHEME: Setting = Setting {
-    key: "scheme",
-    kind: Kind::Word(&["symmetric", "asymmetric"]),
-    variable: Some("WEBGPU_QUANTIZATION_SCHEME"),
-    default: || Value::Word("symmetric"),
-    apply: |options, value| {
-        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
-            integer.scheme = if *word == "asymmetric" { Scheme::Asymmetric } else { Scheme::Symmetric };
-        }
-    },
-};
-
-const GROUP_SIZE: Setting = Setting {
-    key: "group_size",
-    kind: Kind::PowerOfTwo(32, 512),
-    variable: Some("WEBGPU_QUANTIZATION_GROUP_SIZE"),
-    default: || Value::Count(Integer::bits(4).group_size),
-    apply: |options, value| {
-        if let (Some(integer), Value::Count(size)) = (&mut options.integer, value) {
-            integer.group_size = *size;
-        }
-    },
-};
-
-const CALIBRATION: Setting = Setting {
-    key: "calibration",
-    kind: Kind::Word(&["none", "mse", "hqq"]),
-    variable: Some("WEBGPU_QUANTIZATION_CALIBRATION"),
-    default: || Value::Word("none"),
-    apply: |options, value| {
-        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
-            integer.calibration = match *word {
-                "mse" => Calibration::Mse,
-                "hqq" => Calibration::Hqq,
-                _ => Calibration::None,
-            };
-        }
-    },
-};
-
-const SKIP_NAMES: Setting = Setting {
-    key: "skip_names",
-    kind: Kind::Names,
-    variable: Some("WEBGPU_QUANTIZATION_SKIP_NAMES"),
-    default: || Value::Names(Vec::new()),
-    apply: |options, value| {
-        if let (Some(integer), Value::Names(names)) = (&mut options.integer, value) {
-            integer.skip_names.clone_from(names);
-        }
-    },
-};
-
-const HIGH_BITS_NAMES: Setting = Setting {
-    key: "high_bits_names",
-    kind: Kind::Names,
-    variable: Some("WEBGPU_QUANTIZATION_HIGH_BITS_NAMES"),
-    default: || Value::Names(Vec::new()),
-    apply: |options, value| {
-        if let (Some(integer), Value::Names(names)) = (&mut options.integer, value) {
-            integer.high_bits_names.clone_from(names);
-        }
-    },
-};
 
 const FLASH_ATTENTION: Optimization = Optimization {
     word: "flash_attention",
@@ -321,114 +209,4 @@ fn read_entry(word: &str, name: &Node<'_>, value: &Node<'_>) -> Result<Chosen, F
     }
     chosen.goals = fields.read("expect", Goal::read_all)?.unwrap_or_default();
     Ok(chosen)
-}
-
-impl Kind {
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// When it is of another kind, or not allowed.
-    pub fn read(&self, key: &str, node: &Node<'_>) -> Result<Value, Fault> {
-        match self {
-            Self::Word(words) => {
-                let text = node.text(format_args!("a word for `{key}`"))?;
-                let known = words.iter().find(|word| **word == text);
-                known.map(|word| Value::Word(word)).ok_or_else(|| {
-                    let unknown = node.unknown(&UnknownWord::new("value", text, words.iter().copied()));
-                    Fault { message: format!("`{key}` cannot be `{text}`"), ..unknown }
-                })
-            }
-            Self::PowerOfTwo(least, most) => {
-                let allowed: Vec<String> = (0..31)
-                    .map(|n| 1_u32 << n)
-                    .filter(|n| (least..=most).contains(&n))
-                    .map(|n| n.to_string())
-                    .collect();
-                let allowed = format!("allowed: {}", allowed.join(", "));
-                let count = node.count(&format!("`{key}`"), *least, *most).map_err(|fault| fault.note(&allowed))?;
-                if count.is_power_of_two() {
-                    Ok(Value::Count(count))
-                } else {
-                    Err(node.fault(format!("`{key}` must be a power of two, found {count}")).note(allowed))
-                }
-            }
-            Self::Either(word, numbers) => {
-                let allowed = numbers.iter().map(|number| format!(", {number}")).collect::<String>();
-                let allowed = format!("allowed: {word}{allowed}");
-                match node.tree {
-                    Tree::Text(text) if text == word => Ok(Value::Word(word)),
-                    Tree::Number(number) => {
-                        let known = numbers.iter().find(|known| f64::from(**known) == *number);
-                        known
-                            .map(|known| Value::Count(*known))
-                            .ok_or_else(|| node.fault(format!("`{key}` cannot be {number}")).note(allowed))
-                    }
-                    _ => Err(node.expected(format!("`{word}` or a number for `{key}`")).note(allowed)),
-                }
-            }
-            Self::CountOr(word, least, most) => match node.tree {
-                Tree::Text(text) if text == word => Ok(Value::Word(word)),
-                Tree::Number(_) => node.count(&format!("`{key}`"), *least, *most).map(Value::Count),
-                _ => Err(node.expected(format!("`{word}` or a number for `{key}`"))),
-            },
-            Self::Count(least, most) => node.count(&format!("`{key}`"), *least, *most).map(Value::Count),
-            Self::Switch(words) => Kind::Word(words).read(key, node),
-            Self::Share => {
-                let share = match node.tree {
-                    Tree::Number(share) => *share,
-                    _ => node.parse::<Percent>(format_args!("a share such as `50%` for `{key}`"))?.0,
-                };
-                let percent = (1..=100).find(|&percent| (f64::from(percent) - 100.0 * share).abs() < 0.5);
-                percent.map(Value::Share).ok_or_else(|| {
-                    let fault = node.fault(format!("`{key}` must keep something, and at most all"));
-                    fault.note("allowed: 1% to 100%").hint(format!("found {}", Percent(share)))
-                })
-            }
-            Self::Names => {
-                let names = node.any_list(&format!("a list of names for `{key}`"))?;
-                let names: Result<Vec<String>, Fault> = names
-                    .iter()
-                    .map(|name| Ok(name.text("a name, with `*` and `?` as wildcards")?.to_owned()))
-                    .collect();
-                Ok(Value::Names(names?))
-            }
-        }
-    }
-
-    /// Reads a value from a flag or an environment variable; lists are separated by commas.
-    ///
-    /// # Errors
-    /// When it is not allowed.
-    pub fn read_text(&self, key: &str, text: &str) -> Result<Value, Fault> {
-        let tree = match self {
-            Self::Word(_) | Self::Share => Tree::Text(text.into()),
-            Self::PowerOfTwo(..) | Self::Either(..) | Self::CountOr(..) | Self::Count(..) => {
-                text.trim().parse().map_or_else(|_| Tree::Text(text.into()), Tree::Number)
-            }
-            Self::Switch(words) => Tree::Text(match text.trim() {
-                "0" | "false" | "no" | "off" => words[0].into(),
-                "1" | "true" | "yes" | "on" => words[1].into(),
-                word => word.into(),
-            }),
-            Self::Names => Tree::List(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|name| !name.is_empty())
-                    .map(|name| Tree::Text(name.into()))
-                    .collect(),
-            ),
-        };
-        self.read(key, &Node::root(&tree))
-    }
-}
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Word(word) => f.write_str(word),
-            Self::Count(count) => write!(f, "{count}"),
-            Self::Share(percent) => write!(f, "{percent}%"),
-            Self::Names(names) => write!(f, "[{}]", names.join(", ")),
-        }
-    }
 }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use super::combination::Rule;
 use super::expected::Outcome;
 use super::goal::GOALS;
-use super::optimization::{Kind, OPTIMIZATIONS, Optimization};
+use super::optimization::{OPTIMIZATIONS, Optimization};
 use super::scenario::{MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
+use super::setting::{Kind, Value as Setting};
 use super::word::Word;
 use super::written;
 use crate::browser::BrowserId;
@@ -190,12 +191,12 @@ fn kind(kind: &Kind) -> Value {
     }
 }
 
-fn default_of(value: &super::optimization::Value) -> Value {
+fn default_of(value: &Setting) -> Value {
     match value {
-        super::optimization::Value::Word(word) => json!(word),
-        super::optimization::Value::Count(count) => json!(count),
-        super::optimization::Value::Share(percent) => json!(format!("{percent}%")),
-        super::optimization::Value::Names(names) => json!(names),
+        Setting::Word(word) => json!(word),
+        Setting::Count(count) => json!(count),
+        Setting::Share(percent) => json!(format!("{percent}%")),
+        Setting::Names(names) => json!(names),
     }
 }
 

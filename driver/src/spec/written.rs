@@ -9,7 +9,7 @@ use super::optimization::{self, Chosen};
 use super::pace::{Sampling, Timeouts};
 use super::scenario::Scenario;
 use super::selector::Selector;
-use super::{model, optimization::Value};
+use super::{model, setting::Value};
 use crate::browser::BrowserId;
 use crate::plan::Model;
 

@@ -1,0 +1,50 @@
+//! Numbers that come back: times, and bytes by category.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One number with its unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// `load_time`, `infer_time`, `weight_bytes`, …
+    pub metric: String,
+    /// The number.
+    pub value: f64,
+    /// `ms`, `bytes`, `count`, …
+    pub unit: String,
+}
+
+impl Measure {
+    /// A time in milliseconds.
+    #[must_use]
+    pub fn ms(metric: &str, value: f64) -> Self {
+        Self { metric: metric.into(), value, unit: "ms".into() }
+    }
+
+    /// A number of bytes.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]
+    pub fn bytes(metric: &str, value: u64) -> Self {
+        Self { metric: metric.into(), value: value as f64, unit: "bytes".into() }
+    }
+}
+
+/// Live and peak bytes of a device, per category and in total. The peak of the total is its own
+/// number: categories peak at different moments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// By category: `weights`, `activations`, `staging`, …
+    pub categories: BTreeMap<String, Usage>,
+    /// All categories together.
+    pub total: Usage,
+}
+
+/// Bytes now and at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes held now.
+    pub live: u64,
+    /// The most that was held since the peak was last reset.
+    pub peak: u64,
+}

@@ -1,0 +1,135 @@
+//! What can be switched on in the engine: one field per seam.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether the codes of a group lie evenly around zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// The middle code means 0.
+    #[default]
+    Symmetric,
+    /// Every group has a zero point of its own.
+    Asymmetric,
+}
+
+/// How scale and zero point of a group are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calibration {
+    /// They cover the range of the group.
+    #[default]
+    None,
+    /// The range that gives the least squared error.
+    Mse,
+    /// Half-quadratic: most errors small, a few may be large.
+    Hqq,
+}
+
+impl Calibration {
+    /// Every way there is.
+    pub const ALL: [Self; 3] = [Self::None, Self::Mse, Self::Hqq];
+}
+
+/// Group-wise integer weights of linear layers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Integer {
+    /// Bits of a weight: 4 or 8.
+    pub bits: u32,
+    /// Weights that share one scale: a power of two, 32 to 512.
+    pub group_size: u32,
+    /// Whether groups have zero points.
+    #[serde(default)]
+    pub scheme: Scheme,
+    /// How scales and zero points are chosen.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// Globs (`*`, `?`) over names of tensors that keep their precision.
+    #[serde(default)]
+    pub skip_names: Vec<String>,
+    /// Globs over names of matrices and embedding tables that get 8 bits.
+    #[serde(default)]
+    pub high_bits_names: Vec<String>,
+}
+
+impl Integer {
+    /// Symmetric weights of this many bits in groups of 128.
+    #[must_use]
+    pub fn bits(bits: u32) -> Self {
+        Self {
+            bits,
+            group_size: 128,
+            scheme: Scheme::Symmetric,
+            calibration: Calibration::None,
+            skip_names: Vec::new(),
+            high_bits_names: Vec::new(),
+        }
+    }
+}
+
+/// Attention in tiles, without a matrix of scores.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlashAttention {
+    /// Queries and keys of a tile, 32 or 64; by the head's width and the device where it is `None`.
+    pub block_size: Option<u32>,
+}
+
+/// Keys and values of earlier tokens, kept in less memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvCache {
+    /// Bits of a stored number, 4 or 8; f32 where it is `None`.
+    pub bits: Option<u32>,
+    /// The most tokens that are held, the sinks among them; all where it is `None`.
+    pub window: Option<u32>,
+    /// First tokens that a window never drops (Xiao et al. 2023).
+    pub sinks: u32,
+    /// Which part of a prompt is held, if not all of it.
+    pub prune: Option<Prune>,
+}
+
+impl Default for KvCache {
+    fn default() -> Self {
+        Self { bits: Some(4), window: None, sinks: 4, prune: None }
+    }
+}
+
+/// A part of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// What decides which tokens stay.
+    pub policy: PrunePolicy,
+    /// How many of a hundred stay, 1 to 100.
+    pub keep_percent: u32,
+}
+
+/// What decides which tokens of a prompt stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrunePolicy {
+    /// How much the last queries looked at them.
+    Importance,
+    /// How late they come.
+    Recency,
+    /// How many of the last queries looked at them more than evenly.
+    Frequency,
+}
+
+/// One field per seam; `None` is the engine without that optimization.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Integer weights instead of f32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integer: Option<Integer>,
+    /// 16-bit instead of 32-bit floats for matrices and embedding tables that are not integers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub f16: bool,
+    /// The front end of an audio model on the GPU instead of the CPU.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compute_shaders: bool,
+    /// Attention without a matrix of scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_attention: Option<FlashAttention>,
+    /// Keys and values of earlier tokens in less memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_cache: Option<KvCache>,
+}
