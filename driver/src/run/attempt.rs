@@ -169,8 +169,8 @@ impl Attempt<'_> {
         block: u32,
         measures: impl IntoIterator<Item = Measure>,
     ) -> Result<(), Ended> {
-        let samples = measures.into_iter().map(|measure| self.sample(arm, block, measure, true)).collect();
-        self.record(samples)
+        let samples: Vec<Event> = measures.into_iter().map(|measure| self.sample(arm, block, measure, true)).collect();
+        self.record(&samples)
     }
 
     /// Records numbers of one block, whose times count only when nothing disturbed them.
@@ -182,7 +182,7 @@ impl Attempt<'_> {
         trusted: bool,
     ) -> Result<(), Ended> {
         let samples = self.timed(arm, block, measures, trusted);
-        self.record(samples)
+        self.record(&samples)
     }
 
     /// Numbers of one block, whose times count only when nothing disturbed them.
@@ -205,8 +205,8 @@ impl Attempt<'_> {
     }
 
     /// Records samples that belong together: all of them or none.
-    pub(super) fn record(&mut self, samples: Vec<Event>) -> Result<(), Ended> {
-        Ok(self.listeners.tell_all(&samples)?)
+    pub(super) fn record(&mut self, samples: &[Event]) -> Result<(), Ended> {
+        Ok(self.listeners.tell_all(samples)?)
     }
 
     pub(super) fn say(&mut self, level: &str, text: String) -> Result<(), Ended> {

@@ -42,7 +42,7 @@ impl Attempt<'_> {
                 measures.iter().for_each(|measure| times.add(arm, block, measure));
                 samples.extend(self.timed(arm, block, measures, trusted));
             }
-            self.record(samples)?;
+            self.record(&samples)?;
             if let Some(reason) = times.stop(self.cell, started.elapsed()) {
                 let (cell, attempt, blocks) = (self.cell.id.clone(), self.number, block + 1);
                 return Ok(self.listeners.tell(&Event::SamplingStopped { cell, attempt, blocks, reason })?);
