@@ -184,6 +184,9 @@ pub(crate) struct RunArgs {
     /// Times on a software adapter, a page with a coarse clock or a busy machine don't count
     #[arg(long)]
     pub(crate) strict: bool,
+    /// A browser that nobody has used for every fresh page: with an empty profile and no compiled shaders
+    #[arg(long)]
+    pub(crate) fresh_profile: bool,
     /// Compare the run, when it is over, with 'last-green', a run's id, FILE.db or FILE.db:RUN, and fail when it is worse
     #[arg(long, value_name = "RUN")]
     pub(crate) gate: Option<String>,

@@ -135,6 +135,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         budget_s: args.budget,
         pages: args.pages,
         strict: args.strict,
+        fresh_profile: args.fresh_profile,
         gate: args.gate.clone(),
         expectations: args.expectations.clone(),
         ..Flags::default()

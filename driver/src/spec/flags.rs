@@ -11,6 +11,7 @@ use super::word::{self, UnknownWord, Word};
 use super::written::Written;
 use super::{gate, model, scenario::Scenario};
 use crate::error::{Error, Result};
+use crate::plan::Profile;
 
 /// Flags; each empty or `None` when it was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +42,8 @@ pub struct Flags {
     pub pages: Option<u32>,
     /// Whether doubtful times count.
     pub strict: bool,
+    /// Whether every fresh page gets a browser that nobody has used.
+    pub fresh_profile: bool,
     /// `--gate`: the run to compare with.
     pub gate: Option<String>,
     /// `--expectations`: the file of known outcomes.
@@ -96,6 +99,7 @@ impl Flags {
             budget_s: self.budget_s,
             pages: self.pages,
             strict: self.strict.then_some(true),
+            profile: self.fresh_profile.then_some(Profile::Fresh),
             ..Sampling::default()
         })
     }

@@ -22,7 +22,7 @@ use super::written::Written;
 use super::{environment, file, flags};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::plan::{Model, Sampling, Scenario, Timeouts};
+use crate::plan::{Model, Profile, Sampling, Scenario, Timeouts};
 
 /// A complete specification: nothing is left to guess.
 #[derive(Clone, Debug)]
@@ -305,6 +305,12 @@ impl Layers<'_> {
             budget_s: self.take("sampling.budget_s", |w| w.sampling.budget_s.as_ref(), ToString::to_string, 20.0),
             pages: self.take("sampling.pages", |w| w.sampling.pages.as_ref(), ToString::to_string, min.min(8)),
             strict: self.take("sampling.strict", |w| w.sampling.strict.as_ref(), ToString::to_string, false),
+            profile: self.take(
+                "sampling.profile",
+                |w| w.sampling.profile.as_ref(),
+                |profile| profile.name().into(),
+                Profile::default(),
+            ),
         }
     }
 

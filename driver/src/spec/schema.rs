@@ -15,6 +15,7 @@ use super::word::Word;
 use super::written;
 use crate::browser::BrowserId;
 use crate::measure::Metric;
+use crate::plan::Profile;
 
 /// The schema.
 #[must_use]
@@ -143,6 +144,7 @@ fn sampling() -> Value {
             ("budget_s", json!({ "type": "number", "exclusiveMinimum": 0 })),
             ("pages", blocks),
             ("strict", json!({ "type": "boolean" })),
+            ("profile", with(words::<Profile>(), "default", json!(Profile::default().name()))),
         ],
         &[],
     )
