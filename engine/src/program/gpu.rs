@@ -13,7 +13,7 @@ use crate::{
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
         linear::{self, gpu::Packed},
-        shader::{Access, Kernel},
+        shader::Access,
     },
     protocol::Tensors,
     weights::Weight,
@@ -70,7 +70,7 @@ impl GpuProgram {
             let made = dispatch(step.op, &operands, &buffers[step.output], packed.as_ref(), capability);
             steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
         }
-        let steps = without_repeated_packing(steps);
+        let steps = linear::gpu::with_shared_packing(steps);
 
         let recording = Recording::new(steps, space, gpu)?;
         let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
@@ -160,25 +160,6 @@ fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]
             },
         })
         .collect()
-}
-
-/// Layers that read the same x, such as query, key and value, pack it once.
-fn without_repeated_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
-    let mut held: Option<(&Buffer, Vec<u32>)> = None;
-    let mut kept = Vec::with_capacity(steps.len());
-    for step in steps {
-        if step.kernel == Kernel::Pack {
-            let x = step.buffers[0].buffer;
-            if held.as_ref().is_some_and(|(buffer, params)| std::ptr::eq(*buffer, x) && *params == step.params) {
-                continue;
-            }
-            held = Some((x, step.params.clone()));
-        } else if step.writes().any(|out| held.as_ref().is_some_and(|(buffer, _)| std::ptr::eq(*buffer, out))) {
-            held = None;
-        }
-        kept.push(step);
-    }
-    kept
 }
 
 fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) -> Result<Bound> {
