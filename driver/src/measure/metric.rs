@@ -84,6 +84,7 @@ const METRICS: &[Metric] = &[
     Metric { name: "quantized_bits_per_weight", title: "Bits per quantized weight", ..ERROR },
     Metric { name: "memory_peak", title: "Peak device memory", ..MEMORY },
     Metric { name: "memory_live", title: "Live device memory", ..MEMORY },
+    Metric { name: "whole_peak", title: "Peak memory with what is on its way", ..MEMORY },
     Metric { name: "process_memory", title: "Memory of all processes", exact: false, ..MEMORY },
     Metric { name: "gpu_process_memory", title: "Memory of the GPU process", exact: false, ..MEMORY },
     Metric { name: "page_memory", title: "Page memory", exact: false, ..MEMORY },

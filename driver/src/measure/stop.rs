@@ -109,8 +109,15 @@ mod tests {
     use super::super::random::Random;
     use super::*;
 
-    const SAMPLING: Sampling =
-        Sampling { min: 10, max: 30, target_half_width: 0.05, budget_s: 20.0, pages: 1, strict: false };
+    const SAMPLING: Sampling = Sampling {
+        min: 10,
+        max: 30,
+        target_half_width: 0.05,
+        budget_s: 20.0,
+        pages: 1,
+        strict: false,
+        memory_profile: false,
+    };
 
     fn sampled(samples: usize, spread: f64, ratio: f64) -> Vec<(f64, f64)> {
         let mut random = Random(3);

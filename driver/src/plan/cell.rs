@@ -147,6 +147,9 @@ pub struct Sampling {
     /// Whether times of a software adapter, a page with a coarse clock or a busy machine don't count.
     #[serde(default)]
     pub strict: bool,
+    /// Whether it is kept how the memory of both arms went.
+    #[serde(default)]
+    pub memory_profile: bool,
 }
 
 fn one() -> u32 {

@@ -41,6 +41,8 @@ pub struct Flags {
     pub pages: Option<u32>,
     /// Whether doubtful times count.
     pub strict: bool,
+    /// Whether it is kept how memory went.
+    pub memory_profile: bool,
 }
 
 impl Flags {
@@ -90,6 +92,7 @@ impl Flags {
             budget_s: self.budget_s,
             pages: self.pages,
             strict: self.strict.then_some(true),
+            memory_profile: self.memory_profile.then_some(true),
             ..Sampling::default()
         })
     }

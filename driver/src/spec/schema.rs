@@ -140,6 +140,7 @@ fn sampling() -> Value {
             ("budget_s", json!({ "type": "number", "exclusiveMinimum": 0 })),
             ("pages", blocks),
             ("strict", json!({ "type": "boolean" })),
+            ("memory_profile", json!({ "type": "boolean" })),
         ],
         &[],
     )
