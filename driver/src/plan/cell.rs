@@ -15,7 +15,7 @@ pub type CellId = String;
 /// browser × platform × model × one set of optimizations × scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// Hash of everything below that decides what is computed.
+    /// Hash of everything below that decides what is computed, as far as it was written and is no default.
     pub id: CellId,
     /// Which browser.
     pub browser: BrowserId,

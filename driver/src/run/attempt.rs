@@ -169,7 +169,8 @@ impl Attempt<'_> {
         block: u32,
         measures: impl IntoIterator<Item = Measure>,
     ) -> Result<(), Ended> {
-        measures.into_iter().try_for_each(|measure| self.tell(arm, block, measure, true))
+        let samples: Vec<Event> = measures.into_iter().map(|measure| self.sample(arm, block, measure, true)).collect();
+        self.record(&samples)
     }
 
     /// Records numbers of one block, whose times count only when nothing disturbed them.
@@ -180,15 +181,32 @@ impl Attempt<'_> {
         measures: impl IntoIterator<Item = Measure>,
         trusted: bool,
     ) -> Result<(), Ended> {
-        measures.into_iter().try_for_each(|measure| {
-            let valid = trusted || measure.unit != "ms";
-            self.tell(arm, block, measure, valid)
-        })
+        let samples = self.timed(arm, block, measures, trusted);
+        self.record(&samples)
     }
 
-    fn tell(&mut self, arm: Arm, block: u32, measure: Measure, valid: bool) -> Result<(), Ended> {
-        let event = Event::Sampled { cell: self.cell.id.clone(), attempt: self.number, arm, block, measure, valid };
-        Ok(self.listeners.tell(&event)?)
+    /// Numbers of one block, whose times count only when nothing disturbed them.
+    pub(super) fn timed(
+        &self,
+        arm: Arm,
+        block: u32,
+        measures: impl IntoIterator<Item = Measure>,
+        trusted: bool,
+    ) -> Vec<Event> {
+        let sample = |measure: Measure| {
+            let valid = trusted || measure.unit != "ms";
+            self.sample(arm, block, measure, valid)
+        };
+        measures.into_iter().map(sample).collect()
+    }
+
+    fn sample(&self, arm: Arm, block: u32, measure: Measure, valid: bool) -> Event {
+        Event::Sampled { cell: self.cell.id.clone(), attempt: self.number, arm, block, measure, valid }
+    }
+
+    /// Records samples that belong together: all of them or none.
+    pub(super) fn record(&mut self, samples: &[Event]) -> Result<(), Ended> {
+        Ok(self.listeners.tell_all(samples)?)
     }
 
     pub(super) fn say(&mut self, level: &str, text: String) -> Result<(), Ended> {

@@ -78,6 +78,7 @@ impl Attempt<'_> {
     async fn alone(&mut self, arm: Arm) -> Result<(), Ended> {
         let warm = self.work(arm).await?;
         self.hold(arm, warm.memory);
+        self.emit(arm, 0, warm.traffic)?;
         self.emit_memory(arm)?;
         if self.cell.sampling.memory_profile {
             self.keep_timeline(arm).await?;

@@ -1,6 +1,6 @@
 //! What was said on the command line, in the words of a matrix file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::combination::{Combinations, Rule};
 use super::node::{Fault, Node};
@@ -9,7 +9,7 @@ use super::pace::{MAX_BLOCKS, Sampling};
 use super::tree::Tree;
 use super::word::{self, UnknownWord, Word};
 use super::written::Written;
-use super::{model, scenario::Scenario};
+use super::{gate, model, scenario::Scenario};
 use crate::error::{Error, Result};
 
 /// Flags; each empty or `None` when it was not given.
@@ -43,6 +43,10 @@ pub struct Flags {
     pub strict: bool,
     /// Whether it is kept how memory went.
     pub memory_profile: bool,
+    /// `--gate`: the run to compare with.
+    pub gate: Option<String>,
+    /// `--expectations`: the file of known outcomes.
+    pub expectations: Option<PathBuf>,
 }
 
 impl Flags {
@@ -71,6 +75,8 @@ impl Flags {
             combinations: combinations.map_err(Error::from)?.map(Combinations::By),
             scenario: self.scenario.clone(),
             sampling: self.sampling()?,
+            gate: self.gate.clone().map(|run| gate::Written { against: Some(run), ..gate::Written::default() }),
+            expectations: self.expectations.clone(),
             ..Written::default()
         })
     }
