@@ -44,7 +44,8 @@ pub(super) fn timelines(store: &Store, cells: &[Measured]) -> Result<BTreeMap<St
 }
 
 fn is_sound(timeline: &Timeline) -> bool {
-    let fits = |bytes: &Vec<u64>| bytes.len() == timeline.categories.len() && bytes.iter().all(|&bytes| bytes < 1 << 50);
+    let fits =
+        |bytes: &Vec<u64>| bytes.len() == timeline.categories.len() && bytes.iter().all(|&bytes| bytes < 1 << 50);
     let ordered = timeline.moments.is_sorted_by(|a, b| a.ms <= b.ms);
     ordered && timeline.moments.len() > 1 && timeline.moments.iter().all(|m| m.ms.is_finite() && fits(&m.bytes))
 }
