@@ -190,6 +190,9 @@ pub(crate) struct RunArgs {
     /// Keep and show how the memory of both arms went
     #[arg(long)]
     pub(crate) memory_profile: bool,
+    /// A browser that nobody has used for every fresh page: with an empty profile and no compiled shaders
+    #[arg(long)]
+    pub(crate) fresh_profile: bool,
     /// Compare the run, when it is over, with 'last-green', a run's id, FILE.db or FILE.db:RUN, and fail when it is worse
     #[arg(long, value_name = "RUN")]
     pub(crate) gate: Option<String>,

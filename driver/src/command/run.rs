@@ -138,6 +138,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         pages: args.pages,
         strict: args.strict,
         memory_profile: args.memory_profile,
+        fresh_profile: args.fresh_profile,
         gate: args.gate.clone(),
         expectations: args.expectations.clone(),
         ..Flags::default()

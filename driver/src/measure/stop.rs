@@ -108,6 +108,7 @@ pub fn stop(sampling: &Sampling, watched: &[Watched<'_>], elapsed_s: f64) -> Opt
 mod tests {
     use super::super::random::Random;
     use super::*;
+    use crate::plan::Profile;
 
     const SAMPLING: Sampling = Sampling {
         min: 10,
@@ -117,6 +118,7 @@ mod tests {
         pages: 1,
         strict: false,
         memory_profile: false,
+        profile: Profile::Warm,
     };
 
     fn sampled(samples: usize, spread: f64, ratio: f64) -> Vec<(f64, f64)> {

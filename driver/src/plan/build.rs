@@ -175,7 +175,7 @@ fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set:
     let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
     let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
     Ok(Cell {
-        id: id::of_cell(browser, platform, model, &switched, &spec.scenario)?,
+        id: id::of_cell(browser, platform, model, &switched, &spec.scenario, spec.sampling.profile)?,
         browser,
         platform,
         model: model.clone(),

@@ -150,6 +150,40 @@ pub struct Sampling {
     /// Whether it is kept how the memory of both arms went.
     #[serde(default)]
     pub memory_profile: bool,
+    /// Whose browser a fresh page is opened in.
+    #[serde(default, skip_serializing_if = "Profile::is_warm")]
+    pub profile: Profile,
+}
+
+/// What a browser has kept when a fresh page is opened in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// What earlier pages left: compiled shaders, warmed code.
+    #[default]
+    Warm,
+    /// Nothing: the browser is started anew for every page.
+    Fresh,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Warm, Self::Fresh];
+
+    /// The word in matrix files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Fresh => "fresh",
+        }
+    }
+
+    /// Whether it is the usual one.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        *self == Self::Warm
+    }
 }
 
 fn one() -> u32 {

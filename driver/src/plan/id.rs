@@ -7,7 +7,7 @@ use matrix_engine::protocol::Platform;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::cell::{Cell, CellId, Model, Scenario, Weights};
+use super::cell::{Cell, CellId, Model, Profile, Scenario, Weights};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
 use crate::spec::{Setting, Value};
@@ -21,6 +21,9 @@ struct Identity<'a> {
     weights: Source<'a>,
     optimizations: &'a [Switched],
     scenario: &'a Scenario,
+    /// First times of a browser that nobody has used are other times.
+    #[serde(skip_serializing_if = "Profile::is_warm")]
+    profile: Profile,
 }
 
 /// Where weights come from, without what differs between machines.
@@ -54,12 +57,13 @@ pub(super) fn of_cell(
     model: &Model,
     optimizations: &[Switched],
     scenario: &Scenario,
+    profile: Profile,
 ) -> Result<CellId> {
     let weights = match &model.weights {
         Weights::Folder { .. } => Source::Folder { folder: &model.name },
         known => Source::Known(known),
     };
-    let identity = Identity { browser, platform, family: model.family, weights, optimizations, scenario };
+    let identity = Identity { browser, platform, family: model.family, weights, optimizations, scenario, profile };
     let bytes =
         serde_json::to_vec(&identity).map_err(|cause| Error::internal("a cell has no identity").because(cause))?;
     Ok(hex(&bytes)[..12].to_owned())
@@ -96,7 +100,7 @@ mod tests {
         let (choice, texts) = (matrix_engine::protocol::Sampling::Greedy, vec!["A sentence.".into()]);
         let (image, audio, seconds, video) = (None, None, None, None);
         let scenario = Scenario { texts, tokens: 8, decode: 16, choice, image, audio, seconds, video };
-        of_cell(BrowserId::Chrome, Platform::Webgpu, &model, &[optimization], &scenario).expect("an id")
+        of_cell(BrowserId::Chrome, Platform::Webgpu, &model, &[optimization], &scenario, Profile::Warm).expect("an id")
     }
 
     #[test]

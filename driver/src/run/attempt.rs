@@ -18,7 +18,7 @@ use super::trust::Trust;
 use super::workload::Taken;
 use crate::error::Error;
 use crate::page::{Link, LinkError, Note, Server};
-use crate::plan::Cell;
+use crate::plan::{Cell, Profile};
 use crate::session::{Address, Session, SessionError};
 
 /// A page has this long to start.
@@ -94,6 +94,17 @@ impl Attempt<'_> {
         let hello = link.hello(PAGE_START).await?;
         self.trust.page(&hello);
         self.link = Some(link);
+        Ok(())
+    }
+
+    /// Starts the browser anew, if every sample is to be its first.
+    pub(super) async fn fresh_browser(&mut self) -> Result<(), Ended> {
+        if self.cell.sampling.profile == Profile::Warm {
+            return Ok(());
+        }
+        self.link = None;
+        self.session.restart().await?;
+        self.trust.anew(self.session);
         Ok(())
     }
 

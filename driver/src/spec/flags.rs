@@ -11,6 +11,7 @@ use super::word::{self, UnknownWord, Word};
 use super::written::Written;
 use super::{gate, model, scenario::Scenario};
 use crate::error::{Error, Result};
+use crate::plan::Profile;
 
 /// Flags; each empty or `None` when it was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Flags {
     pub strict: bool,
     /// Whether it is kept how memory went.
     pub memory_profile: bool,
+    /// Whether every fresh page gets a browser that nobody has used.
+    pub fresh_profile: bool,
     /// `--gate`: the run to compare with.
     pub gate: Option<String>,
     /// `--expectations`: the file of known outcomes.
@@ -99,6 +102,7 @@ impl Flags {
             pages: self.pages,
             strict: self.strict.then_some(true),
             memory_profile: self.memory_profile.then_some(true),
+            profile: self.fresh_profile.then_some(Profile::Fresh),
             ..Sampling::default()
         })
     }

@@ -22,7 +22,7 @@ use super::written::Written;
 use super::{environment, file, flags};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::plan::{Model, Sampling, Scenario, Timeouts};
+use crate::plan::{Model, Profile, Sampling, Scenario, Timeouts};
 
 /// A complete specification: nothing is left to guess.
 #[derive(Clone, Debug)]
@@ -310,6 +310,12 @@ impl Layers<'_> {
                 |w| w.sampling.memory_profile.as_ref(),
                 ToString::to_string,
                 false,
+            ),
+            profile: self.take(
+                "sampling.profile",
+                |w| w.sampling.profile.as_ref(),
+                |profile| profile.name().into(),
+                Profile::default(),
             ),
         }
     }

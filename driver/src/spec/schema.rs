@@ -15,6 +15,7 @@ use super::word::Word;
 use super::written;
 use crate::browser::BrowserId;
 use crate::measure::Metric;
+use crate::plan::Profile;
 
 /// The schema.
 #[must_use]
@@ -144,6 +145,7 @@ fn sampling() -> Value {
             ("pages", blocks),
             ("strict", json!({ "type": "boolean" })),
             ("memory_profile", json!({ "type": "boolean" })),
+            ("profile", with(words::<Profile>(), "default", json!(Profile::default().name()))),
         ],
         &[],
     )

@@ -23,7 +23,7 @@ impl History {
         self.live[place] = u64::try_from(i128::from(self.live[place]) + by).unwrap_or(0);
         // Moments that the clock can't tell apart are one, unless the first of them was higher.
         if let Some((last, bytes)) = self.moments.last_mut()
-            && ms - *last < f64::EPSILON
+            && ms <= *last
             && sum(bytes) <= sum(&self.live)
         {
             *bytes = self.live;

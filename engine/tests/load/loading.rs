@@ -155,7 +155,7 @@ fn a_timeline_shows_the_peak_and_the_end() {
         let run = run(Platform::NativeCpu, preset.source(), &options);
         let sums = || run.timeline.moments.iter().map(|moment| moment.bytes.iter().sum::<u64>());
         assert_eq!(sums().max(), Some(run.loaded.whole.peak.max(run.used.whole.peak)));
-        assert_eq!(sums().last(), Some(run.used.whole.live));
+        assert_eq!(sums().next_back(), Some(run.used.whole.live));
         assert!(run.timeline.categories.contains(&"in_flight".to_owned()));
     }
 }
