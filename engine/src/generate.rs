@@ -12,7 +12,7 @@ use crate::{
     model::{Generate, Pass, Prompt},
     program::{Program, States},
     protocol::{Decode, Options, Sampling, Tensor, Tensors},
-    weights::Weight,
+    weights::{Store, Weight},
 };
 
 const IDS: &str = "next.ids";
@@ -89,7 +89,7 @@ impl Generation {
         prompt: &Prompt,
         (decode, outputs): (&Decode, &[String]),
         options: &Options,
-        weights: &[Weight],
+        store: &Store,
         space: &Space,
         resident: &States,
     ) -> Result<Self> {
@@ -102,18 +102,18 @@ impl Generation {
                 let mut graph = model.pass(inputs, &*cache(Pass::Encode), Pass::Encode)?;
                 resident.keys().for_each(|name| graph.reside(name));
                 graph.optimize(options)?;
-                Some(program(Plan::new(&graph, &[])?, weights, &mut states, space).await?)
+                Some(program(Plan::new(&graph, &[])?, store, &mut states, space).await?)
             }
             None => None,
         };
         let inputs = first_inputs(prompt, capacity)?;
         let passes = plan(model, &inputs, &*cache(Pass::First), Pass::First, (decode, outputs), options)?;
-        let first = program(passes, weights, &mut states, space).await?;
+        let first = program(passes, store, &mut states, space).await?;
         let mut next = None;
         if key.max_tokens > 1 {
             let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
             let passes = plan(model, &inputs, &*cache(Pass::Next), Pass::Next, (decode, &[]), options)?;
-            next = Some(program(passes, weights, &mut states, space).await?);
+            next = Some(program(passes, store, &mut states, space).await?);
         }
         Ok(Self { key, capacity, encode, first, next })
     }
@@ -236,14 +236,14 @@ fn plan(
 }
 
 /// A program over states that exist already or are made here.
-async fn program(plan: Plan, weights: &[Weight], states: &mut States, space: &Space) -> Result<Program> {
+async fn program(plan: Plan, store: &Store, states: &mut States, space: &Space) -> Result<Program> {
     for port in &plan.states {
         if !states.contains_key(&port.name) {
             let buffer = space.create(Category::Kv, plan.buffers[port.buffer])?;
             states.insert(port.name.clone(), Rc::new(buffer));
         }
     }
-    Program::with_states(plan, weights, states, space).await
+    Program::of(plan, store, states, space).await
 }
 
 /// What the pass over the prompt reads.

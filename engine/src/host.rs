@@ -1,6 +1,6 @@
 //! Does what the driver asks: the same code in a page's worker and in a native process.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use crate::{
     bench, cache, clock,
@@ -15,7 +15,7 @@ use crate::{
     protocol::{
         BenchWork, Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors,
     },
-    weights::{Declared, Format, Store, format},
+    weights::{Declared, Format, Store, Traffic, format, store},
 };
 #[cfg(feature = "gpu")]
 use crate::{kernel::shader::Kernel, protocol::CompiledKernel};
@@ -65,6 +65,7 @@ struct ProgramKey {
 /// Refuses options that no model could be loaded with.
 pub fn check(options: &Options) -> Result<()> {
     format::check(options)?;
+    store::check(options)?;
     graph::pass::check(options)?;
     cache::check(options)
 }
@@ -88,6 +89,7 @@ impl Host {
             Step::Generate { slot, inputs, decode, outputs, reply } => {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
+            Step::Timeline { slot } => self.timeline(&slot),
             Step::Footprint => Ok(Outcome::Footprint { measures: footprint() }),
             Step::Unload { slot } => Ok(self.unload(&slot)),
             Step::Finish => {
@@ -163,16 +165,15 @@ impl Host {
         if options.kv_cache.is_some() && built.model.generator().is_none() {
             return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
         }
-        let formats: Vec<Format> = built.declared.iter().map(|weight| Format::choose(weight, &options)).collect();
-        let store = Store::load(&origin, &built.declared, &formats, &space).await?;
+        let store = Store::open(Rc::new(origin), &built.declared, &options, &space).await?;
         let load_ms = clock::now() - started;
 
         let mut measures = vec![
             Measure::ms("load_time", load_ms),
-            Measure::ms("fetch_time", store.fetch_ms),
-            Measure::ms("convert_time", store.convert_ms),
-            Measure::bytes("weight_bytes", store.bytes()),
-            bits("bits_per_weight", store.parameters, store.bytes()),
+            Measure::ms("fetch_time", store.cost.fetch_ms),
+            Measure::ms("convert_time", store.cost.convert_ms),
+            Measure::bytes("weight_bytes", store.bytes),
+            bits("bits_per_weight", store.parameters, store.bytes),
         ];
         if store.quantized.0 > 0 {
             measures.push(bits("quantized_bits_per_weight", store.quantized.0, store.quantized.1));
@@ -181,8 +182,8 @@ impl Host {
             architecture: built.architecture.to_owned(),
             parameters: store.parameters,
             vocabulary: u32::try_from(built.model.vocabulary()).unwrap_or(u32::MAX),
-            weight_bytes: store.bytes(),
-            fetched_bytes: store.fetched_bytes,
+            weight_bytes: store.bytes,
+            fetched_bytes: store.cost.fetched_bytes,
             outputs: output_names(&*built.model)?,
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
@@ -217,7 +218,8 @@ impl Host {
         slot.space.reset_peak();
         let started = clock::now();
         let results = slot.infer(inputs, outputs).await?;
-        let measures = vec![Measure::ms("infer_time", clock::now() - started)];
+        let mut measures = vec![Measure::ms("infer_time", clock::now() - started)];
+        measures.extend(slot.traffic());
         let outputs = if reply { results } else { Tensors::new() };
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
@@ -259,10 +261,17 @@ impl Host {
             // On a GPU the rest of it is part of the encoder's time.
             Measure::ms("hear_time", hear_ms),
         ];
+        measures.extend(slot.traffic());
         measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
         measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
         let outputs = if reply { generated.outputs } else { Tensors::new() };
         Ok(Outcome::Generated { measures, memory: slot.space.memory(), tokens: generated.tokens, outputs })
+    }
+
+    fn timeline(&self, name: &str) -> Result<Outcome> {
+        let slot = self.slots.get(name);
+        let slot = slot.ok_or_else(|| Error::internal("no model is loaded in this slot").found(format!("'{name}'")))?;
+        Ok(Outcome::Timeline { timeline: slot.space.timeline() })
     }
 
     fn unload(&mut self, name: &str) -> Outcome {
@@ -276,6 +285,19 @@ impl Host {
 }
 
 impl Slot {
+    /// What weights that come and go did since the last call.
+    fn traffic(&self) -> Vec<Measure> {
+        let Some(Traffic { hits, misses, moved_bytes }) = self.store.residency.as_ref().map(|r| r.take_traffic())
+        else {
+            return Vec::new();
+        };
+        vec![
+            count("weight_hits", usize::try_from(hits).unwrap_or(usize::MAX)),
+            count("weight_misses", usize::try_from(misses).unwrap_or(usize::MAX)),
+            Measure::bytes("moved_bytes", moved_bytes),
+        ]
+    }
+
     /// Inputs as the model takes them, and those of them that are on the device.
     async fn hear<'a>(&mut self, inputs: &'a Tensors) -> Result<(Cow<'a, Tensors>, States)> {
         if !inputs.contains_key(front_end::SAMPLES) {
@@ -304,7 +326,7 @@ impl Slot {
             resident.keys().for_each(|name| graph.reside(name));
             graph.optimize(&self.options)?;
             let plan = Plan::new(&graph, &key.outputs)?;
-            let program = Program::with_states(plan, &self.store.weights, &resident, &self.space).await?;
+            let program = Program::of(plan, &self.store, &resident, &self.space).await?;
             self.program = Some((key, program));
         }
         match &self.program {
@@ -331,9 +353,9 @@ impl Slot {
         if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs, resident)) {
             self.program = None;
             self.generation = None;
-            let weights = &self.store.weights;
             let asked = (decode, outputs);
-            let made = Generation::new(model, &prompt, asked, &self.options, weights, &self.space, resident).await?;
+            let made =
+                Generation::new(model, &prompt, asked, &self.options, &self.store, &self.space, resident).await?;
             self.generation = Some(made);
         }
         let made_ms = clock::now() - started;

@@ -1,6 +1,6 @@
 //! A plan on a GPU: all dispatches recorded once, one submission per pass.
 
-use std::rc::Rc;
+use std::{ops::Range, rc::Rc};
 
 use super::{input_bytes, output_tensor};
 use crate::{
@@ -25,9 +25,10 @@ pub struct GpuProgram {
     gpu: Rc<Gpu>,
     buffers: Vec<Rc<Buffer>>,
     // Bound by the dispatches.
-    _packed: Option<Packed>,
+    packed: Option<Packed>,
     readback: Buffer,
-    recording: Recording,
+    /// All dispatches; none of a program whose weights come and go.
+    recording: Option<Recording>,
 }
 
 /// Dispatches with everything bound.
@@ -52,6 +53,20 @@ impl GpuProgram {
         space: &Space,
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
+        let mut program = Self::bare(plan, buffers, weights, space, gpu)?;
+        program.recording = Some(program.record(0..program.plan.steps.len(), weights, space)?);
+        gpu.finish().await?;
+        Ok(program)
+    }
+
+    /// Everything but the dispatches. Of the weights only formats are asked.
+    pub fn bare(
+        plan: Plan,
+        buffers: Vec<Rc<Buffer>>,
+        weights: &[Weight],
+        space: &Space,
+        gpu: &Rc<Gpu>,
+    ) -> Result<Self> {
         let capability = gpu.capability();
         let needs = plan
             .steps
@@ -64,19 +79,26 @@ impl GpuProgram {
             }),
             None => None,
         };
-        let mut steps = Vec::new();
-        for step in &plan.steps {
-            let operands = operands(step, &buffers, weights);
-            let made = dispatch(step.op, &operands, &buffers[step.output], packed.as_ref(), capability);
-            steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
-        }
-        let steps = linear::gpu::with_shared_packing(steps);
-
-        let recording = Recording::new(steps, space, gpu)?;
         let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
         let readback = space.create(Category::Staging, readback.max(4))?;
-        gpu.finish().await?;
-        Ok(Self { plan, gpu: gpu.clone(), buffers, _packed: packed, readback, recording })
+        Ok(Self { plan, gpu: gpu.clone(), buffers, packed, readback, recording: None })
+    }
+
+    /// The dispatches of some steps, with everything bound.
+    pub fn record(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Recording> {
+        let (buffers, capability) = (&self.buffers, self.gpu.capability());
+        let mut steps = Vec::new();
+        for step in &self.plan.steps[part] {
+            let operands = operands(step, buffers, weights);
+            let made = dispatch(step.op, &operands, &buffers[step.output], self.packed.as_ref(), capability);
+            steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
+        }
+        Recording::new(linear::gpu::with_shared_packing(steps), space, &self.gpu)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The plan's buffers.
@@ -87,6 +109,11 @@ impl GpuProgram {
     /// One pass.
     pub async fn run(&self, inputs: &Tensors) -> Result<Tensors> {
         self.submit(inputs)?;
+        self.results().await
+    }
+
+    /// The outputs of what was computed and copied last.
+    async fn results(&self) -> Result<Tensors> {
         let words = self.gpu.read(self.readback.raw()?).await?;
         let mut rest = words.as_slice();
         let mut outputs = Tensors::new();
@@ -99,11 +126,37 @@ impl GpuProgram {
 
     /// One pass that nobody waits for.
     pub fn submit(&self, inputs: &Tensors) -> Result<()> {
-        for port in &self.plan.inputs {
-            self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
-        }
+        self.write(inputs)?;
         let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        let recording =
+            self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))?;
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        self.copy_outputs(&mut encoder)?;
+        self.gpu.submit(encoder.finish());
+        Ok(())
+    }
+
+    /// Puts the inputs where the first step finds them.
+    pub fn write(&self, inputs: &Tensors) -> Result<()> {
+        self.plan.inputs.iter().try_for_each(|port| self.buffers[port.buffer].write(0, input_bytes(inputs, port)?))
+    }
+
+    /// Has some steps computed.
+    pub fn submit_part(&self, recording: &Recording) {
+        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        self.gpu.submit(encoder.finish());
+    }
+
+    /// The outputs, when every step was computed.
+    pub async fn outputs(&self) -> Result<Tensors> {
+        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.copy_outputs(&mut encoder)?;
+        self.gpu.submit(encoder.finish());
+        self.results().await
+    }
+
+    fn copy_outputs(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let readback = self.readback.raw()?;
         let mut offset = 0;
         for port in &self.plan.outputs {
@@ -111,7 +164,6 @@ impl GpuProgram {
             encoder.copy_buffer_to_buffer(self.buffers[port.buffer].raw()?, 0, readback, offset, length);
             offset += length;
         }
-        self.gpu.submit(encoder.finish());
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod decode;
 mod info;
+mod loading;
 mod measure;
 mod options;
 
@@ -14,7 +15,8 @@ pub use crate::tensor::{Tensor, TensorData, Tensors};
 pub use bench::{Bench, BenchForm, BenchWeights, BenchWork, CompiledKernel};
 pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
-pub use measure::{Measure, Memory, Usage};
+pub use loading::{Offload, Progressive, Streaming};
+pub use measure::{Measure, Memory, Moment, Timeline, Usage};
 pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
 
 /// Where the engine computes.
@@ -140,6 +142,11 @@ pub enum Step {
     },
     /// Say what the host itself holds. Slow in some browsers; never asked while something is timed.
     Footprint,
+    /// Tell how the bytes of a slot went since it was loaded.
+    Timeline {
+        /// Name of the slot.
+        slot: String,
+    },
     /// Free a slot and every byte it held.
     Unload {
         /// Name of the slot.
@@ -202,6 +209,11 @@ pub enum Outcome {
     Footprint {
         /// `wasm_heap`, `page_memory`: what this host can tell.
         measures: Vec<Measure>,
+    },
+    /// Answer to [`Step::Timeline`].
+    Timeline {
+        /// How the bytes went.
+        timeline: Timeline,
     },
     /// Answer to [`Step::Unload`].
     Unloaded {
