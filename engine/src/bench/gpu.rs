@@ -2,7 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{cpu::clock_step, normalised_error, stock};
+use super::{
+    attention::{self, Chain},
+    cpu::clock_step,
+    normalised_error, stock,
+};
 use crate::{
     clock,
     device::{
@@ -13,10 +17,10 @@ use crate::{
     graph::Op,
     kernel::{
         gpu::{Dispatch, Memory, Operand, dispatch, whole},
-        linear::gpu::{Packed, packed_bytes},
+        linear::gpu::{Packed, packed_bytes, with_shared_packing},
         shader::Kernel,
     },
-    program::gpu::Recording,
+    program::{Program, gpu::Recording},
     protocol::{Bench, BenchForm, BenchWork},
     weights::{Format, Weight},
 };
@@ -55,6 +59,23 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let bytes = 32 * u64::from(count);
             Ok(Bench { kernels: vec!["Copy".into()], samples_us, clock, bytes, normalised_error: 0.0 })
         }
+        BenchWork::Attention(work) => {
+            // A device of its own, which can do no more than `form` says.
+            let gpu = Rc::new(Gpu::open().await?.pretending(chosen(gpu.capability(), work.form)));
+            let space = Space::new(Device::Gpu(gpu.clone()));
+            let normalised_error = attention::check(&space, work).await?;
+            let bytes = attention::bytes(work);
+            let all = if gpu.capability().software { ROTATED_SOFTWARE } else { ROTATED };
+            // Work on a whole prompt takes long, whatever a cache holds.
+            let most = if work.queries > 1 { 2 } else { SETS };
+            let sets = usize::try_from(all.div_ceil(bytes).clamp(2, most)).unwrap_or(2);
+            let chain = Chain::new(&space, work, sets).await?;
+            let Program::Gpu(program) = &chain.program else { return Err(Error::internal("a GPU has GPU programs")) };
+            program.submit(&chain.inputs)?;
+            let recording = program.recording()?;
+            let (samples_us, clock) = time(&gpu, &space, recording, sets, budget_ms).await?;
+            Ok(Bench { kernels: program.operations(sets), samples_us, clock, bytes, normalised_error })
+        }
         BenchWork::Linear { rows, outputs, inputs, weights, form } => {
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
             let capability = chosen(gpu.capability(), form);
@@ -73,6 +94,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let steps = work.dispatches(&sets, capability)?;
             let mut kernels: Vec<String> = steps.iter().map(|step| format!("{:?}", step.kernel)).collect();
             kernels.truncate(steps.len() / sets.len());
+            let steps = if form.shared { with_shared_packing(steps) } else { steps };
             let recording = Recording::new(steps, &space, gpu)?;
             let (samples_us, clock) = time(gpu, &space, &recording, sets.len(), budget_ms).await?;
             Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })

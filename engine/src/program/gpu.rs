@@ -9,7 +9,7 @@ use crate::{
         gpu::{Gpu, Pipeline},
     },
     error::{Error, Result},
-    graph::{self, Plan, Step},
+    graph::{self, Op, Plan, Step},
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
         linear::{self, gpu::Packed},
@@ -101,6 +101,18 @@ impl GpuProgram {
         &self.plan
     }
 
+    /// All dispatches.
+    pub fn recording(&self) -> Result<&Recording> {
+        self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))
+    }
+
+    /// The names of operations, of one of `pieces` that are alike.
+    pub fn operations(&self, pieces: usize) -> Vec<String> {
+        let steps = &self.plan.steps[..self.plan.steps.len() / pieces.max(1)];
+        let name = |op: &Op| format!("{op:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
+        steps.iter().map(|step| name(&step.op)).collect()
+    }
+
     /// The plan's buffers.
     pub fn buffers(&self) -> &[Rc<Buffer>] {
         &self.buffers
@@ -128,9 +140,7 @@ impl GpuProgram {
     pub fn submit(&self, inputs: &Tensors) -> Result<()> {
         self.write(inputs)?;
         let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let recording =
-            self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))?;
-        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        self.recording()?.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
         self.copy_outputs(&mut encoder)?;
         self.gpu.submit(encoder.finish());
         Ok(())

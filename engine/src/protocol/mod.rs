@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Family, Size};
 pub use crate::tensor::{Tensor, TensorData, Tensors};
-pub use bench::{Bench, BenchForm, BenchWeights, BenchWork, CompiledKernel};
+pub use bench::{Bench, BenchAttention, BenchForm, BenchWeights, BenchWork, CompiledKernel};
 pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
 pub use loading::{Offload, Progressive, Streaming};
