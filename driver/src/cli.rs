@@ -187,6 +187,9 @@ pub(crate) struct RunArgs {
     /// A browser that nobody has used for every fresh page: with an empty profile and no compiled shaders
     #[arg(long)]
     pub(crate) fresh_profile: bool,
+    /// Time every operation by itself, too, when a cell is done: by the GPU's clock, or the wall clock on a CPU
+    #[arg(long, visible_alias = "profile")]
+    pub(crate) trace: bool,
     /// Compare the run, when it is over, with 'last-green', a run's id, FILE.db or FILE.db:RUN, and fail when it is worse
     #[arg(long, value_name = "RUN")]
     pub(crate) gate: Option<String>,

@@ -136,6 +136,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         pages: args.pages,
         strict: args.strict,
         fresh_profile: args.fresh_profile,
+        trace: args.trace,
         gate: args.gate.clone(),
         expectations: args.expectations.clone(),
         ..Flags::default()

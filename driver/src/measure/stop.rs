@@ -118,6 +118,7 @@ mod tests {
         pages: 1,
         strict: false,
         profile: Profile::Warm,
+        trace: false,
     };
 
     fn sampled(samples: usize, spread: f64, ratio: f64) -> Vec<(f64, f64)> {

@@ -44,6 +44,8 @@ pub struct Flags {
     pub strict: bool,
     /// Whether every fresh page gets a browser that nobody has used.
     pub fresh_profile: bool,
+    /// Whether operations are timed by themselves, too.
+    pub trace: bool,
     /// `--gate`: the run to compare with.
     pub gate: Option<String>,
     /// `--expectations`: the file of known outcomes.
@@ -100,6 +102,7 @@ impl Flags {
             pages: self.pages,
             strict: self.strict.then_some(true),
             profile: self.fresh_profile.then_some(Profile::Fresh),
+            trace: self.trace.then_some(true),
             ..Sampling::default()
         })
     }

@@ -165,7 +165,7 @@ async fn time(
     pieces: usize,
     budget_ms: f64,
 ) -> Result<(Vec<f64>, String)> {
-    let queries = gpu.timestamps(space)?;
+    let queries = gpu.timestamps(space, 1)?;
     let clock = if queries.is_some() { "gpu" } else { "wall" };
     let step = if queries.is_some() { GPU_STEP_MS } else { clock_step() };
     // Twice: the first run compiles and fills the caches of the driver.
@@ -197,18 +197,18 @@ async fn pass(
     queries: Option<&crate::device::gpu::Timestamps>,
 ) -> Result<f64> {
     let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    let writes = queries.map(crate::device::gpu::Timestamps::writes);
+    let writes = queries.map(|queries| queries.writes(0));
     {
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: writes };
         recording.record(&mut encoder.begin_compute_pass(&descriptor), repeats);
     }
     if let Some(queries) = queries {
-        queries.resolve(&mut encoder)?;
+        queries.resolve(&mut encoder, 1)?;
     }
     let started = clock::now();
     gpu.submit(encoder.finish());
     match queries {
-        Some(queries) => queries.read_ms(gpu).await,
+        Some(queries) => Ok(queries.read_ms(gpu).await?[0]),
         None => {
             gpu.finish().await?;
             Ok(clock::now() - started)

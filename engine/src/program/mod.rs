@@ -3,6 +3,8 @@
 mod cpu;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+#[cfg(feature = "gpu")]
+mod trace;
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -21,6 +23,15 @@ pub enum Program {
     /// Runs on a GPU.
     #[cfg(feature = "gpu")]
     Gpu(Box<gpu::GpuProgram>),
+}
+
+/// One operation, timed by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timed {
+    /// The kernel that a GPU ran, or the operation that a CPU did.
+    pub kernel: String,
+    /// Milliseconds.
+    pub ms: f64,
 }
 
 impl Program {
@@ -49,6 +60,26 @@ impl Program {
             Self::Cpu(_) => Err(Error::internal("a CPU computes at once")),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.submit(inputs),
+        }
+    }
+
+    /// What every operation of a pass takes by itself; what the program holds afterwards is of no use.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "a CPU needs no buffers for times"))]
+    pub async fn trace(&self, weights: &[Weight], inputs: &Tensors, space: &Space) -> Result<Vec<Timed>> {
+        match self {
+            Self::Cpu(program) => program.trace(weights, inputs),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.trace(inputs, space).await,
+        }
+    }
+
+    /// The clock that [`Self::trace`] reads: `gpu` or `wall`.
+    #[must_use]
+    pub fn clock(&self) -> &'static str {
+        match self {
+            Self::Cpu(_) => "wall",
+            #[cfg(feature = "gpu")]
+            Self::Gpu(_) => "gpu",
         }
     }
 
