@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::compat::{self, Met};
 use super::operation::PassView;
-use super::printable;
 use crate::error::Result;
 use crate::measure::{Compare, Effect, Metric};
+use crate::printable::printable;
 use crate::run::event::{Arm, Status};
 use crate::store::{CellRow, SampleRow, Store};
 

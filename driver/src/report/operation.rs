@@ -3,8 +3,8 @@
 use matrix_engine::protocol::Traced;
 use serde::Serialize;
 
-use super::printable;
 use crate::measure::Metric;
+use crate::printable::printable;
 use crate::run::event::Arm;
 
 /// The operations of one pass.
