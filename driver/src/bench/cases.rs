@@ -62,7 +62,7 @@ pub fn cases(small: bool, gpu: bool) -> Vec<Case> {
 fn attentions([queries, keys, width]: [u32; 3], gpu: bool) -> Vec<Case> {
     let forms = [("flash+subgroups", true, true), ("flash", true, false), ("plain", false, false)];
     // Only a token of its own is answered by subgroups.
-    let exists = |subgroups| !subgroups || (gpu && queries == 1);
+    let exists = |subgroups: bool| !subgroups || (gpu && queries == 1);
     let case = |(form, flash, subgroups)| {
         let title = if queries == 1 { "decode" } else { "prefill" };
         let form_used = BenchForm { packed: false, shared: false, subgroups, hardware: false };

@@ -9,7 +9,7 @@ use crate::browser::BrowserId;
 use crate::cli::{BenchAction, BenchArgs, Global};
 use crate::error::{Error, ExitCode};
 use crate::page::Server;
-use crate::report::printable;
+use crate::printable::printable;
 use crate::session::{Launcher, Sessions as _};
 use crate::spec::word;
 

@@ -2,18 +2,18 @@
 
 use std::{ops::Range, rc::Rc};
 
-use super::{input_bytes, output_tensor};
+use super::{Timed, input_bytes, output_tensor, trace};
 use crate::{
     device::{
         Buffer, Category, Space,
         gpu::{Gpu, Pipeline},
     },
     error::{Error, Result},
-    graph::{self, Op, Plan, Step},
+    graph::{self, Plan, Step},
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
         linear::{self, gpu::Packed},
-        shader::Access,
+        shader::{Access, Kernel},
     },
     protocol::Tensors,
     weights::Weight,
@@ -39,6 +39,7 @@ pub struct Recording {
 }
 
 struct Bound {
+    kernel: Kernel,
     pipeline: Rc<Pipeline>,
     group: wgpu::BindGroup,
     grid: [u32; 3],
@@ -106,13 +107,6 @@ impl GpuProgram {
         self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))
     }
 
-    /// The names of operations, of one of `pieces` that are alike.
-    pub fn operations(&self, pieces: usize) -> Vec<String> {
-        let steps = &self.plan.steps[..self.plan.steps.len() / pieces.max(1)];
-        let name = |op: &Op| format!("{op:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
-        steps.iter().map(|step| name(&step.op)).collect()
-    }
-
     /// The plan's buffers.
     pub fn buffers(&self) -> &[Rc<Buffer>] {
         &self.buffers
@@ -134,6 +128,12 @@ impl GpuProgram {
             rest = &rest[port.shape.iter().product()..];
         }
         Ok(outputs)
+    }
+
+    /// What every dispatch takes by itself.
+    pub async fn trace(&self, inputs: &Tensors, space: &Space) -> Result<Vec<Timed>> {
+        self.write(inputs)?;
+        trace::trace(self.recording()?, &self.gpu, space).await
     }
 
     /// One pass that nobody waits for.
@@ -202,12 +202,26 @@ impl Recording {
     /// Adds all dispatches to a pass, some times over.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, repeats: u32) {
         for _ in 0..repeats {
-            for Bound { pipeline, group, grid: [x, y, z] } in &self.dispatches {
-                pass.set_pipeline(&pipeline.pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
+            for index in 0..self.len() {
+                self.record_one(pass, index, 1);
             }
         }
+    }
+
+    /// Adds one dispatch to a pass, some times over.
+    pub fn record_one(&self, pass: &mut wgpu::ComputePass<'_>, index: usize, repeats: u32) {
+        let Bound { pipeline, group, grid: [x, y, z], .. } = &self.dispatches[index];
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, group, &[]);
+        for _ in 0..repeats {
+            pass.dispatch_workgroups(*x, *y, *z);
+        }
+    }
+
+    /// The kernel of a dispatch, as text.
+    #[must_use]
+    pub fn kernel(&self, index: usize) -> String {
+        format!("{:?}", self.dispatches[index].kernel)
     }
 }
 
@@ -241,7 +255,7 @@ fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) 
     }
     let descriptor = wgpu::BindGroupDescriptor { label: None, layout: &pipeline.layout, entries: &entries };
     let group = gpu.device().create_bind_group(&descriptor);
-    Ok(Bound { pipeline, group, grid: step.grid })
+    Ok(Bound { kernel: step.kernel, pipeline, group, grid: step.grid })
 }
 
 fn resource<'a>(part: &Part<'a>) -> Result<wgpu::BindingResource<'a>> {
