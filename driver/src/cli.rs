@@ -1,10 +1,13 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
+mod analyze;
 mod bench;
 mod comparison;
+mod kv_quality;
 mod loading;
 mod machine;
 mod models;
+mod quantization;
 mod report;
 mod scenario;
 
@@ -61,13 +64,16 @@ impl Global {
     }
 }
 
+pub(crate) use analyze::{AnalyzeAction, AnalyzeArgs};
 pub(crate) use bench::{BenchAction, BenchArgs, KernelsArgs};
 pub(crate) use comparison::{
     ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
     MergeArgs,
 };
+pub(crate) use kv_quality::KvQualityArgs;
 pub(crate) use machine::{DoctorArgs, SetupArgs};
 pub(crate) use models::{ConformanceArgs, ModelsAction, ModelsArgs, WeightsAction, WeightsArgs};
+pub(crate) use quantization::{Int4Args, QuantizationArgs, QuantizedArgs};
 pub(crate) use report::{QueryArgs, RecomputeArgs, ReportArgs};
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +88,8 @@ enum Command {
     Recompute(RecomputeArgs),
     /// Time kernels by themselves, in a browser or without one
     Bench(BenchArgs),
+    /// Measure for one question, and draw the answer
+    Analyze(AnalyzeArgs),
     /// Compare two runs, or the arms of one
     Compare(CompareArgs),
     /// Compare a run with an earlier one and fail when something got worse
@@ -312,6 +320,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Query(args) => command::query::run(&global, &args),
             Command::Recompute(args) => command::recompute::run(&global, &args),
             Command::Bench(args) => command::bench::run(&global, &args).await,
+            Command::Analyze(args) => command::analyze::run(&global, &args).await,
             Command::Compare(args) => command::compare::run(&global, &args),
             Command::Gate(args) => command::gate::run(&global, &args),
             Command::History(args) => command::history::run(&global, &args),

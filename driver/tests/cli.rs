@@ -192,3 +192,36 @@ fn what_is_known_and_what_it_is_held_against_decide_how_a_run_ends() {
     assert!(exit == "exit 3" && !text.contains("cells passed"), "nothing was run: {text}");
     assert_eq!(run("held.yaml", "works", &["--expectations", "missing.yaml"]).0, "exit 2");
 }
+
+#[test]
+fn formats_of_weights_are_analyzed_and_drawn() {
+    let place = Place::new();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/reference/bert").display().to_string();
+    let native = ["--browser", "native", "--min-samples", "1", "--budget", "0.1"];
+    let run = |flags: &[&str]| place.matrix(&[&["analyze"], flags, &["--model", &model], &native].concat());
+    let page = run(&["quantization", "--output", "page.html"]);
+    assert!(page.starts_with("exit 0") && page.contains("mse is nearer to f32 than none in"), "{page}");
+    let html = fs::read_to_string(place.path("page.html")).expect("a page");
+    assert!(html.contains("int4 · groups of 32 · asymmetric · mse") && html.contains("int8 · groups of 128"), "{html}");
+    assert!(html.contains("error against bits per weight") && html.contains("f16"));
+    let bits = ["query", "--format", "csv", "--sql", "SELECT count(DISTINCT cell_id) FROM effect"];
+    assert!(place.matrix(&bits).contains("\n13"), "eight formats of 4 bits, four of 8, and f16");
+    let drawn = run(&["int4", "--output-plot", "int4.svg"]);
+    assert!(drawn.starts_with("exit 0"), "{drawn}");
+    let svg = fs::read_to_string(place.path("int4.svg")).expect("a drawing");
+    assert!(svg.starts_with("<svg xmlns=") && svg.contains("<style>") && svg.matches("<circle").count() >= 8);
+    assert!(run(&["int4", "--output-plot", "int4.gif"]).contains("allowed: .png, .svg, .html"));
+    assert!(run(&["quantization", "--bits", "3"]).starts_with("exit 2"));
+}
+
+#[test]
+fn ways_to_keep_keys_and_values_are_curves_over_lengths_of_prompts() {
+    let place = Place::new();
+    let flags = ["analyze", "kv-cache", "--model", "gpt2-tiny", "--browser", "native", "--contexts", "16,32"];
+    let drawn = place.matrix(&[&flags[..], &["--output", "kv.svg"]].concat());
+    assert!(!drawn.contains("error:") && drawn.contains("kv_cache: kv.svg"), "{drawn}");
+    let svg = fs::read_to_string(place.path("kv.svg")).expect("a drawing");
+    for text in ["same next token as f32", "KL divergence", "bytes of the cache", "window of half the prompt"] {
+        assert!(svg.contains(text), "{text}: {drawn}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments in, exit code out.
 
+pub(crate) mod analyze;
 pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod compare;
@@ -10,8 +11,10 @@ pub(crate) mod expectations;
 pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod host;
+mod kv_quality;
 pub(crate) mod merge;
 pub(crate) mod models;
+mod quantization;
 pub(crate) mod query;
 pub(crate) mod recompute;
 pub(crate) mod report;

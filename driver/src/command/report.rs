@@ -25,9 +25,9 @@ pub(crate) fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode, Error>
 }
 
 /// Writes a report; its folder is made when it is missing.
-pub(super) fn write(file: &Path, text: &str) -> Result<(), Error> {
+pub(super) fn write(file: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let made = folder.map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| std::fs::write(file, text))
+    made.and_then(|()| std::fs::write(file, content))
         .map_err(|error| Error::environment(format!("cannot write {}: {error}", file.display())))
 }

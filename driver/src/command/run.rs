@@ -35,7 +35,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
         return Ok(ExitCode::Ok);
     }
     let held = Held::of(global, &spec)?;
-    let sessions = sessions(args)?;
+    let sessions = sessions(args.mock.as_deref(), args.headed)?;
     if args.install {
         install(&plan).await?;
     }
@@ -48,23 +48,43 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
         Some(wanted) => resumed(global, wanted, &plan)?,
         None => (started(&plan), plan.cells.clone(), plan.cells.clone()),
     };
-    let server = Server::start(args.port).await?;
-    let recorder = Recorder::open(&global.db)?;
-    let colour = global.colour(true);
-    let terminal = Terminal::new(global.quiet, global.verbose > 0, colour);
-    let runner = Runner {
-        sessions: sessions.as_ref(),
-        server: &server,
-        listeners: Listeners::new(vec![Box::new(recorder), Box::new(terminal)]),
-        stop: stop_on_signal(),
-    };
     let id = info.id.clone();
-    let status = runner.run(info, &planned, &open.iter().collect::<Vec<_>>()).await?;
+    let status = follow(global, args.port, sessions.as_ref(), info, &planned, &open).await?;
     conclude(global, args, &held, &id, status)
 }
 
+/// Records a run that answers one question; gives its id and how it ended.
+pub(super) async fn record(global: &Global, plan: &Plan, mock: Option<&str>) -> Result<(String, RunStatus), Error> {
+    let sessions = sessions(mock, false)?;
+    if mock.is_none() {
+        check_browsers(plan).await?;
+    }
+    check_models(plan).await?;
+    let info = started(plan);
+    let id = info.id.clone();
+    Ok((id, follow(global, 0, sessions.as_ref(), info, &plan.cells, &plan.cells).await?))
+}
+
+/// Works through cells, with store and terminal listening.
+async fn follow(
+    global: &Global,
+    port: u16,
+    sessions: &dyn Sessions,
+    info: RunInfo,
+    planned: &[Cell],
+    open: &[Cell],
+) -> Result<RunStatus, Error> {
+    let server = Server::start(port).await?;
+    let recorder = Recorder::open(&global.db)?;
+    let terminal = Terminal::new(global.quiet, global.verbose > 0, global.colour(true));
+    let listeners = Listeners::new(vec![Box::new(recorder), Box::new(terminal)]);
+    let runner = Runner { sessions, server: &server, listeners, stop: stop_on_signal() };
+    runner.run(info, planned, &open.iter().collect::<Vec<_>>()).await
+}
+
 /// What the run is held against when it is over.
-struct Held {
+#[derive(Default)]
+pub(super) struct Held {
     gate: Option<Gate>,
     known: Vec<Known>,
 }
@@ -171,10 +191,10 @@ fn dry_run(spec: &Spec, plan: &Plan) -> String {
     format!("{}: {} cells, matrix {}\n{cells}\n{values}", plan.name, plan.cells.len(), plan.matrix_hash)
 }
 
-fn sessions(args: &RunArgs) -> Result<Box<dyn Sessions>, Error> {
-    Ok(match &args.mock {
+fn sessions(mock: Option<&str>, headed: bool) -> Result<Box<dyn Sessions>, Error> {
+    Ok(match mock {
         Some(script) => Box::new(script.parse::<MockLauncher>().map_err(Error::usage)?),
-        None => Box::new(Launcher { settings: LaunchSettings { headed: args.headed } }),
+        None => Box::new(Launcher { settings: LaunchSettings { headed } }),
     })
 }
 
@@ -339,7 +359,7 @@ fn conclude(global: &Global, args: &RunArgs, held: &Held, id: &str, status: RunS
 }
 
 /// How the cells ended, given what is known of them; says what is not as is known.
-fn ended(store: &Store, held: &Held, id: &str) -> Result<ExitCode, Error> {
+pub(super) fn ended(store: &Store, held: &Held, id: &str) -> Result<ExitCode, Error> {
     let environments = store.environments(id)?;
     let (mut failures, mut any_done) = (false, false);
     for row in store.cells(id)? {

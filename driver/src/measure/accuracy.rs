@@ -27,6 +27,73 @@ pub struct Agreement {
     pub top1: f64,
 }
 
+/// How far the order of similarities between embeddings agrees: what a search with them depends on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranking {
+    /// Spearman's rank correlation of the cosines of all pairs of rows.
+    pub correlation: f64,
+}
+
+impl Ranking {
+    /// Compares embeddings `[rows, width]` with their reference; none below four rows, whose few pairs say nothing.
+    ///
+    /// # Errors
+    /// When their shapes differ, one holds integers, or they are empty.
+    pub fn of(reference: &Tensor, other: &Tensor) -> Result<Option<Self>, Mismatch> {
+        let width = reference.shape.last().copied().unwrap_or(1).max(1);
+        let (reference, other) = floats(reference, other)?;
+        let similarities = |values: &[f32]| -> Vec<f64> {
+            let rows: Vec<&[f32]> = values.chunks(width).collect();
+            let pairs = rows.iter().enumerate().flat_map(|(i, a)| rows[i + 1..].iter().map(move |b| (*a, *b)));
+            pairs.map(|(a, b)| cosine(a, b)).collect()
+        };
+        if reference.len() / width < 4 {
+            return Ok(None);
+        }
+        let [a, b] = [reference, other].map(|values| ranks(&similarities(values)));
+        Ok(Some(Self { correlation: correlation(&a, &b) }))
+    }
+
+    /// The sample that says this.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        Measure { metric: "accuracy.rank".into(), value: self.correlation, unit: "ratio".into() }
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    if cosine.is_finite() { cosine } else { 0.0 }
+}
+
+/// The rank of every value, from 0.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    order.into_iter().enumerate().for_each(|(rank, at)| ranks[at] = count(rank));
+    ranks
+}
+
+/// Pearson's correlation; of ranks it is Spearman's.
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / count(values.len().max(1));
+    let (of_a, of_b) = (mean(a), mean(b));
+    let (mut both, mut first, mut second) = (0.0, 0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        both += (a - of_a) * (b - of_b);
+        first += square_of(a - of_a);
+        second += square_of(b - of_b);
+    }
+    let correlation = both / (first * second).sqrt();
+    if correlation.is_finite() { correlation } else { 0.0 }
+}
+
+fn square_of(value: f64) -> f64 {
+    value * value
+}
+
 /// Two tensors that cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch(String);
@@ -205,5 +272,20 @@ mod tests {
         assert!(agreement.kl.abs() < 1e-12 && agreement.top1 == 1.0);
         let other = Agreement::of(&tensor(&[1.0, 3.0]), &tensor(&[3.0, 1.0])).expect("comparable");
         assert!(other.kl > 1.0 && other.top1 == 0.0);
+    }
+
+    #[test]
+    fn the_order_of_similarities_is_what_a_search_depends_on() {
+        let rows = |values: &[f32]| Tensor::f32(&[values.len() / 2, 2], values.to_vec());
+        let angles = |of: [f32; 5]| rows(&of.map(|angle| [angle.cos(), angle.sin()]).concat());
+        let reference = angles([0.0, 0.1, 0.4, 1.1, 2.6]);
+        let of = |other| Ranking::of(&reference, &other).expect("shapes are equal").expect("enough rows").correlation;
+        assert!((of(reference.clone()) - 1.0).abs() < 1e-12);
+        // Lengths and a little noise change no order; other places do.
+        assert!((of(angles([0.0, 0.101, 0.4, 1.1, 2.6])) - 1.0).abs() < 1e-12);
+        assert!(of(angles([2.6, 0.1, 1.1, 0.0, 0.4])) < 0.9);
+        let few = rows(&[1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(Ranking::of(&few, &few), Ok(None), "one pair has no order");
+        assert!(Ranking::of(&reference, &few).is_err());
     }
 }

@@ -96,6 +96,7 @@ const METRICS: &[Metric] = &[
     Metric { name: "weight_misses", title: "Weights that had to be brought", ..ERROR },
     Metric { name: "accuracy.cosine", title: "Cosine to f32 reference", ..AGREEMENT },
     Metric { name: "accuracy.top1", title: "Top-1 agreement", ..AGREEMENT },
+    Metric { name: "accuracy.rank", title: "Rank correlation of similarities", ..AGREEMENT },
     Metric { name: "accuracy.kl", title: "KL divergence", ..ERROR },
     Metric { name: "accuracy.max_abs", title: "Largest absolute error", ..ERROR },
     Metric { name: "accuracy.max_rel", title: "Largest relative error", ..ERROR },

@@ -15,7 +15,7 @@ mod simulation;
 mod step;
 mod stop;
 
-pub use accuracy::{Accuracy, Agreement, Mismatch};
+pub use accuracy::{Accuracy, Agreement, Mismatch, Ranking};
 pub use effect::{Effect, Verdict};
 pub use interval::{Interval, median};
 pub use metric::{Better, Compare, Metric, Unit};

@@ -71,6 +71,17 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Several plans as one, whose cells differ in what cannot differ within a matrix, such as settings.
+    #[must_use]
+    pub fn joined(name: &str, plans: impl IntoIterator<Item = Self>) -> Self {
+        let mut seen = HashSet::new();
+        let cells = plans.into_iter().flat_map(|plan| plan.cells);
+        let cells: Vec<Cell> = cells.filter(|cell| seen.insert(cell.id.clone())).collect();
+        Self { name: name.into(), matrix_hash: id::of_matrix(&cells), cells }
+    }
+}
+
 /// Every cell of a matrix, each once, in order.
 fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
     let named: Vec<&str> = spec.optimizations.iter().map(|chosen| chosen.optimization.word).collect();

@@ -23,7 +23,7 @@ pub struct ChartView {
     pub(super) svg: String,
 }
 
-const WIDTH: f64 = 760.0;
+pub(super) const WIDTH: f64 = 760.0;
 /// Up to this many cells have a line and a name each.
 const NAMED: usize = 40;
 
@@ -287,11 +287,11 @@ impl Axis {
     }
 }
 
-fn open(label: &str, height: f64) -> String {
+pub(super) fn open(label: &str, height: f64) -> String {
     format!("<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{}\">", escape(label))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of cells and runs are small")]
-fn count(n: usize) -> f64 {
+pub(super) fn count(n: usize) -> f64 {
     n as f64
 }

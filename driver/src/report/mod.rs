@@ -2,6 +2,7 @@
 //!
 //! Everything is read from the store; nothing in a report is typed by hand, and templates do no arithmetic.
 
+mod analysis;
 mod bcd;
 mod cell;
 mod chart;
@@ -12,9 +13,13 @@ mod format;
 mod github;
 mod history;
 mod junit;
+mod kv_quality;
 mod machine;
 mod operation;
+mod picture;
 mod plot;
+mod quantization;
+mod quantization_chart;
 mod rows;
 mod screenshot;
 mod support;
@@ -25,6 +30,7 @@ mod timeline;
 mod trend;
 mod view;
 
+pub use analysis::Analysis;
 pub use cell::{AttemptView, CellView, EffectView, GoalView, SeriesView, Shown};
 pub use chart::ChartView;
 pub use claims::{ClaimView, Held, RecommendationView};
@@ -33,8 +39,11 @@ pub use compat::{Met, Support};
 pub use format::{Format, Kind, render};
 pub use github::annotations;
 pub use history::render_history;
+pub use kv_quality::kv_quality;
 pub use machine::EnvironmentView;
 pub use operation::{OperationView, PassView};
+pub use picture::picture;
+pub use quantization::quantization;
 pub use rows::{RowsFormat, render_rows};
 pub use support::{ClaimedSupport, SupportView};
 pub use table::{Column, Entry, Note, Row};

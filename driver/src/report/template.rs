@@ -9,6 +9,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error as TemplateError, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::cell::{CellView, SeriesView};
+use super::chart::ChartView;
 use super::plot;
 use super::view::View;
 use crate::error::{Error, Excerpt, Result};
@@ -18,6 +19,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("report.html", include_str!("../../../templates/report.html")),
     ("evidence.html", include_str!("../../../templates/evidence.html")),
     ("cell.html", include_str!("../../../templates/cell.html")),
+    ("analysis.html", include_str!("../../../templates/analysis.html")),
     ("environments.html", include_str!("../../../templates/environments.html")),
     ("report.css", include_str!("../../../templates/report.css")),
     ("compat.md", include_str!("../../../templates/compat.md")),
@@ -33,6 +35,16 @@ const MARKDOWN: &str = "markdown";
 /// `chart(name)`, `screenshot(cell)` and `memory_plots(cell)`.
 /// Everything printed is escaped for the format that the template's name ends with.
 pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<String> {
+    render_with(name, Value::from(Serde(view)), folder, |environment| drawings(environment, view))
+}
+
+/// The same for what is no run: its fields, and the functions that `prepare` adds.
+pub(super) fn render_with(
+    name: &str,
+    fields: Value,
+    folder: Option<&Path>,
+    prepare: impl FnOnce(&mut Environment<'_>),
+) -> Result<String> {
     let mut environment = Environment::new();
     // Errors then know which expression they are about.
     environment.set_debug(true);
@@ -45,7 +57,7 @@ pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<S
         _ => AutoEscape::None,
     });
     environment.set_formatter(format);
-    drawings(&mut environment, view);
+    prepare(&mut environment);
     for (name, builtin) in TEMPLATES {
         let source = match folder.map(|folder| folder.join(name)).filter(|path| path.exists()) {
             Some(path) => std::fs::read_to_string(&path)
@@ -54,7 +66,7 @@ pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<S
         };
         environment.add_template_owned(*name, source).map_err(|cause| refuse(name, folder, &cause))?;
     }
-    let rendered = environment.get_template(name).and_then(|template| template.render(Value::from(Serde(view))));
+    let rendered = environment.get_template(name).and_then(|template| template.render(fields));
     rendered.map_err(|cause| refuse(name, folder, &cause))
 }
 
@@ -87,12 +99,7 @@ fn drawings(environment: &mut Environment<'_>, view: &View) {
         let name = name.ok_or_else(refuse("interval_bar takes a cell and its effect"))?;
         Ok(Value::from_safe_string(bars.get(&name).cloned().unwrap_or_default()))
     });
-    let charts: BTreeMap<String, String> =
-        view.charts.iter().map(|chart| (chart.name.clone(), chart.svg.clone())).collect();
-    environment.add_function("chart", move |name: &str| -> Drawn {
-        let svg = charts.get(name).cloned();
-        svg.map(Value::from_safe_string).ok_or_else(refuse("chart takes the name of a chart"))
-    });
+    add_charts(environment, &view.charts);
     let timelines = view.timelines.clone();
     environment.add_function("memory_plots", move |cell: &Value| -> Drawn {
         let svg = cell.get_attr("key")?.as_str().and_then(|key| timelines.get(key)).cloned();
@@ -102,6 +109,16 @@ fn drawings(environment: &mut Environment<'_>, view: &View) {
     environment.add_function("screenshot", move |cell: &Value| -> Drawn {
         let url = cell.get_attr("key")?.as_str().and_then(|key| screenshots.get(key)).cloned();
         Ok(Value::from_safe_string(url.unwrap_or_default()))
+    });
+}
+
+/// Gives templates charts by their names.
+pub(super) fn add_charts(environment: &mut Environment<'_>, charts: &[ChartView]) {
+    let charts: BTreeMap<String, String> = charts.iter().map(|chart| (chart.name.clone(), chart.svg.clone())).collect();
+    environment.add_function("chart", move |name: &str| -> std::result::Result<Value, TemplateError> {
+        let svg = charts.get(name).cloned();
+        let unknown = || TemplateError::new(ErrorKind::InvalidOperation, "chart takes the name of a chart");
+        svg.map(Value::from_safe_string).ok_or_else(unknown)
     });
 }
 

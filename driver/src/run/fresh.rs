@@ -9,7 +9,7 @@ use super::event::{Arm, Event, Status};
 use super::reference::Reference;
 use crate::error::Error;
 use crate::machine::Energy;
-use crate::measure::{Accuracy, Agreement, Mismatch};
+use crate::measure::{Accuracy, Agreement, Mismatch, Ranking};
 
 /// f32 on another device may differ from the CPU by rounding only.
 const BASELINE_COSINE: f64 = 0.9999;
@@ -120,6 +120,9 @@ impl Attempt<'_> {
         let mut measures = accuracy.measures();
         if self.reference.workload.is_logits() {
             measures.extend(Agreement::of(expected, got).map_err(wrong_shape)?.measures());
+        }
+        if self.reference.workload.is_embedding() {
+            measures.extend(Ranking::of(expected, got).map_err(wrong_shape)?.map(|ranking| ranking.measure()));
         }
         self.emit(arm, 0, measures)?;
         Ok(accuracy)

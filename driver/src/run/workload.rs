@@ -97,6 +97,12 @@ impl Workload {
         self.compared().ends_with("logits")
     }
 
+    /// Whether what is compared are embeddings of sentences, a row for each.
+    #[must_use]
+    pub fn is_embedding(&self) -> bool {
+        self.compared() == "sentence_embedding"
+    }
+
     /// The step that computes what is compared. A generation goes the way of `forced`, which the reference took.
     #[must_use]
     pub fn check(&self, slot: &str, inputs: &Tensors, forced: &[Vec<i32>]) -> Step {

@@ -1,0 +1,62 @@
+//! `matrix analyze`: a run made for one question, and told by it.
+
+use std::path::Path;
+
+use super::{kv_quality, print, quantization, report, run};
+use crate::cli::{AnalyzeAction, AnalyzeArgs, Global};
+use crate::error::{Error, ExitCode};
+use crate::plan::Plan;
+use crate::report::{Analysis, picture};
+use crate::run::event::RunStatus;
+use crate::store::{Access, RunRow, Store};
+
+/// Measures, and tells what was asked.
+pub(crate) async fn run(global: &Global, args: &AnalyzeArgs) -> Result<ExitCode, Error> {
+    match &args.action {
+        AnalyzeAction::Quantization(args) => quantization::by_bits(global, args).await,
+        AnalyzeAction::Int4(args) => quantization::int4(global, args).await,
+        AnalyzeAction::KvCache(args) => kv_quality::run(global, args).await,
+    }
+}
+
+/// Records a plan, reads the answer from the store, and draws it in the form that the file's name asks for.
+pub(super) async fn answer(
+    global: &Global,
+    plan: &Plan,
+    mock: Option<&str>,
+    output: &Path,
+    read: impl Fn(&Store, &RunRow) -> Result<Analysis, Error>,
+) -> Result<ExitCode, Error> {
+    let shown = Shown::of(output)?;
+    let (id, status) = run::record(global, plan, mock).await?;
+    let store = Store::open(&global.db, Access::Read)?;
+    let analysis = read(&store, &store.run(Some(&id))?)?;
+    analysis.findings().iter().for_each(|finding| print(finding));
+    match shown {
+        Shown::Page => report::write(output, analysis.html(None)?)?,
+        Shown::Drawing => report::write(output, analysis.svg())?,
+        Shown::Picture => report::write(output, picture(&analysis.svg())?)?,
+    }
+    print(&format!("{}: {}", plan.name, output.display()));
+    let code = run::ended(&store, &run::Held::default(), &id)?;
+    Ok(if status == RunStatus::Interrupted { ExitCode::Interrupted } else { code })
+}
+
+/// What a file holds, by the end of its name.
+enum Shown {
+    Page,
+    Drawing,
+    Picture,
+}
+
+impl Shown {
+    fn of(output: &Path) -> Result<Self, Error> {
+        match output.extension().and_then(|kind| kind.to_str()) {
+            Some("html" | "htm") => Ok(Self::Page),
+            Some("svg") => Ok(Self::Drawing),
+            Some("png") => Ok(Self::Picture),
+            _ => Err(Error::usage(format!("{} is no kind of file that can be drawn", output.display()))
+                .note("allowed: .png, .svg, .html")),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `matrix analyze quantization` and `int4`: a run of many formats of the weights of a model.
+
+use std::path::Path;
+
+use super::analyze::answer;
+use crate::cli::{Global, Int4Args, QuantizationArgs, QuantizedArgs};
+use crate::error::{Error, ExitCode};
+use crate::plan::Plan;
+use crate::report::quantization;
+use crate::spec::{Flags, Scenario, Spec};
+
+/// Sentences in pairs that mean nearly the same, so that the order of their similarities says something.
+const SENTENCES: [&str; 12] = [
+    "A dog runs along the beach.",
+    "On the sand by the sea a puppy is racing.",
+    "The committee postponed its decision until spring.",
+    "No vote will be taken before April, the members agreed.",
+    "Whisk the eggs with sugar until the mixture is pale.",
+    "Beat sugar and eggs together, they should turn light.",
+    "Her flight was cancelled because of the storm.",
+    "Bad weather kept the plane on the ground.",
+    "The new chip halves the power that the phone needs.",
+    "With this processor the battery lasts twice as long.",
+    "He plays the violin in a small orchestra.",
+    "In an ensemble of few musicians he is one of the strings.",
+];
+
+/// Settings of an optimization.
+type Settings = Vec<(&'static str, String)>;
+
+/// Formats of some numbers of bits, on a page.
+pub(crate) async fn by_bits(global: &Global, args: &QuantizationArgs) -> Result<ExitCode, Error> {
+    let has = |bits: &str| args.bits.iter().any(|wanted| wanted == bits);
+    let mut formats = Vec::new();
+    if has("4") {
+        formats.extend(four_bits(args.subject.all_tests));
+    }
+    if has("8") {
+        formats.extend(eight_bits(args.subject.all_tests));
+    }
+    if has("16") {
+        formats.push(("f16", Settings::new()));
+    }
+    analyze(global, &args.subject, "quantization", &formats, &args.output).await
+}
+
+/// Formats of 4 bits, as a picture.
+pub(crate) async fn int4(global: &Global, args: &Int4Args) -> Result<ExitCode, Error> {
+    analyze(global, &args.subject, "int4", &four_bits(args.subject.all_tests), &args.output_plot).await
+}
+
+fn four_bits(all: bool) -> Vec<(&'static str, Settings)> {
+    let groups: &[u32] = if all { &[32, 64, 128, 256, 512] } else { &[32, 128] };
+    let calibrations: &[&str] = if all { &["none", "mse", "hqq"] } else { &["none", "mse"] };
+    formats("int4", groups, calibrations)
+}
+
+fn eight_bits(all: bool) -> Vec<(&'static str, Settings)> {
+    formats("int8", if all { &[32, 64, 128, 256, 512] } else { &[32, 128] }, &["none"])
+}
+
+fn formats(word: &'static str, groups: &[u32], calibrations: &[&str]) -> Vec<(&'static str, Settings)> {
+    let mut formats = Vec::new();
+    for scheme in ["symmetric", "asymmetric"] {
+        for calibration in calibrations {
+            for group in groups {
+                let settings = vec![
+                    ("scheme", scheme.to_owned()),
+                    ("group_size", group.to_string()),
+                    ("calibration", (*calibration).to_owned()),
+                ];
+                formats.push((word, settings));
+            }
+        }
+    }
+    formats
+}
+
+async fn analyze(
+    global: &Global,
+    subject: &QuantizedArgs,
+    name: &str,
+    formats: &[(&'static str, Settings)],
+    output: &Path,
+) -> Result<ExitCode, Error> {
+    let plans = formats.iter().map(|(word, settings)| plan(subject, name, word, settings));
+    let plan = Plan::joined(name, plans.collect::<Result<Vec<_>, Error>>()?);
+    answer(global, &plan, subject.mock.as_deref(), output, quantization).await
+}
+
+/// The cells of one format.
+fn plan(subject: &QuantizedArgs, name: &str, word: &str, settings: &Settings) -> Result<Plan, Error> {
+    let is_native = subject.browser == "native";
+    let platform = subject.platform.clone().unwrap_or_else(|| if is_native { "native-cpu" } else { "webgpu" }.into());
+    let flags = Flags {
+        name: Some(name.into()),
+        browsers: vec![subject.browser.clone()],
+        platforms: vec![platform],
+        models: subject.model.clone(),
+        optimizations: vec![word.to_owned()],
+        settings: settings.iter().map(|(key, value)| (word.to_owned(), (*key).to_owned(), value.clone())).collect(),
+        scenario: Scenario { texts: Some(SENTENCES.map(String::from).to_vec()), ..Scenario::default() },
+        min_samples: Some(subject.min_samples),
+        max_samples: Some(4 * subject.min_samples),
+        budget_s: Some(subject.budget),
+        pages: Some(subject.min_samples.min(4)),
+        ..Flags::default()
+    };
+    Plan::new(&Spec::from_flags(&flags, |_| None)?, None, None)
+}
