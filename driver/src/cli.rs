@@ -161,6 +161,9 @@ pub(crate) struct RunArgs {
     /// Features of sound made on the GPU
     #[arg(long, visible_alias = "enable-compute-shaders")]
     pub(crate) compute_shaders: bool,
+    /// Shaders compiled while weights load
+    #[arg(long, visible_alias = "enable-shader-precompile")]
+    pub(crate) shader_precompile: bool,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,

@@ -45,6 +45,23 @@ pub struct Heard {
     pub moved: bool,
 }
 
+/// The plan of features, the buffer they are in, and their shape.
+struct Planned {
+    plan: Plan,
+    buffer: usize,
+    shape: Vec<usize>,
+}
+
+/// What will be heard.
+pub struct Forecast {
+    /// Inputs of the model; the features hold no values that count.
+    pub inputs: Tensors,
+    /// Those that will be on the device.
+    pub resident: Vec<String>,
+    /// What a GPU will do for them.
+    pub plan: Option<Plan>,
+}
+
 impl FrontEnd {
     /// The front end of a model, if it is one for audio, from the folder's settings or the published ones.
     ///
@@ -102,8 +119,38 @@ impl FrontEnd {
         ready.program.submit(&cut.inputs)?;
         let name = self.extractor.features().to_owned();
         inputs.extend(cut.others);
-        inputs.insert(name.clone(), Tensor::f32(&ready.shape, vec![0.0; ready.shape.iter().product()]));
+        inputs.insert(name.clone(), zeros(&ready.shape));
         Ok(Heard { inputs, resident: BTreeMap::from([(name, Rc::clone(&ready.features))]), moved })
+    }
+
+    /// Where features are made on the device: a clip of some seconds instead of features.
+    pub fn prefer_samples(&self, inputs: &mut Tensors) {
+        const SECONDS: usize = 10;
+        if self.compute_shaders && inputs.remove(self.extractor.features()).is_some() {
+            inputs.insert(SAMPLES.to_owned(), zeros(&[1, SECONDS * self.sampling_rate() as usize]));
+        }
+    }
+
+    /// What [`Self::hear`] will give for such inputs, and the plan of what a GPU has to do for it.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub fn forecast(&self, inputs: &Tensors) -> Result<Forecast> {
+        let mut inputs = inputs.clone();
+        let Some(samples) = inputs.remove(SAMPLES) else {
+            return Ok(Forecast { inputs, resident: Vec::new(), plan: None });
+        };
+        let counts = inputs.remove(SAMPLE_COUNTS);
+        let cut = self.extractor.cut(&clips(&samples, counts.as_ref())?, &mut |places| places / 2)?;
+        let planned = self.plan(&cut)?;
+        let name = self.extractor.features().to_owned();
+        inputs.extend(cut.others);
+        inputs.insert(name.clone(), zeros(&planned.shape));
+        if self.compute_shaders {
+            Ok(Forecast { inputs, resident: vec![name], plan: Some(planned.plan) })
+        } else {
+            Ok(Forecast { inputs, resident: Vec::new(), plan: None })
+        }
     }
 
     /// Makes features and waits until they are there; the milliseconds that took.
@@ -140,6 +187,15 @@ impl FrontEnd {
             return Ok(false);
         }
         self.ready = None;
+        let Planned { plan, buffer, shape } = self.plan(cut)?;
+        let program = Program::new(plan, &[], space).await?;
+        let features = program.buffer(buffer)?;
+        self.ready = Some(Ready { shapes, program, features, shape });
+        Ok(true)
+    }
+
+    /// Features of a cut as a plan.
+    fn plan(&self, cut: &Cut) -> Result<Planned> {
         let name = self.extractor.features();
         let mut graph = Graph::new();
         let features = self.extractor.graph(&mut graph, cut)?;
@@ -148,11 +204,13 @@ impl FrontEnd {
         let mut plan = Plan::new(&graph, &[name.to_owned()])?;
         // Nothing is read back: the output stays where it is.
         let port = plan.outputs.pop().ok_or_else(|| Error::internal("no features"))?;
-        let program = Program::new(plan, &[], space).await?;
-        let features = program.buffer(port.buffer)?;
-        self.ready = Some(Ready { shapes, program, features, shape });
-        Ok(true)
+        Ok(Planned { plan, buffer: port.buffer, shape })
     }
+}
+
+/// Features in name only.
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::f32(shape, vec![0.0; shape.iter().product()])
 }
 
 fn not_for(what: &str) -> Error {

@@ -95,6 +95,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         (args.flash_attention, "flash_attention"),
         (args.kv_cache, "kv_cache"),
         (args.compute_shaders, "compute_shaders"),
+        (args.shader_precompile, "shader_precompile"),
     ];
     optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
     if args.all_optimizations {

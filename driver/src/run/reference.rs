@@ -70,6 +70,7 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
         platform: Platform::NativeCpu,
         model: located.native_source(),
         options: Options::default(),
+        work: Vec::new(),
     };
     let info = match host.perform(load).await {
         Outcome::Loaded { model, .. } => model,

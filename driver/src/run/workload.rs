@@ -1,7 +1,7 @@
 //! What is timed in a cell: one forward pass, or a prompt and the tokens that follow it.
 
 use matrix_engine::front_end::SAMPLES;
-use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Sampling, Step, Tensors};
+use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Sampling, Step, Tensors, Work};
 
 use crate::plan::Scenario;
 
@@ -51,6 +51,8 @@ pub(super) struct Taken {
     pub(super) outputs: Tensors,
     /// The ids that were generated, a row for each sequence.
     pub(super) ids: Vec<Vec<i32>>,
+    /// How many shaders were there when they were needed, and how many had to be compiled first, on a GPU.
+    pub(super) shaders: Vec<Measure>,
 }
 
 impl Workload {
@@ -118,6 +120,19 @@ impl Workload {
         }
     }
 
+    /// What will be computed for the first time and then be timed: what shaders are precompiled for.
+    #[must_use]
+    pub fn ahead(&self, inputs: &Tensors) -> Work {
+        let inputs = inputs.clone();
+        match self {
+            Self::Forward { output, .. } => Work { inputs, outputs: vec![output.clone()], decode: Vec::new() },
+            Self::Generate { tokens, choice, .. } => {
+                let decode = [1, *tokens].map(|tokens| Decode { sampling: *choice, ..Decode::greedy(tokens) });
+                Work { inputs, outputs: Vec::new(), decode: decode.to_vec() }
+            }
+        }
+    }
+
     /// The step that makes features of sound, if some is heard.
     #[must_use]
     pub fn hear(&self, slot: &str, inputs: &Tensors) -> Option<Step> {
@@ -150,6 +165,10 @@ impl Taken {
             let found = measures.iter().find(|measure| measure.metric == metric).map(|measure| measure.value);
             found.filter(|time| time.is_finite() && *time >= 0.0)
         };
+        let shaders = |measures: &[Measure]| {
+            let shaders = measures.iter().filter(|measure| measure.metric.starts_with("shader_"));
+            shaders.cloned().collect()
+        };
         match outcome {
             Outcome::Inferred { measures, memory, outputs } => Some(Self {
                 total_ms: time(&measures, "infer_time")?,
@@ -157,6 +176,7 @@ impl Taken {
                 memory,
                 outputs,
                 ids: Vec::new(),
+                shaders: shaders(&measures),
             }),
             Outcome::Generated { measures, memory, outputs, tokens: chosen } => {
                 let prefill = time(&measures, "prefill_time")?;
@@ -169,7 +189,8 @@ impl Taken {
                 }
                 let width = chosen.shape.last().copied().unwrap_or(1).max(1);
                 let ids = chosen.as_i32()?.chunks(width).map(<[i32]>::to_vec).collect();
-                Some(Self { total_ms: encode + prefill + decode, parts, memory, outputs, ids })
+                let shaders = shaders(&measures);
+                Some(Self { total_ms: encode + prefill + decode, parts, memory, outputs, ids, shaders })
             }
             _ => None,
         }

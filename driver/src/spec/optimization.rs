@@ -67,6 +67,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
     FLASH_ATTENTION,
     KV_CACHE,
     COMPUTE_SHADERS,
+    SHADER_PRECOMPILE,
 ];
 
 const FLASH_ATTENTION: Optimization = Optimization {
@@ -99,6 +100,17 @@ const COMPUTE_SHADERS: Optimization = Optimization {
     settings: &[],
     seam: "front end",
     switch_on: |options| options.compute_shaders = true,
+};
+
+const SHADER_PRECOMPILE: Optimization = Optimization {
+    word: "shader_precompile",
+    title: "Shader precompilation",
+    also: &["shader-precompile", "shader_precompilation", "precompile", "precompile_shaders"],
+    variable: Some("WEBGPU_SHADER_PRECOMPILE_ENABLED"),
+    families: &[],
+    settings: &[],
+    seam: "pipelines",
+    switch_on: |options| options.shader_precompile = true,
 };
 
 /// Two of `words` that change the same part of the engine.

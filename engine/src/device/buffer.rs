@@ -25,6 +25,9 @@ enum Storage {
     Cpu(RefCell<Vec<u32>>),
     #[cfg(feature = "gpu")]
     Gpu(wgpu::Buffer, Rc<Gpu>),
+    /// Nowhere: what would be in it is of no interest.
+    #[cfg(feature = "gpu")]
+    Imagined,
 }
 
 impl Buffer {
@@ -49,6 +52,11 @@ impl Buffer {
         Ok(Self::new(ledger, category, bytes, Storage::Gpu(buffer, gpu.clone())))
     }
 
+    #[cfg(feature = "gpu")]
+    pub(super) fn imagined(ledger: &Rc<Ledger>, category: Category, bytes: u64) -> Self {
+        Self::new(ledger, category, bytes, Storage::Imagined)
+    }
+
     /// Size in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -65,6 +73,8 @@ impl Buffer {
             }
             #[cfg(feature = "gpu")]
             Storage::Gpu(buffer, gpu) => gpu.write(buffer, offset, data),
+            #[cfg(feature = "gpu")]
+            Storage::Imagined => {}
         }
         Ok(())
     }
@@ -83,6 +93,8 @@ impl Buffer {
                 chunk.view(from, length).copy_to(&mut bytemuck::cast_slice_mut(&mut words)[start..start + length]);
                 Ok(())
             }
+            #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+            Storage::Imagined => Ok(()),
             #[cfg(not(target_arch = "wasm32"))]
             _ => self.write(offset, &chunk.part(from, length)),
         }
@@ -108,7 +120,7 @@ impl Buffer {
                 Ok(Ref::map(words, Vec::as_slice))
             }
             #[cfg(feature = "gpu")]
-            Storage::Gpu(..) => Err(Error::internal("a GPU buffer where the CPU computes")),
+            Storage::Gpu(..) | Storage::Imagined => Err(Error::internal("a GPU buffer where the CPU computes")),
         }
     }
 
@@ -121,7 +133,7 @@ impl Buffer {
                 Ok(RefMut::map(words, Vec::as_mut_slice))
             }
             #[cfg(feature = "gpu")]
-            Storage::Gpu(..) => Err(Error::internal("a GPU buffer where the CPU computes")),
+            Storage::Gpu(..) | Storage::Imagined => Err(Error::internal("a GPU buffer where the CPU computes")),
         }
     }
 
@@ -130,7 +142,7 @@ impl Buffer {
     pub fn raw(&self) -> Result<&wgpu::Buffer> {
         match &self.storage {
             Storage::Gpu(buffer, _) => Ok(buffer),
-            Storage::Cpu(_) => Err(Error::internal("a CPU buffer where the GPU computes")),
+            Storage::Cpu(_) | Storage::Imagined => Err(Error::internal("no GPU buffer where the GPU computes")),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{input_bytes, output_tensor};
 use crate::{
     device::{
         Buffer, Category, Space,
-        gpu::{Gpu, Pipeline},
+        gpu::{Capability, Gpu, Pipeline},
     },
     error::{Error, Result},
     graph::{self, Plan, Step},
@@ -52,26 +52,8 @@ impl GpuProgram {
         space: &Space,
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
-        let capability = gpu.capability();
-        let needs = plan
-            .steps
-            .iter()
-            .filter_map(|step| linear::gpu::packed_bytes(step.op, &operands(step, &buffers, weights), capability));
-        let packed = match needs.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]) {
-            Some([codes, factors]) => Some(Packed {
-                codes: space.create(Category::Activations, codes)?,
-                factors: space.create(Category::Activations, factors)?,
-            }),
-            None => None,
-        };
-        let mut steps = Vec::new();
-        for step in &plan.steps {
-            let operands = operands(step, &buffers, weights);
-            let made = dispatch(step.op, &operands, &buffers[step.output], packed.as_ref(), capability);
-            steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
-        }
-        let steps = without_repeated_packing(steps);
-
+        let packed = packed(&plan, &buffers, weights, space, gpu.capability())?;
+        let steps = dispatches(&plan, &buffers, weights, packed.as_ref(), gpu.capability())?;
         let recording = Recording::new(steps, space, gpu)?;
         let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
         let readback = space.create(Category::Staging, readback.max(4))?;
@@ -147,6 +129,47 @@ impl Recording {
             }
         }
     }
+}
+
+/// The kernels of a plan, in the order of their use. Nothing is computed: `space` may be imagined.
+pub fn kernels(plan: &Plan, weights: &[Weight], space: &Space, capability: Capability) -> Result<Vec<Kernel>> {
+    let buffers = plan.buffers.iter().map(|&bytes| space.create(Category::Activations, bytes).map(Rc::new));
+    let buffers = buffers.collect::<Result<Vec<_>>>()?;
+    let packed = packed(plan, &buffers, weights, space, capability)?;
+    let steps = dispatches(plan, &buffers, weights, packed.as_ref(), capability)?;
+    Ok(steps.into_iter().map(|step| step.kernel).collect())
+}
+
+/// Memory for packed inputs of linear layers, if one of them packs its input.
+fn packed(
+    plan: &Plan,
+    buffers: &[Rc<Buffer>],
+    weights: &[Weight],
+    space: &Space,
+    capability: Capability,
+) -> Result<Option<Packed>> {
+    let bytes = |step: &Step| linear::gpu::packed_bytes(step.op, &operands(step, buffers, weights), capability);
+    let needs = plan.steps.iter().filter_map(bytes);
+    let Some([codes, factors]) = needs.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]) else { return Ok(None) };
+    let create = |bytes| space.create(Category::Activations, bytes);
+    Ok(Some(Packed { codes: create(codes)?, factors: create(factors)? }))
+}
+
+/// The dispatches of all steps.
+fn dispatches<'a>(
+    plan: &'a Plan,
+    buffers: &'a [Rc<Buffer>],
+    weights: &'a [Weight],
+    packed: Option<&'a Packed>,
+    capability: Capability,
+) -> Result<Vec<Dispatch<'a>>> {
+    let mut steps = Vec::new();
+    for step in &plan.steps {
+        let operands = operands(step, buffers, weights);
+        let made = dispatch(step.op, &operands, &buffers[step.output], packed, capability);
+        steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
+    }
+    Ok(without_repeated_packing(steps))
 }
 
 fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {

@@ -6,6 +6,7 @@ mod decode;
 mod info;
 mod measure;
 mod options;
+mod work;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
 pub use measure::{Measure, Memory, Usage};
 pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
+pub use work::Work;
 
 /// Where the engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,6 +108,9 @@ pub enum Step {
         model: ModelSource,
         /// Which optimizations.
         options: Options,
+        /// What will be computed first, where it is known: what shaders are precompiled for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        work: Vec<Work>,
     },
     /// One forward pass. The time runs from the call until the outputs are on the CPU.
     Infer {
@@ -215,6 +220,21 @@ pub enum Outcome {
         /// What, where, allowed, hint.
         message: String,
     },
+}
+
+impl Outcome {
+    /// The first number that is called `metric`.
+    #[must_use]
+    pub fn measure(&self, metric: &str) -> Option<f64> {
+        let (Self::Loaded { measures, .. }
+        | Self::Inferred { measures, .. }
+        | Self::Generated { measures, .. }
+        | Self::Footprint { measures }) = self
+        else {
+            return None;
+        };
+        measures.iter().find(|measure| measure.metric == metric).map(|measure| measure.value)
+    }
 }
 
 /// Why a step failed; decides the status of a cell.

@@ -142,7 +142,8 @@ impl Store {
         Ok(store)
     }
 
-    fn create(weight: &Declared, format: Format, space: &Space) -> Result<Weight> {
+    /// The buffers of a weight.
+    pub(crate) fn create(weight: &Declared, format: Format, space: &Space) -> Result<Weight> {
         let create = |words: usize| space.create(Category::Weights, words as u64 * 4);
         if let Some(layout) = format.halves(&weight.shape) {
             return Ok(Weight::F16 { layout, halves: create(layout.rows * layout.row_words())? });
