@@ -14,30 +14,31 @@ use matrix_driver::run::event::{Arm, Event, RunStatus, Status};
 use matrix_driver::store::{Recorder, Value, query};
 use matrix_engine::protocol::Measure;
 
-/// Metrics of a cell, as a run records them.
-const METRICS: [&str; 10] = [
+/// What each arm tells once, on a page of its own.
+const ONCE: [&str; 8] = [
     "load_time",
     "first_infer_time",
-    "infer_time",
-    "prefill_time",
-    "token_time",
     "weight_bytes",
     "memory_peak",
     "memory_live",
     "process_memory",
     "accuracy.cosine",
+    "accuracy.top1",
 ];
+
+/// What each arm tells in every block: a model that continues text.
+const IN_TURNS: [&str; 3] = ["infer_time", "prefill_time", "token_time"];
 
 fn main() {
     let samples = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(1_000_000);
     let cells = cells(1000);
-    let blocks = u32::try_from(samples / (cells.len() * 2 * METRICS.len())).expect("few blocks").max(1);
-    for (how, batch) in [("one transaction for each sample", 1), ("one for each block of a cell", 2 * METRICS.len())] {
+    let blocks = u32::try_from(samples / (cells.len() * 2 * IN_TURNS.len())).expect("few blocks").max(1);
+    for (how, together) in [("each sample by itself", false), ("each block together, as a run does", true)] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("matrix.db");
-        let (recorded, seconds) = record(&path, &cells, blocks, batch);
+        let (recorded, seconds) = record(&path, &cells, blocks, together);
         println!("{recorded} samples, {how}: {:.2} s, {:.0} samples/s", seconds, f64::from(recorded) / seconds);
-        if batch > 1 {
+        if together {
             ask(&path);
         }
     }
@@ -56,11 +57,11 @@ fn cells(count: usize) -> Vec<Cell> {
 }
 
 /// Records a run; gives the number of samples and the seconds.
-fn record(path: &std::path::Path, cells: &[Cell], blocks: u32, batch: usize) -> (u32, f64) {
+fn record(path: &std::path::Path, cells: &[Cell], blocks: u32, together: bool) -> (u32, f64) {
     let mut plan = sample_run::plan();
     plan.cells = cells.to_vec();
     let mut recorder = Recorder::open(path).expect("a store");
-    let all: Vec<Vec<Event>> = cells.iter().map(|cell| sampled(cell, blocks)).collect();
+    let all: Vec<Vec<Vec<Event>>> = cells.iter().map(|cell| sampled(cell, blocks)).collect();
     let start = Instant::now();
     recorder
         .record(&Event::RunStarted { run: sample_run::run_info(&plan), cells: plan.cells.clone() })
@@ -68,36 +69,40 @@ fn record(path: &std::path::Path, cells: &[Cell], blocks: u32, batch: usize) -> 
     let environment = sample_run::environment(cells[0].browser, cells[0].platform);
     recorder.record(&Event::EnvironmentSeen { environment: Box::new(environment.clone()) }).expect("records");
     let mut recorded = 0;
-    for (cell, samples) in cells.iter().zip(&all) {
+    for (cell, told) in cells.iter().zip(&all) {
         let attempt = 1;
         let id = Some(environment.id.clone());
         recorder.record(&Event::AttemptStarted { cell: cell.id.clone(), attempt, environment: id }).expect("records");
-        for events in samples.chunks(batch) {
-            recorder.record_all(events).expect("records");
+        for events in told {
+            for part in events.chunks(if together { events.len() } else { 1 }) {
+                recorder.record_all(part).expect("records");
+            }
+            recorded += u32::try_from(events.len()).expect("few samples");
         }
-        recorded += u32::try_from(samples.len()).expect("few samples");
         let (outcome, reason) = (Status::Pass, String::new());
         let ended = Event::AttemptEnded { cell: cell.id.clone(), attempt, outcome, reason: reason.clone() };
-        let finished = Event::CellFinished { cell: cell.id.clone(), status: outcome, reason };
-        recorder.record_all(&[ended, finished]).expect("records");
+        recorder.record(&ended).expect("records");
+        recorder.record(&Event::CellFinished { cell: cell.id.clone(), status: outcome, reason }).expect("records");
     }
     recorder.record(&Event::RunFinished { status: RunStatus::Finished }).expect("records");
     (recorded, start.elapsed().as_secs_f64())
 }
 
-fn sampled(cell: &Cell, blocks: u32) -> Vec<Event> {
-    let mut events = Vec::new();
-    for block in 0..blocks {
-        for (arm, share) in [(Arm::Baseline, 1.0), (Arm::Treatment, 0.8)] {
-            for (i, metric) in (0_u32..).zip(METRICS) {
-                // No two blocks are alike, as in a browser.
-                let value = share * (100.0 + f64::from((block * 37 + i * 11) % 17));
-                let measure = Measure { metric: metric.into(), value, unit: "ms".into() };
-                events.push(Event::Sampled { cell: cell.id.clone(), attempt: 1, arm, block, measure, valid: true });
-            }
-        }
-    }
-    events
+/// The samples of a cell: what is told together stands together.
+fn sampled(cell: &Cell, blocks: u32) -> Vec<Vec<Event>> {
+    let arms = [(Arm::Baseline, 1.0), (Arm::Treatment, 0.8)];
+    let of = |(arm, share): (Arm, f64), block: u32, metrics: &[&str]| -> Vec<Event> {
+        let sample = |(i, metric): (u32, &&str)| {
+            // No two blocks are alike, as in a browser.
+            let value = share * (100.0 + f64::from((block * 37 + i * 11) % 17));
+            let measure = Measure { metric: (*metric).into(), value, unit: "ms".into() };
+            Event::Sampled { cell: cell.id.clone(), attempt: 1, arm, block, measure, valid: true }
+        };
+        (0..).zip(metrics).map(sample).collect()
+    };
+    let pages = arms.map(|arm| of(arm, 0, &ONCE));
+    let turns = (0..blocks).map(|block| arms.into_iter().flat_map(|arm| of(arm, block, &IN_TURNS)).collect());
+    pages.into_iter().chain(turns).collect()
 }
 
 /// Times what `matrix report`, `matrix query` and `matrix history` ask.

@@ -187,6 +187,15 @@ pub(crate) struct RunArgs {
     /// Times on a software adapter, a page with a coarse clock or a busy machine don't count
     #[arg(long)]
     pub(crate) strict: bool,
+    /// A browser that nobody has used for every fresh page: with an empty profile and no compiled shaders
+    #[arg(long)]
+    pub(crate) fresh_profile: bool,
+    /// Compare the run, when it is over, with 'last-green', a run's id, FILE.db or FILE.db:RUN, and fail when it is worse
+    #[arg(long, value_name = "RUN")]
+    pub(crate) gate: Option<String>,
+    /// File of known outcomes: cells that end as it says don't fail the run
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expectations: Option<PathBuf>,
     /// Only some cells, e.g. 'browser=firefox & model=minilm'
     #[arg(long, value_name = "EXPR")]
     pub(crate) only: Option<String>,
@@ -224,22 +233,22 @@ pub(crate) struct RunArgs {
 pub(crate) enum Quantization {
     /// 4-bit weights
     #[value(name = "4bit")]
-    FourBit,
+    Four,
     /// 8-bit weights
     #[value(name = "8bit")]
-    EightBit,
+    Eight,
     /// 16-bit floats
     #[value(name = "16bit")]
-    SixteenBit,
+    Sixteen,
 }
 
 impl Quantization {
     /// The optimization it stands for.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::FourBit => "int4",
-            Self::EightBit => "int8",
-            Self::SixteenBit => "f16",
+            Self::Four => "int4",
+            Self::Eight => "int8",
+            Self::Sixteen => "f16",
         }
     }
 }

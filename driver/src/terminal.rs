@@ -71,10 +71,8 @@ impl Terminal {
         }
         self.line(&format!("{progress}{} {} {}{why}", mark(status), self.name(cell), status.name()));
     }
-}
 
-impl Listener for Terminal {
-    fn hear(&mut self, event: &Event) -> Result<(), Error> {
+    fn show(&mut self, event: &Event) {
         match event {
             Event::RunStarted { run, cells } => self.began(&run.name, cells),
             Event::AttemptStarted { cell, attempt, .. } => {
@@ -104,6 +102,12 @@ impl Listener for Terminal {
             }
             _ => {}
         }
+    }
+}
+
+impl Listener for Terminal {
+    fn hear(&mut self, events: &[Event]) -> Result<(), Error> {
+        events.iter().for_each(|event| self.show(event));
         Ok(())
     }
 }

@@ -156,3 +156,39 @@ fn failures_decide_the_exit_code_and_leave_a_report() {
     let pages = reports.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "html"));
     assert_eq!(pages.count(), 4, "every run has its report");
 }
+
+#[test]
+fn what_is_known_and_what_it_is_held_against_decide_how_a_run_ends() {
+    let place = Place::new();
+    let matrix = "name: held\nbrowsers: [chrome, firefox]\nplatforms: [wasm]\nmodels: [bert]\n\
+        optimizations: {int4: {}}\nsampling: {min: 2, max: 2}\n\
+        gate: {metrics: [weight_bytes], fail_on: inconclusive}\n";
+    fs::write(place.path("held.yaml"), matrix).expect("written");
+    let foreseen = format!("{matrix}expect: [{{browser: firefox, status: none, why: it computes nonsense}}]\n");
+    fs::write(place.path("foreseen.yaml"), foreseen).expect("written");
+    fs::write(place.path("known.yaml"), "- {browser: firefox, status: fail, why: reported}\n").expect("written");
+    let run = |file: &str, firefox: &str, flags: &[&str]| {
+        let mock = format!("chrome=works,firefox={firefox}");
+        let text = place.matrix(&[&["run", file, "--mock", &mock][..], flags].concat());
+        let (exit, rest) = text.split_once('\n').expect("lines");
+        (exit.to_owned(), rest.to_owned())
+    };
+    let (exit, text) = run("held.yaml", "works", &[]);
+    assert!(exit == "exit 5" && text.contains("gate: no earlier run of `held` is green"), "{exit} {text}");
+    let (exit, text) = run("held.yaml", "works", &[]);
+    assert!(exit == "exit 0" && text.contains("unchanged: "), "{exit} {text}");
+    let (exit, text) = run("held.yaml", "wrong", &[]);
+    assert!(
+        exit == "exit 1" && text.contains("regressed: ") && text.contains("pass before, now fail"),
+        "{exit} {text}"
+    );
+    let (exit, text) = run("held.yaml", "wrong", &["--expectations", "known.yaml"]);
+    assert!(exit == "exit 0" && text.contains("unchanged: "), "{exit} {text}");
+    let (exit, text) = run("held.yaml", "works", &["--expectations", "known.yaml"]);
+    assert!(exit == "exit 0" && text.contains("passes unexpectedly (known: reported)"), "{exit} {text}");
+    let (exit, text) = run("foreseen.yaml", "wrong", &["--gate", "latest"]);
+    assert!(exit == "exit 0" && text.contains("unchanged: "), "{exit} {text}");
+    let (exit, text) = run("held.yaml", "works", &["--gate", "nothing.db"]);
+    assert!(exit == "exit 3" && !text.contains("cells passed"), "nothing was run: {text}");
+    assert_eq!(run("held.yaml", "works", &["--expectations", "missing.yaml"]).0, "exit 2");
+}

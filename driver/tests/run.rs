@@ -6,7 +6,7 @@ use std::time::Duration;
 use matrix_driver::browser::BrowserId;
 use matrix_driver::error::Error;
 use matrix_driver::page::Server;
-use matrix_driver::plan::Plan;
+use matrix_driver::plan::{Plan, Profile};
 use matrix_driver::run::Runner;
 use matrix_driver::run::event::{Arm, Event, RunInfo, RunStatus, Status};
 use matrix_driver::run::listener::{Listener, Listeners};
@@ -18,8 +18,8 @@ use tokio::sync::watch;
 struct Heard(Arc<Mutex<Vec<Event>>>);
 
 impl Listener for Heard {
-    fn hear(&mut self, event: &Event) -> Result<(), Error> {
-        self.0.lock().expect("no panic elsewhere").push(event.clone());
+    fn hear(&mut self, events: &[Event]) -> Result<(), Error> {
+        self.0.lock().expect("no panic elsewhere").extend_from_slice(events);
         Ok(())
     }
 }
@@ -152,4 +152,20 @@ async fn stopping_leaves_the_cell_unfinished_and_says_so() {
     let (status, events) = run_with(&plan(&["chrome"]), sessions, stop).await;
     assert_eq!(status, RunStatus::Interrupted);
     assert_eq!(finished(&events), [], "a cell that was not finished can be taken up again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_profile_is_a_browser_for_every_sample() {
+    let restarts = async |profile| {
+        let mut plan = plan(&["chrome"]);
+        plan.cells[0].sampling.pages = 3;
+        plan.cells[0].sampling.profile = profile;
+        let (_keep, stop) = watch::channel(false);
+        let sessions = MockLauncher::new([]);
+        let (_, events) = run_with(&plan, sessions.clone(), stop).await;
+        assert_eq!(finished(&events), [(Status::Pass, String::new())]);
+        sessions.restarts()
+    };
+    assert_eq!(restarts(Profile::Fresh).await, 2 * 3);
+    assert_eq!(restarts(Profile::Warm).await, 0);
 }

@@ -4,10 +4,10 @@ use super::print;
 use crate::cli::{ArmWord, CompareArgs, Global, JudgeArgs};
 use crate::compare::{Judge, Side};
 use crate::error::{Error, ExitCode};
-use crate::measure::{Change, Metric};
+use crate::measure::Change;
 use crate::report::render_comparison;
 use crate::run::event::Arm;
-use crate::spec::{Known, Percent, UnknownWord};
+use crate::spec::{Known, Percent, compared};
 
 /// Compares and prints.
 pub(crate) fn run(global: &Global, args: &CompareArgs) -> Result<ExitCode, Error> {
@@ -31,7 +31,7 @@ pub(super) fn arm(word: ArmWord) -> Arm {
 /// What the flags say about judging.
 pub(super) fn judge(args: &JudgeArgs) -> Result<Judge, Error> {
     let mut judge = Judge { across: args.across.clone(), metrics: args.metric.clone(), ..Judge::default() };
-    judge.metrics.iter().try_for_each(|name| known_metric(name))?;
+    judge.metrics.iter().try_for_each(|name| compared(name))?;
     for text in &args.threshold {
         let (name, percent) = text.split_once('=').map_or((None, text.as_str()), |(name, it)| (Some(name.trim()), it));
         let percent: Percent = percent.trim().parse().map_err(|message: String| {
@@ -43,7 +43,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<Judge, Error> {
         match name {
             None => judge.threshold = Some(100.0 * percent.0),
             Some(name) => {
-                known_metric(name)?;
+                compared(name)?;
                 judge.thresholds.insert(name.to_owned(), 100.0 * percent.0);
             }
         }
@@ -52,14 +52,6 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<Judge, Error> {
         judge.known = Known::read_file(file)?;
     }
     Ok(judge)
-}
-
-fn known_metric(name: &str) -> Result<(), Error> {
-    if Metric::compared().any(|metric| metric.name == name) {
-        return Ok(());
-    }
-    let unknown = UnknownWord::new("metric", name, Metric::compared().map(|metric| metric.name));
-    Err(Error::usage(format!("unknown metric `{name}`")).note(unknown.allowed()).maybe_hint(unknown.suggestion()))
 }
 
 pub(super) fn exit_code(change: Change) -> ExitCode {

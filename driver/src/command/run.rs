@@ -9,16 +9,17 @@ use tokio::sync::watch;
 use super::{print, report, setup};
 use crate::browser::{self, BrowserId};
 use crate::cli::{Global, RunArgs};
+use crate::compare::{Side, Standing, failed, standing};
 use crate::error::{Error, ExitCode};
 use crate::input::sources::{Medium, Sources};
 use crate::page::{Server, engine_hash};
 use crate::plan::{Cell, Filter, Model, Plan, Shard, Weights};
 use crate::report::{Format, Kind, View, render};
-use crate::run::event::{RunInfo, RunStatus, Status};
+use crate::run::event::{RunInfo, RunStatus};
 use crate::run::listener::Listeners;
 use crate::run::{Runner, described};
 use crate::session::{LaunchSettings, Launcher, MockLauncher, Sessions};
-use crate::spec::{Flags, OPTIMIZATIONS, Spec};
+use crate::spec::{Flags, Gate, Known, LAST_GREEN, OPTIMIZATIONS, Spec};
 use crate::store::{Access, Recorder, Store};
 use crate::terminal::Terminal;
 use crate::weights;
@@ -33,6 +34,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
         print(&dry_run(&spec, &plan));
         return Ok(ExitCode::Ok);
     }
+    let held = Held::of(global, &spec)?;
     let sessions = sessions(args)?;
     if args.install {
         install(&plan).await?;
@@ -58,7 +60,27 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
     };
     let id = info.id.clone();
     let status = runner.run(info, &planned, &open.iter().collect::<Vec<_>>()).await?;
-    conclude(global, args, &id, status)
+    conclude(global, args, &held, &id, status)
+}
+
+/// What the run is held against when it is over.
+struct Held {
+    gate: Option<Gate>,
+    known: Vec<Known>,
+}
+
+impl Held {
+    /// A file of known outcomes that can't be read, or a run that is not there, is told before anything runs.
+    fn of(global: &Global, spec: &Spec) -> Result<Self, Error> {
+        let known = spec.expectations.as_deref().map(Known::read_file).transpose()?.unwrap_or_default();
+        let mut gate = spec.gate.clone();
+        if let Some(gate) = gate.as_mut().filter(|gate| gate.against != LAST_GREEN) {
+            // By its id: `latest` will mean another run then.
+            let side = Side::open(&global.db, &gate.against)?;
+            gate.against = format!("{}:{}", side.store.path().display(), side.run.info.id);
+        }
+        Ok(Self { gate, known })
+    }
 }
 
 /// What the user wants: the file, with the flags over it and the environment under it.
@@ -114,6 +136,9 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         budget_s: args.budget,
         pages: args.pages,
         strict: args.strict,
+        fresh_profile: args.fresh_profile,
+        gate: args.gate.clone(),
+        expectations: args.expectations.clone(),
         ..Flags::default()
     };
     let lookup = |name: &str| std::env::var(name).ok();
@@ -286,7 +311,7 @@ async fn signal() {
 }
 
 /// Prints the table, writes the report, says how the run went.
-fn conclude(global: &Global, args: &RunArgs, id: &str, status: RunStatus) -> Result<ExitCode, Error> {
+fn conclude(global: &Global, args: &RunArgs, held: &Held, id: &str, status: RunStatus) -> Result<ExitCode, Error> {
     let store = Store::open(&global.db, Access::Read)?;
     let run = store.run(Some(id))?;
     let file: PathBuf = args.output_dir.join(format!("{id}.html"));
@@ -303,13 +328,29 @@ fn conclude(global: &Global, args: &RunArgs, id: &str, status: RunStatus) -> Res
         eprintln!("go on with: matrix run … --resume {id}");
         return Ok(ExitCode::Interrupted);
     }
-    let cells = store.cells(id)?;
-    let any = |is: fn(Status) -> bool| cells.iter().filter_map(|cell| cell.status).any(is);
-    Ok(if any(Status::is_failure) {
-        ExitCode::Failed
-    } else if any(Status::is_success) {
-        ExitCode::Ok
-    } else {
-        ExitCode::Environment
+    let code = ended(&store, held, id)?;
+    let gate =
+        held.gate.as_ref().map(|gate| super::gate::conclude(global, gate, held.known.clone(), id)).transpose()?;
+    // What failed says more than what got slower.
+    Ok(gate.filter(|_| code == ExitCode::Ok).unwrap_or(code))
+}
+
+/// How the cells ended, given what is known of them; says what is not as is known.
+fn ended(store: &Store, held: &Held, id: &str) -> Result<ExitCode, Error> {
+    let environments = store.environments(id)?;
+    let (mut failures, mut any_done) = (false, false);
+    for row in store.cells(id)? {
+        let environment = row.environment.as_ref().and_then(|id| environments.get(id));
+        let standing = standing(&held.known, &row.cell, row.status, environment);
+        if let Some(remark) = standing.remark(&row.cell) {
+            eprintln!("{remark}");
+        }
+        failures |= failed(&held.known, &row, environment);
+        any_done |= !matches!(standing, Standing::NotRun | Standing::Unexpected);
+    }
+    Ok(match (failures, any_done) {
+        (true, _) => ExitCode::Failed,
+        (false, true) => ExitCode::Ok,
+        (false, false) => ExitCode::Environment,
     })
 }

@@ -15,4 +15,4 @@ pub use conditions::differences;
 pub use history::{History, Point};
 pub use merge::{Merged, merge};
 pub use side::Side;
-pub use standing::{Standing, standing, updated};
+pub use standing::{Standing, failed, standing, updated};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::standing::failed;
 use crate::error::{Error, Result};
 use crate::run::environment::Environment;
 use crate::run::event::{RunStatus, Status};
@@ -30,7 +31,8 @@ impl Side {
         Ok(Self { store, run })
     }
 
-    /// The same, and `last-green` for the newest run of the same matrix before `than` in which nothing failed.
+    /// The same, and `last-green` for the newest run of the same matrix before `than` in which nothing failed but
+    /// what its matrix expected to.
     ///
     /// # Errors
     /// When there is no such store or run.
@@ -46,8 +48,9 @@ impl Side {
             if !is_earlier || run.info.name != than.info.name || run.status != RunStatus::Finished {
                 continue;
             }
-            let statuses: Vec<Status> = store.cells(&run.info.id)?.iter().filter_map(|cell| cell.status).collect();
-            if statuses.iter().any(|status| status.is_success()) && !statuses.iter().any(|status| status.is_failure()) {
+            let cells = store.cells(&run.info.id)?;
+            let works = |cell: &CellRow| cell.status.is_some_and(Status::is_success);
+            if cells.iter().any(works) && !cells.iter().any(|cell| failed(&[], cell, None)) {
                 return Ok(Self { store, run });
             }
             passed_over += 1;

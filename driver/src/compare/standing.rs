@@ -45,7 +45,8 @@ impl Standing {
     }
 }
 
-/// How a cell that ended so stands to what is known; of several entries about it the first counts.
+/// How a cell that ended so stands to what is known: the first entry of the expectation file that is about it, or else
+/// what its matrix expects.
 #[must_use]
 pub fn standing(known: &[Known], cell: &Cell, status: Option<Status>, environment: Option<&Environment>) -> Standing {
     let Some(status) = status.filter(|status| !matches!(status, Status::Unavailable | Status::Skipped)) else {
@@ -64,9 +65,33 @@ pub fn standing(known: &[Known], cell: &Cell, status: Option<Status>, environmen
         Some(entry) if entry.intermittent.contains(&status) => Standing::Intermittent(entry.why.clone()),
         Some(entry) if works => Standing::UnexpectedPass(entry.why.clone()),
         Some(_) => Standing::Unexpected,
-        None if works => Standing::Works,
-        None => Standing::Unexpected,
+        None => as_planned(cell, status, works),
     }
+}
+
+/// The same for what the matrix expects, whose words may be those of table entries: `none` is whatever does not work,
+/// `full` and `limited` are what works.
+fn as_planned(cell: &Cell, status: Status, works: bool) -> Standing {
+    let Some(expected) = &cell.expect else {
+        return if works { Standing::Works } else { Standing::Unexpected };
+    };
+    let should_work =
+        ["full", "limited", Status::Pass.name(), Status::Flaky.name()].contains(&expected.status.as_str());
+    match (works, should_work) {
+        (true, true) => Standing::Works,
+        (true, false) => Standing::UnexpectedPass(expected.why.clone()),
+        (false, false) if expected.status == "none" || expected.status == status.name() => {
+            Standing::Expected(expected.why.clone())
+        }
+        (false, _) => Standing::Unexpected,
+    }
+}
+
+/// Whether a cell failed, and nobody said it would.
+#[must_use]
+pub fn failed(known: &[Known], row: &CellRow, environment: Option<&Environment>) -> bool {
+    row.status.is_some_and(Status::is_failure)
+        && standing(known, &row.cell, row.status, environment) == Standing::Unexpected
 }
 
 /// The expectations that a run agrees with: entries that no longer hold are gone, what is new is added with the reason

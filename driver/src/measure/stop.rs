@@ -108,9 +108,17 @@ pub fn stop(sampling: &Sampling, watched: &[Watched<'_>], elapsed_s: f64) -> Opt
 mod tests {
     use super::super::random::Random;
     use super::*;
+    use crate::plan::Profile;
 
-    const SAMPLING: Sampling =
-        Sampling { min: 10, max: 30, target_half_width: 0.05, budget_s: 20.0, pages: 1, strict: false };
+    const SAMPLING: Sampling = Sampling {
+        min: 10,
+        max: 30,
+        target_half_width: 0.05,
+        budget_s: 20.0,
+        pages: 1,
+        strict: false,
+        profile: Profile::Warm,
+    };
 
     fn sampled(samples: usize, spread: f64, ratio: f64) -> Vec<(f64, f64)> {
         let mut random = Random(3);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use matrix_engine::host;
 use matrix_engine::protocol::{Options, Platform};
 
-use super::cell::{Cell, Expectation, Model};
-use super::{Filter, Shard, id};
+use super::cell::{Cell, Expectation, Model, Profile, Sampling};
+use super::id::{self, Switched};
+use super::{Filter, Shard};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::spec::{Goal, OPTIMIZATIONS, Selector, Spec};
+use crate::spec::{Goal, OPTIMIZATIONS, Optimization, Origin, Selector, Setting, Sourced, Spec, Value, find};
 
 /// Most cells of a plan. More would run for days; it is a slip of the pen.
 pub const MAX_CELLS: usize = 10_000;
@@ -169,19 +170,20 @@ fn canonical(set: Vec<&'static str>) -> Vec<&'static str> {
 }
 
 fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set: &[&'static str]) -> Result<Cell> {
-    let (treatment, goals) = treatment(spec, set);
+    let Treatment { switched, options: treatment, goals } = treatment(spec, set);
     host::check(&treatment).map_err(|error| Error::usage(error.to_string()))?;
     let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
     let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
+    let profile = profile(spec, set);
     Ok(Cell {
-        id: id::of_cell(browser, platform, model, &optimizations, &treatment, &spec.scenario)?,
+        id: id::of_cell(browser, platform, model, &switched, &spec.scenario, profile)?,
         browser,
         platform,
         model: model.clone(),
         optimizations,
         treatment,
         scenario: spec.scenario.clone(),
-        sampling: spec.sampling.clone(),
+        sampling: Sampling { profile, ..spec.sampling.clone() },
         timeouts: spec.timeouts.clone(),
         expect: expected
             .map(|expected| Expectation { status: expected.status.name().into(), why: expected.why.clone() }),
@@ -189,17 +191,35 @@ fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set:
     })
 }
 
-/// The options of a set, and what is expected of it.
-fn treatment(spec: &Spec, set: &[&str]) -> (Options, Vec<Goal>) {
-    let mut options = Options::default();
-    let mut goals = Vec::new();
+/// Whose browser first times are taken in: what the matrix says; where it says nothing, one that nobody has used for
+/// optimizations that show only there.
+fn profile(spec: &Spec, set: &[&'static str]) -> Profile {
+    let is_asked = |sourced: &Sourced| sourced.key == "sampling.profile" && sourced.origin != Origin::Default;
+    let is_cold = |word: &&str| find(word).is_ok_and(Optimization::is_cold);
+    if !spec.origins.iter().any(is_asked) && set.iter().any(is_cold) { Profile::Fresh } else { spec.sampling.profile }
+}
+
+/// What a set of optimizations comes to.
+#[derive(Default)]
+struct Treatment {
+    switched: Vec<Switched>,
+    options: Options,
+    goals: Vec<Goal>,
+}
+
+fn treatment(spec: &Spec, set: &[&str]) -> Treatment {
+    let mut treatment = Treatment::default();
     for chosen in set.iter().filter_map(|word| spec.chosen(word)) {
-        (chosen.optimization.switch_on)(&mut options);
-        for setting in chosen.optimization.settings {
-            let written = chosen.settings.iter().find(|(key, _)| *key == setting.key).map(|(_, value)| value.clone());
-            (setting.apply)(&mut options, &written.unwrap_or_else(setting.default));
-        }
-        goals.extend(chosen.goals);
+        (chosen.optimization.switch_on)(&mut treatment.options);
+        let value = |setting: &Setting| {
+            let written = chosen.settings.iter().find(|(key, _)| *key == setting.key);
+            written.map_or_else(setting.default, |(_, value)| value.clone())
+        };
+        let settings: Vec<(&Setting, Value)> =
+            chosen.optimization.settings.iter().map(|setting| (setting, value(setting))).collect();
+        settings.iter().for_each(|(setting, value)| (setting.apply)(&mut treatment.options, value));
+        treatment.switched.push(Switched::new(chosen.optimization.word, settings));
+        treatment.goals.extend(chosen.goals);
     }
-    (options, goals)
+    treatment
 }

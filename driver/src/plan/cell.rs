@@ -15,7 +15,7 @@ pub type CellId = String;
 /// browser × platform × model × one set of optimizations × scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// Hash of everything below that decides what is computed.
+    /// Hash of everything below that decides what is computed, as far as it was written and is no default.
     pub id: CellId,
     /// Which browser.
     pub browser: BrowserId,
@@ -147,6 +147,40 @@ pub struct Sampling {
     /// Whether times of a software adapter, a page with a coarse clock or a busy machine don't count.
     #[serde(default)]
     pub strict: bool,
+    /// Whose browser a fresh page is opened in.
+    #[serde(default, skip_serializing_if = "Profile::is_warm")]
+    pub profile: Profile,
+}
+
+/// What a browser has kept when a fresh page is opened in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// What earlier pages left: compiled shaders, warmed code.
+    #[default]
+    Warm,
+    /// Nothing: the browser is started anew for every page.
+    Fresh,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Warm, Self::Fresh];
+
+    /// The word in matrix files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Fresh => "fresh",
+        }
+    }
+
+    /// Whether it is the usual one.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        *self == Self::Warm
+    }
 }
 
 fn one() -> u32 {

@@ -18,7 +18,7 @@ use super::trust::Trust;
 use super::workload::Taken;
 use crate::error::Error;
 use crate::page::{Link, LinkError, Note, Server};
-use crate::plan::Cell;
+use crate::plan::{Cell, Profile};
 use crate::session::{Address, Session, SessionError};
 
 /// A page has this long to start.
@@ -94,6 +94,17 @@ impl Attempt<'_> {
         let hello = link.hello(PAGE_START).await?;
         self.trust.page(&hello);
         self.link = Some(link);
+        Ok(())
+    }
+
+    /// Starts the browser anew, if every sample is to be its first.
+    pub(super) async fn fresh_browser(&mut self) -> Result<(), Ended> {
+        if self.cell.sampling.profile == Profile::Warm {
+            return Ok(());
+        }
+        self.link = None;
+        self.session.restart().await?;
+        self.trust.anew(self.session);
         Ok(())
     }
 
@@ -177,7 +188,8 @@ impl Attempt<'_> {
         block: u32,
         measures: impl IntoIterator<Item = Measure>,
     ) -> Result<(), Ended> {
-        measures.into_iter().try_for_each(|measure| self.tell(arm, block, measure, true))
+        let samples: Vec<Event> = measures.into_iter().map(|measure| self.sample(arm, block, measure, true)).collect();
+        self.record(&samples)
     }
 
     /// Records numbers of one block, whose times count only when nothing disturbed them.
@@ -188,15 +200,32 @@ impl Attempt<'_> {
         measures: impl IntoIterator<Item = Measure>,
         trusted: bool,
     ) -> Result<(), Ended> {
-        measures.into_iter().try_for_each(|measure| {
-            let valid = trusted || measure.unit != "ms";
-            self.tell(arm, block, measure, valid)
-        })
+        let samples = self.timed(arm, block, measures, trusted);
+        self.record(&samples)
     }
 
-    fn tell(&mut self, arm: Arm, block: u32, measure: Measure, valid: bool) -> Result<(), Ended> {
-        let event = Event::Sampled { cell: self.cell.id.clone(), attempt: self.number, arm, block, measure, valid };
-        Ok(self.listeners.tell(&event)?)
+    /// Numbers of one block, whose times count only when nothing disturbed them.
+    pub(super) fn timed(
+        &self,
+        arm: Arm,
+        block: u32,
+        measures: impl IntoIterator<Item = Measure>,
+        trusted: bool,
+    ) -> Vec<Event> {
+        let sample = |measure: Measure| {
+            let valid = trusted || measure.unit != "ms";
+            self.sample(arm, block, measure, valid)
+        };
+        measures.into_iter().map(sample).collect()
+    }
+
+    fn sample(&self, arm: Arm, block: u32, measure: Measure, valid: bool) -> Event {
+        Event::Sampled { cell: self.cell.id.clone(), attempt: self.number, arm, block, measure, valid }
+    }
+
+    /// Records samples that belong together: all of them or none.
+    pub(super) fn record(&mut self, samples: &[Event]) -> Result<(), Ended> {
+        Ok(self.listeners.tell_all(samples)?)
     }
 
     pub(super) fn say(&mut self, level: &str, text: String) -> Result<(), Ended> {

@@ -7,7 +7,7 @@ use super::environment::Environment;
 use crate::measure::Stop;
 use crate::plan::{Cell, CellId};
 
-/// One thing that happened. A store records each in one transaction.
+/// One thing that happened. A store records what is told together in one transaction: an event, or samples of a block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {

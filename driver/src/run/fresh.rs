@@ -24,6 +24,7 @@ impl Attempt<'_> {
     pub(super) async fn fresh_pages(&mut self) -> Result<(), Ended> {
         for block in 0..self.cell.sampling.pages {
             for arm in order(block) {
+                self.fresh_browser().await?;
                 self.fresh_page().await?;
                 self.first_times(arm, block).await?;
                 if block == 0 {

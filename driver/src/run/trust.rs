@@ -61,6 +61,11 @@ impl Trust {
         self.hidden = true;
     }
 
+    /// Takes note of a browser that was started anew: the CPU time of the one before is gone.
+    pub(super) fn anew(&mut self, session: &mut dyn Session) {
+        self.before = look(session);
+    }
+
     /// What will not change during an attempt.
     pub(super) fn lasting(&self) -> Vec<String> {
         let other = self.others.iter().map(|name| format!("another browser is running: {name}"));

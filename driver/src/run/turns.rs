@@ -35,12 +35,14 @@ impl Attempt<'_> {
                 taken.push((arm, work));
             }
             let trusted = self.look()?;
+            let mut samples = Vec::new();
             for (arm, taken) in taken {
                 let measures: Vec<Measure> =
                     std::iter::once(Measure::ms(INFER_TIME, taken.total_ms)).chain(taken.parts).collect();
                 measures.iter().for_each(|measure| times.add(arm, block, measure));
-                self.emit_timed(arm, block, measures, trusted)?;
+                samples.extend(self.timed(arm, block, measures, trusted));
             }
+            self.record(&samples)?;
             if let Some(reason) = times.stop(self.cell, started.elapsed()) {
                 let (cell, attempt, blocks) = (self.cell.id.clone(), self.number, block + 1);
                 return Ok(self.listeners.tell(&Event::SamplingStopped { cell, attempt, blocks, reason })?);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,13 +42,20 @@ pub enum Script {
 pub struct MockLauncher {
     scripts: BTreeMap<BrowserId, Script>,
     hangs: Arc<Mutex<u32>>,
+    restarts: Arc<AtomicU32>,
 }
 
 impl MockLauncher {
     /// One script per browser; browsers without one work.
     #[must_use]
     pub fn new(scripts: impl IntoIterator<Item = (BrowserId, Script)>) -> Self {
-        Self { scripts: scripts.into_iter().collect(), hangs: Arc::default() }
+        Self { scripts: scripts.into_iter().collect(), ..Self::default() }
+    }
+
+    /// How often its sessions have been started anew.
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        self.restarts.load(Ordering::Relaxed)
     }
 }
 
@@ -88,7 +96,7 @@ impl Sessions for MockLauncher {
                 remedy: "run: matrix setup".into(),
             }),
             Script::Broken => Err(broken("the driver did not start")),
-            script => Ok(Box::new(Mock::new(browser, script, Arc::clone(&self.hangs))) as Box<dyn Session>),
+            script => Ok(Box::new(Mock::new(browser, script, self)) as Box<dyn Session>),
         };
         Box::pin(async move { opened })
     }
@@ -99,12 +107,13 @@ struct Mock {
     script: Script,
     facts: Facts,
     hangs: Arc<Mutex<u32>>,
+    restarts: Arc<AtomicU32>,
     /// Dropped, it ends the page.
     page: Option<oneshot::Sender<()>>,
 }
 
 impl Mock {
-    fn new(browser: BrowserId, script: Script, hangs: Arc<Mutex<u32>>) -> Self {
+    fn new(browser: BrowserId, script: Script, launcher: &MockLauncher) -> Self {
         let facts = Facts {
             product: format!("Mock {}", browser.title()),
             browser_version: "1.0".into(),
@@ -112,7 +121,8 @@ impl Mock {
             session_ms: 1.0,
             ..Facts::default()
         };
-        Self { script, facts, hangs, page: None }
+        let (hangs, restarts) = (Arc::clone(&launcher.hangs), Arc::clone(&launcher.restarts));
+        Self { script, facts, hangs, restarts, page: None }
     }
 }
 
@@ -139,6 +149,12 @@ impl Session for Mock {
             });
             self.page = Some(end);
         }
+        Box::pin(async { Ok(()) })
+    }
+
+    fn restart(&mut self) -> BoxFuture<'_, Result<(), SessionError>> {
+        self.page = None;
+        self.restarts.fetch_add(1, Ordering::Relaxed);
         Box::pin(async { Ok(()) })
     }
 

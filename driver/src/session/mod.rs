@@ -83,6 +83,9 @@ pub trait Session: Send {
     /// Opens a fresh host at an address; whatever host was open before is gone.
     fn open<'a>(&'a mut self, address: &'a Address) -> BoxFuture<'a, Result<(), SessionError>>;
 
+    /// Starts the browser anew, as nobody has used it yet: with an empty profile and empty caches.
+    fn restart(&mut self) -> BoxFuture<'_, Result<(), SessionError>>;
+
     /// Memory of page and browser, as seen from outside the page. Never in the same sample as a time.
     fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>>;
 

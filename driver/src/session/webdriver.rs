@@ -1,6 +1,7 @@
 //! A browser behind its WebDriver server (W3C WebDriver). Every session has a server of its own.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fantoccini::Client;
@@ -29,6 +30,8 @@ pub(super) struct WebDriver {
     client: Client,
     devtools: Option<DevTools>,
     facts: Facts,
+    found: Found,
+    settings: LaunchSettings,
 }
 
 impl WebDriver {
@@ -37,6 +40,7 @@ impl WebDriver {
         let started = Instant::now();
         let mut processes = Processes::new()?;
         let mut environment = vec![("NO_AT_BRIDGE", "1".to_owned())];
+        environment.extend(shader_caches(processes.folder())?);
         if found.product.kind.needs_display() && !settings.headed {
             environment.push(("DISPLAY", display::start(&mut processes).await?));
         }
@@ -61,12 +65,20 @@ impl WebDriver {
         let client = Client::with_existing_session(&base, &id, HttpConnector::new()).await;
         let client = client.map_err(|error| broken(format!("the session can't be used: {error}")))?;
         let facts = facts(found, &got, &processes);
-        let mut session = Self { processes, client, devtools: None, facts };
+        let mut session = Self { processes, client, devtools: None, facts, found: found.clone(), settings: *settings };
         if let Some(address) = devtools_address(&got).filter(|_| found.product.kind.has_devtools()) {
             session.attach(&address).await;
         }
         session.facts.session_ms = started.elapsed().as_secs_f64() * 1000.0;
         Ok(session)
+    }
+
+    /// Ends browser and driver.
+    async fn end(&mut self) {
+        self.devtools = None;
+        // Closing politely lets the browser clean up; whatever is left then is ended.
+        let _ = timeout(CLOSE, self.client.clone().close()).await;
+        self.processes.kill();
     }
 
     /// Attaches DevTools to a browser that has them, and believes what they say.
@@ -84,6 +96,14 @@ impl WebDriver {
             }
         }
     }
+}
+
+/// Compiled shaders that a GPU's driver keeps on disk are kept with the session, and go with it.
+fn shader_caches(folder: &Path) -> Result<[(&'static str, String); 2], SessionError> {
+    let caches = folder.join("shaders");
+    std::fs::create_dir(&caches).map_err(|error| broken(format!("no folder for shaders: {error}")))?;
+    let caches = caches.display().to_string();
+    Ok([("MESA_SHADER_CACHE_DIR", caches.clone()), ("__GL_SHADER_DISK_CACHE_PATH", caches)])
 }
 
 /// What is known of a session from its capabilities and its processes.
@@ -125,6 +145,14 @@ impl Session for WebDriver {
         })
     }
 
+    fn restart(&mut self) -> BoxFuture<'_, Result<(), SessionError>> {
+        Box::pin(async {
+            self.end().await;
+            *self = Self::start(&self.found, &self.settings).await?;
+            Ok(())
+        })
+    }
+
     fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
         Box::pin(async {
             let mut measures = self.processes.memory();
@@ -159,14 +187,8 @@ impl Session for WebDriver {
         })
     }
 
-    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let Self { mut processes, client, devtools, .. } = *self;
-            drop(devtools);
-            // Closing politely lets the browser clean up; whatever is left then is ended.
-            let _ = timeout(CLOSE, client.close()).await;
-            processes.kill();
-        })
+    fn close(mut self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.end().await })
     }
 }
 

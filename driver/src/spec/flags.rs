@@ -1,6 +1,6 @@
 //! What was said on the command line, in the words of a matrix file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::combination::{Combinations, Rule};
 use super::node::{Fault, Node};
@@ -9,8 +9,9 @@ use super::pace::{MAX_BLOCKS, Sampling};
 use super::tree::Tree;
 use super::word::{self, UnknownWord, Word};
 use super::written::Written;
-use super::{model, scenario::Scenario};
+use super::{gate, model, scenario::Scenario};
 use crate::error::{Error, Result};
+use crate::plan::Profile;
 
 /// Flags; each empty or `None` when it was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +42,12 @@ pub struct Flags {
     pub pages: Option<u32>,
     /// Whether doubtful times count.
     pub strict: bool,
+    /// Whether every fresh page gets a browser that nobody has used.
+    pub fresh_profile: bool,
+    /// `--gate`: the run to compare with.
+    pub gate: Option<String>,
+    /// `--expectations`: the file of known outcomes.
+    pub expectations: Option<PathBuf>,
 }
 
 impl Flags {
@@ -69,6 +76,8 @@ impl Flags {
             combinations: combinations.map_err(Error::from)?.map(Combinations::By),
             scenario: self.scenario.clone(),
             sampling: self.sampling()?,
+            gate: self.gate.clone().map(|run| gate::Written { against: Some(run), ..gate::Written::default() }),
+            expectations: self.expectations.clone(),
             ..Written::default()
         })
     }
@@ -90,6 +99,7 @@ impl Flags {
             budget_s: self.budget_s,
             pages: self.pages,
             strict: self.strict.then_some(true),
+            profile: self.fresh_profile.then_some(Profile::Fresh),
             ..Sampling::default()
         })
     }

@@ -102,6 +102,8 @@ const COMPUTE_SHADERS: Optimization = Optimization {
     switch_on: |options| options.compute_shaders = true,
 };
 
+const PIPELINES: &str = "pipelines";
+
 const SHADER_PRECOMPILE: Optimization = Optimization {
     word: "shader_precompile",
     title: "Shader precompilation",
@@ -109,7 +111,7 @@ const SHADER_PRECOMPILE: Optimization = Optimization {
     variable: Some("WEBGPU_SHADER_PRECOMPILE_ENABLED"),
     families: &[],
     settings: &[],
-    seam: "pipelines",
+    seam: PIPELINES,
     switch_on: |options| options.shader_precompile = true,
 };
 
@@ -148,6 +150,12 @@ impl Optimization {
     #[must_use]
     pub fn suits(&self, family: Option<Family>) -> bool {
         self.families.is_empty() || family.is_none_or(|family| self.families.contains(&family))
+    }
+
+    /// Whether only a browser that nobody has used shows what it gains: another has its pipelines.
+    #[must_use]
+    pub fn is_cold(&self) -> bool {
+        self.seam == PIPELINES
     }
 
     /// The setting called `key`.

@@ -2,6 +2,10 @@
 
 use super::node::{Fault, Node};
 use super::quantity::Percent;
+use super::word::{Word, word};
+use crate::plan::Profile;
+
+word! { Profile => "profile", }
 
 /// The `sampling:` of a matrix.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +22,8 @@ pub struct Sampling {
     pub pages: Option<u32>,
     /// Whether doubtful times count.
     pub strict: Option<bool>,
+    /// Whose browser a fresh page is opened in.
+    pub profile: Option<Profile>,
 }
 
 /// The `timeouts:` of a matrix, in seconds.
@@ -38,12 +44,13 @@ pub const MAX_BLOCKS: u32 = 10_000;
 const MAX_SECONDS: f64 = 86_400.0;
 
 impl Sampling {
-    /// Reads `{min, max, target_half_width, budget_s, pages, strict}`.
+    /// Reads `{min, max, target_half_width, budget_s, pages, strict, profile}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let fields = node.fields("sampling", &["min", "max", "target_half_width", "budget_s", "pages", "strict"])?;
+        let keys = ["min", "max", "target_half_width", "budget_s", "pages", "strict", "profile"];
+        let fields = node.fields("sampling", &keys)?;
         let target = |node: &Node<'_>| match node.parse::<Percent>("a share such as `5%`")? {
             Percent(share) if share > 0.0 && share <= 1.0 => Ok(share),
             share => Err(node
@@ -57,6 +64,7 @@ impl Sampling {
             budget_s: fields.read("budget_s", |node| node.number("`budget_s`", 0.1, MAX_SECONDS))?,
             pages: fields.read("pages", |node| node.count("`pages`", 1, MAX_BLOCKS))?,
             strict: fields.read("strict", |node| node.flag("`strict`"))?,
+            profile: fields.read("profile", Node::word)?,
         };
         if let (Some(min), Some(max), Some(at)) = (sampling.min, sampling.max, fields.get("max"))
             && max < min

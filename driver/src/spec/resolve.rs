@@ -1,11 +1,15 @@
 //! From layers to one specification: flags over file over environment over defaults.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use matrix_engine::protocol::{Platform, Sampling as Choice};
 
 use super::combination::{Combinations, MAX_ALL, Rule};
 use super::expected::Expected;
 use super::file::Source;
 use super::flags::Flags;
+use super::gate::{FailOn, Gate, LAST_GREEN};
 use super::node::Fault;
 use super::optimization::Chosen;
 use super::origin::{Origin, Sourced};
@@ -18,7 +22,7 @@ use super::written::Written;
 use super::{environment, file, flags};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::plan::{Model, Sampling, Scenario, Timeouts};
+use crate::plan::{Model, Profile, Sampling, Scenario, Timeouts};
 
 /// A complete specification: nothing is left to guess.
 #[derive(Clone, Debug)]
@@ -47,6 +51,10 @@ pub struct Spec {
     pub exclude: Vec<Selector>,
     /// Outcomes known.
     pub expect: Vec<Expected>,
+    /// What the run is held against; nothing without.
+    pub gate: Option<Gate>,
+    /// File of known outcomes.
+    pub expectations: Option<PathBuf>,
     /// Settings of optimizations that are only named in `include` or listed combinations.
     pub(crate) settings: Vec<(&'static str, &'static str, Value)>,
     /// Every value with its origin.
@@ -217,6 +225,12 @@ impl Layers<'_> {
             include: self.layers.iter().flat_map(|(_, written)| written.include.clone()).collect(),
             exclude: self.layers.iter().flat_map(|(_, written)| written.exclude.clone()).collect(),
             expect: self.layers.iter().flat_map(|(_, written)| written.expect.clone()).collect(),
+            gate: self.gate(),
+            expectations: self.find(
+                "gate.expectations",
+                |w| w.expectations.as_ref(),
+                |path| path.display().to_string(),
+            ),
             settings: self.layers.iter().flat_map(|(_, written)| written.settings.clone()).collect(),
             origins: self.origins,
         })
@@ -291,7 +305,39 @@ impl Layers<'_> {
             budget_s: self.take("sampling.budget_s", |w| w.sampling.budget_s.as_ref(), ToString::to_string, 20.0),
             pages: self.take("sampling.pages", |w| w.sampling.pages.as_ref(), ToString::to_string, min.min(8)),
             strict: self.take("sampling.strict", |w| w.sampling.strict.as_ref(), ToString::to_string, false),
+            profile: self.take(
+                "sampling.profile",
+                |w| w.sampling.profile.as_ref(),
+                |profile| profile.name().into(),
+                Profile::default(),
+            ),
         }
+    }
+
+    fn gate(&mut self) -> Option<Gate> {
+        self.layers.iter().find(|(_, written)| written.gate.is_some())?;
+        let percent = |share: &f64| super::Percent(share / 100.0).to_string();
+        let each = |thresholds: &BTreeMap<String, f64>| {
+            let texts: Vec<String> =
+                thresholds.iter().map(|(metric, share)| format!("{metric} {}", percent(share))).collect();
+            texts.join(", ")
+        };
+        let list = |words: &Vec<String>| words.join(", ");
+        Some(Gate {
+            against: self.take("gate.against", |w| w.gate.as_ref()?.against.as_ref(), Clone::clone, LAST_GREEN.into()),
+            threshold: self.find("gate.threshold", |w| w.gate.as_ref()?.threshold.as_ref(), percent),
+            thresholds: self
+                .find("gate.thresholds", |w| w.gate.as_ref()?.thresholds.as_ref(), each)
+                .unwrap_or_default(),
+            metrics: self.find("gate.metrics", |w| w.gate.as_ref()?.metrics.as_ref(), list).unwrap_or_default(),
+            across: self.find("gate.across", |w| w.gate.as_ref()?.across.as_ref(), list).unwrap_or_default(),
+            fail_on: self.take(
+                "gate.fail_on",
+                |w| w.gate.as_ref()?.fail_on.as_ref(),
+                |fail_on| fail_on.name().into(),
+                FailOn::default(),
+            ),
+        })
     }
 
     fn timeouts(&mut self) -> Timeouts {

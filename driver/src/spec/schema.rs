@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::combination::Rule;
 use super::expected::Outcome;
+use super::gate::{FailOn, LAST_GREEN};
 use super::goal::GOALS;
 use super::optimization::{OPTIMIZATIONS, Optimization};
 use super::scenario::{MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
@@ -13,6 +14,8 @@ use super::setting::{Kind, Value as Setting};
 use super::word::Word;
 use super::written;
 use crate::browser::BrowserId;
+use crate::measure::Metric;
+use crate::plan::Profile;
 
 /// The schema.
 #[must_use]
@@ -56,6 +59,7 @@ fn property(key: &str) -> Value {
         "include" => described("Cells added", selections()),
         "exclude" => described("Cells removed", selections()),
         "expect" => described("Outcomes known", json!({ "type": "array", "items": expected() })),
+        "gate" => described("What the run is held against when it is over", gate()),
         "timeouts" => described(
             "How long it may take",
             object(&["load_s", "cell_s", "heartbeat_s"].map(|key| (key, json!({ "$ref": "#/$defs/seconds" }))), &[]),
@@ -140,6 +144,25 @@ fn sampling() -> Value {
             ("budget_s", json!({ "type": "number", "exclusiveMinimum": 0 })),
             ("pages", blocks),
             ("strict", json!({ "type": "boolean" })),
+            ("profile", with(words::<Profile>(), "default", json!(Profile::default().name()))),
+        ],
+        &[],
+    )
+}
+
+fn gate() -> Value {
+    let loss = json!({ "$ref": "#/$defs/percent", "description": "a loss that is allowed" });
+    let metrics: Vec<&str> = Metric::compared().map(|metric| metric.name).collect();
+    let thresholds: Vec<(&str, Value)> = metrics.iter().map(|name| (*name, loss.clone())).collect();
+    object(
+        &[
+            ("against", with(text(), "default", json!(LAST_GREEN))),
+            ("threshold", loss),
+            ("thresholds", object(&thresholds, &[])),
+            ("metrics", one_or_more(json!({ "enum": metrics }))),
+            ("across", one_or_more(text())),
+            ("fail_on", with(words::<FailOn>(), "default", json!(FailOn::default().name()))),
+            ("expectations", text()),
         ],
         &[],
     )
@@ -157,7 +180,6 @@ fn selections() -> Value {
 }
 
 fn selection() -> Vec<(&'static str, Value)> {
-    let any = |value: Value| json!({ "anyOf": [value.clone(), list(value)] });
     super::selector::KEYS
         .into_iter()
         .map(|key| {
@@ -167,7 +189,7 @@ fn selection() -> Vec<(&'static str, Value)> {
                 "optimization" => optimization_words(),
                 _ => text(),
             };
-            (key, any(value))
+            (key, one_or_more(value))
         })
         .collect()
 }
@@ -218,6 +240,10 @@ fn count(least: u32, most: u32) -> Value {
 
 fn list(items: Value) -> Value {
     with(json!({ "type": "array", "minItems": 1 }), "items", items)
+}
+
+fn one_or_more(value: Value) -> Value {
+    json!({ "anyOf": [value.clone(), list(value)] })
 }
 
 fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {

@@ -1,6 +1,7 @@
 //! A setting of an optimization: its key, what values it takes, and how they are read.
 
 use matrix_engine::protocol::Options;
+use serde::Serialize;
 
 use super::node::{Fault, Node};
 use super::quantity::Percent;
@@ -44,7 +45,7 @@ pub enum Kind {
 }
 
 /// A value of a [`Setting`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Value {
     /// A word.
     Word(&'static str),

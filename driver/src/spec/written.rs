@@ -1,5 +1,7 @@
 //! One layer of a specification: what one place (a file, the flags, an environment variable) says.
 
+use std::path::PathBuf;
+
 use matrix_engine::protocol::Platform;
 
 use super::combination::Combinations;
@@ -9,12 +11,12 @@ use super::optimization::{self, Chosen};
 use super::pace::{Sampling, Timeouts};
 use super::scenario::Scenario;
 use super::selector::Selector;
-use super::{model, setting::Value};
+use super::{gate, model, setting::Value};
 use crate::browser::BrowserId;
 use crate::plan::Model;
 
 /// The keys of a matrix file.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "name",
     "browsers",
     "platforms",
@@ -26,6 +28,7 @@ pub const KEYS: [&str; 12] = [
     "include",
     "exclude",
     "expect",
+    "gate",
     "timeouts",
 ];
 
@@ -58,6 +61,10 @@ pub struct Written {
     pub exclude: Vec<Selector>,
     /// Outcomes known.
     pub expect: Vec<Expected>,
+    /// What the run is held against.
+    pub gate: Option<gate::Written>,
+    /// File of known outcomes.
+    pub expectations: Option<PathBuf>,
 }
 
 impl Written {
@@ -68,6 +75,7 @@ impl Written {
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
         let fields = node.fields("a matrix", &KEYS)?;
         let name = |node: &Node<'_>| Ok(node.text("a name")?.to_owned());
+        let gate = fields.read("gate", gate::Written::read)?;
         Ok(Self {
             name: fields.read("name", name)?,
             browsers: fields.read("browsers", |node| read_list(node, "a list of browsers", Node::word))?,
@@ -82,6 +90,8 @@ impl Written {
             include: fields.read("include", |node| read_any(node, Selector::read))?.unwrap_or_default(),
             exclude: fields.read("exclude", |node| read_any(node, Selector::read))?.unwrap_or_default(),
             expect: fields.read("expect", |node| read_any(node, Expected::read))?.unwrap_or_default(),
+            expectations: gate.as_ref().and_then(|gate| gate.expectations.clone()),
+            gate,
         })
     }
 }

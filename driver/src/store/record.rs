@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::run::event::Event;
 use crate::run::listener::Listener;
 
-/// Writes events. Each is one transaction: a process killed at any moment leaves whole events behind.
+/// Writes events. Those told together are one transaction: a process killed at any moment leaves whole events behind,
+/// and whole blocks.
 pub struct Recorder {
     store: Store,
     run: Option<String>,
@@ -55,7 +56,8 @@ impl Recorder {
                     run = Some(info.id.clone());
                 }
                 let run = run.as_deref().ok_or_else(|| Unfit("an event before its run".into()))?;
-                let now = (self.clock)();
+                // Samples are told by the thousand and have no date of their own.
+                let now = if matches!(event, Event::Sampled { .. }) { String::new() } else { (self.clock)() };
                 Writer { connection: &transaction, run, now, sampled: &mut sampled }.write(event)?;
             }
             Ok(transaction.commit()?)
@@ -99,7 +101,7 @@ impl From<serde_json::Error> for Failure {
 }
 
 impl Listener for Recorder {
-    fn hear(&mut self, event: &Event) -> Result<()> {
-        self.record(event)
+    fn hear(&mut self, events: &[Event]) -> Result<()> {
+        self.record_all(events)
     }
 }

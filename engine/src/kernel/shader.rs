@@ -124,7 +124,10 @@ pub enum Kernel {
     /// Attention without a matrix of scores.
     Flash(flash::FlashKernel),
     /// Parts of attention as one.
-    Join,
+    Join {
+        /// Threads that look at a part side by side: a power of two.
+        columns: u32,
+    },
     /// Rows into a cache, in its storage format.
     Store,
     /// Heads times a Hadamard matrix.
@@ -218,7 +221,8 @@ impl Kernel {
             all.extend([Self::RmsNorm { threads }, Self::Argmax { threads }, Self::Sample { threads }]);
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
-        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append, Self::Join]);
+        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.extend(flash::WIDTHS.map(|columns| Self::Join { columns }));
         all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
         all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
@@ -256,6 +260,9 @@ impl Kernel {
         match self {
             Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
             Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
+            Self::Flash(flash::FlashKernel { form: flash::Form::Team { lanes, .. }, .. }) => {
+                lanes <= capability.subgroup
+            }
             _ => true,
         }
     }
@@ -297,7 +304,7 @@ impl Kernel {
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
             Self::Windows => &[include_str!("select/windows.wgsl")],
-            Self::Join => &[include_str!("flash/join.wgsl")],
+            Self::Join { .. } => &[include_str!("flash/join.wgsl")],
             Self::Store => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/store.wgsl")],
             Self::Turn => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/turn.wgsl")],
             Self::Importance => &[include_str!("memory/importance.wgsl")],
@@ -335,6 +342,7 @@ impl Kernel {
                 };
                 vec![("SOURCE", source), ("CALIBRATION", calibration)]
             }
+            Self::Join { columns } => vec![("COLUMNS", f64::from(columns))],
             Self::Spatial(kernel) => kernel.constants(),
             Self::Sound(kernel) => kernel.constants(),
             Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
@@ -375,7 +383,7 @@ impl Kernel {
             Self::Scale
             | Self::Columns
             | Self::Windows
-            | Self::Join
+            | Self::Join { .. }
             | Self::Turn
             | Self::Importance
             | Self::Argmax { .. } => &[Read, Write, Uniform],
@@ -392,6 +400,11 @@ impl Kernel {
         };
         fixed.to_vec()
     }
+}
+
+/// What a shader asks for beside the language. Browsers demand the word, naga does not know it.
+fn extensions(subgroups: bool) -> &'static str {
+    if subgroups && cfg!(target_arch = "wasm32") { "enable subgroups;\n" } else { "" }
 }
 
 /// The body of a product.

@@ -160,8 +160,3 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
 }
-
-// Sequence, head and query of a row: the heads that share a key follow each other.
-fn place(batch: u32, kv: u32, row: u32) -> vec3<u32> {
-    return vec3<u32>(batch, kv * params.group + row % params.group, row / params.group);
-}

@@ -12,7 +12,7 @@ use crate::{
         grouped::Place,
         shader::{
             Kernel,
-            flash::{FlashKernel, Form, MOST_PARTS, ROWS},
+            flash::{FlashKernel, Form, LANES, MOST_PARTS, ROWS},
         },
     },
 };
@@ -52,7 +52,7 @@ pub fn dispatch<'a>(
 
     let grid = match form {
         Form::Tile { side, .. } => [length.div_ceil(4 * side as usize), flash.heads, batch],
-        Form::Few { rows, .. } => {
+        Form::Few { rows, .. } | Form::Team { rows, .. } => {
             let rows = (length * (flash.heads / place.heads)).div_ceil(rows as usize);
             [splits, place.heads, batch * rows]
         }
@@ -87,10 +87,10 @@ pub fn join<'a>(partial: &Operand<'a>, width: usize, out: &'a Buffer) -> Result<
     let (splits, parts) = (partial.shape[0], width.div_ceil(4));
     let rows = partial.rows() / splits;
     Ok(Dispatch {
-        kernel: Kernel::Join,
+        kernel: Kernel::Join { columns: number(parts.next_power_of_two().max(8))? },
         buffers: whole([partial.plain()?, out]),
         params: words(&[rows, parts, width, splits])?,
-        grid: groups((rows * parts).div_ceil(64))?,
+        grid: groups(rows)?,
     })
 }
 
@@ -108,13 +108,18 @@ fn choose(flash: &Flash, [length, width]: [usize; 2], capability: Capability) ->
     }
     if length <= FEW_QUERIES || flash.splits.is_some() || flash.stored != Stored::F32 || flash.ring.is_some() {
         let needed = number((length * (flash.heads / flash.kv_heads)).next_power_of_two())?;
-        let few = |&rows: &u32| {
-            let form = Form::Few { rows, columns: parts.next_power_of_two().max(8) };
-            (rows <= needed && form.workgroup_bytes() <= capability.workgroup_bytes).then_some(form)
+        let columns = parts.next_power_of_two().max(8);
+        let suits = |form: &Form| match *form {
+            Form::Few { rows, .. } | Form::Team { rows, .. } => {
+                rows <= needed && form.workgroup_bytes() <= capability.workgroup_bytes
+            }
+            _ => false,
         };
-        return ROWS
-            .iter()
-            .find_map(few)
+        let lanes = LANES.into_iter().find(|&lanes| lanes <= columns.min(capability.subgroup));
+        let teams = lanes.into_iter().flat_map(|lanes| Form::teams(columns, lanes));
+        return teams
+            .chain(ROWS.map(|rows| Form::Few { rows, columns }))
+            .find(suits)
             .ok_or_else(|| Error::unsupported("workgroups of this GPU have too little memory"));
     }
     let fits = |&tile: &u32| {

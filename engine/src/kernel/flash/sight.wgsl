@@ -154,3 +154,8 @@ fn finish(split: u32, at: vec3<u32>, part: u32, weighed: vec4<f32>, largest: f32
         store_part(start + parts, vec4<f32>(largest, sum, 0.0, 0.0));
     }
 }
+
+// Sequence, head and query of a row: the heads that share a key follow each other.
+fn place(batch: u32, kv: u32, row: u32) -> vec3<u32> {
+    return vec3<u32>(batch, kv * params.group + row % params.group, row / params.group);
+}

@@ -1,5 +1,6 @@
 // Attention without a matrix of scores: a workgroup keeps 4 · SIDE queries while tiles of 4 · SIDE keys and
-// values pass by. A thread computes 4 × 4 scores of a tile, and COLUMNS vectors of its four queries' results.
+// values pass by. A thread computes 4 × 4 scores of a tile, and COLUMNS vectors of its four queries' results. What
+// is staged next is on its way from memory, into registers, while what is staged is multiplied.
 //
 // Snippets in front say what a row is, which keys are seen, and
 //   const SIDE: u32      threads on each side of the workgroup
@@ -12,6 +13,11 @@ const STRIDE = PARTS + 1u;
 const ACROSS = SIDE * COLUMNS;
 // Values that are staged at a time.
 const DEEP = 32u / COLUMNS;
+const THREADS = SIDE * SIDE;
+// Queries, keys and values that a thread brings each time.
+const LOADS = 32u / SIDE;
+// Rows that are brought at once.
+const LINES = THREADS / PARTS;
 
 // Queries and keys [2 · ROWS, STRIDE], then shares [ROWS keys, SIDE + 1 groups of four queries].
 var<workgroup> staged: array<vec4<f32>, 2u * ROWS * STRIDE>;
@@ -38,6 +44,11 @@ fn main(
     var largest = vec4<f32>(MASKED);
     var sums = vec4<f32>();
     let end = reach(last, ahead);
+    let line = thread / PARTS;
+    let column = thread % PARTS;
+    var next_queries = array<vec4<f32>, LOADS>();
+    var next_keys = array<vec4<f32>, LOADS>();
+    var next_values = array<vec4<f32>, LOADS>();
     for (var start = next_key(0u, ROWS, first, ahead); start < end; start = next_key(start + ROWS, ROWS, first, ahead)) {
         if !block_seen(first, start) {
             continue;
@@ -45,24 +56,23 @@ fn main(
 
         // Scores, one vector per key over this thread's four queries.
         var scores = array<vec4<f32>, 4>();
+        for (var i = 0u; i < LOADS; i++) {
+            next_queries[i] = query_line(batch, head, first + line + i * LINES, column, parts);
+            next_keys[i] = key_line(memory, start + line + i * LINES, column, parts);
+        }
         for (var part = 0u; part < parts; part += PARTS) {
-            for (var index = thread; index < ROWS * PARTS; index += SIDE * SIDE) {
-                let line = index / PARTS;
-                let column = part + index % PARTS;
-                var q = vec4<f32>();
-                var k = vec4<f32>();
-                if column < parts {
-                    if first + line < params.length {
-                        q = query_at(query_row(batch, head, first + line), column);
-                    }
-                    if start + line < params.keys {
-                        k = key_at(memory + (start + line) * params.row_stride, column);
-                    }
-                }
-                staged[line * STRIDE + index % PARTS] = q;
-                staged[(ROWS + line) * STRIDE + index % PARTS] = k;
+            for (var i = 0u; i < LOADS; i++) {
+                staged[(line + i * LINES) * STRIDE + column] = next_queries[i];
+                staged[(ROWS + line + i * LINES) * STRIDE + column] = next_keys[i];
             }
             workgroupBarrier();
+            if part + PARTS < parts {
+                for (var i = 0u; i < LOADS; i++) {
+                    let next = part + PARTS + column;
+                    next_queries[i] = query_line(batch, head, first + line + i * LINES, next, parts);
+                    next_keys[i] = key_line(memory, start + line + i * LINES, next, parts);
+                }
+            }
             for (var p = 0u; p < PARTS; p++) {
                 let a = staged[(4u * local.y) * STRIDE + p];
                 let b = staged[(4u * local.y + 1u) * STRIDE + p];
@@ -74,6 +84,10 @@ fn main(
                 }
             }
             workgroupBarrier();
+        }
+
+        for (var i = 0u; i < LOADS; i++) {
+            next_values[i] = value_line(memory, start, thread + i * THREADS, parts);
         }
 
         // What is not seen, and what is padding.
@@ -134,23 +148,23 @@ fn main(
 
         // Values, weighed.
         for (var deep = 0u; deep < ROWS; deep += DEEP) {
-            for (var index = thread; index < DEEP * ACROSS; index += SIDE * SIDE) {
-                let key = start + deep + index / ACROSS;
-                let column = index % ACROSS;
-                var v = vec4<f32>();
-                if key < params.keys && column < parts {
-                    v = value_at(memory + key * params.row_stride, column);
-                }
-                staged_values[index] = v;
+            for (var i = 0u; i < LOADS; i++) {
+                staged_values[thread + i * THREADS] = next_values[i];
             }
             workgroupBarrier();
+            if deep + DEEP < ROWS {
+                for (var i = 0u; i < LOADS; i++) {
+                    next_values[i] = value_line(memory, start + deep + DEEP, thread + i * THREADS, parts);
+                }
+            }
             for (var k = 0u; k < DEEP; k++) {
                 let shares = staged[(deep + k) * (SIDE + 1u) + local.y];
                 for (var c = 0u; c < COLUMNS; c++) {
                     let v = staged_values[k * ACROSS + local.x + SIDE * c];
-                    for (var i = 0u; i < 4u; i++) {
-                        weighed[i * COLUMNS + c] += shares[i] * v;
-                    }
+                    weighed[c] += shares.x * v;
+                    weighed[COLUMNS + c] += shares.y * v;
+                    weighed[2u * COLUMNS + c] += shares.z * v;
+                    weighed[3u * COLUMNS + c] += shares.w * v;
                 }
             }
             workgroupBarrier();
@@ -174,4 +188,22 @@ fn main(
             }
         }
     }
+}
+
+// Vectors of queries, keys and values that may lie behind the last one: the last one then stands in, whose scores
+// are not seen; behind the last column there are zeros.
+fn query_line(batch: u32, head: u32, line: u32, column: u32, parts: u32) -> vec4<f32> {
+    let q = query_at(query_row(batch, head, min(line, params.length - 1u)), min(column, parts - 1u));
+    return select(vec4<f32>(), q, column < parts);
+}
+
+fn key_line(memory: u32, line: u32, column: u32, parts: u32) -> vec4<f32> {
+    let k = key_at(memory + min(line, params.keys - 1u) * params.row_stride, min(column, parts - 1u));
+    return select(vec4<f32>(), k, column < parts);
+}
+
+// Vector `index` of those that are staged from key `start` on.
+fn value_line(memory: u32, start: u32, index: u32, parts: u32) -> vec4<f32> {
+    let key = min(start + index / ACROSS, params.keys - 1u);
+    return value_at(memory + key * params.row_stride, min(index % ACROSS, parts - 1u));
 }

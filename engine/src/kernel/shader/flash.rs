@@ -1,6 +1,9 @@
 //! The kernels of attention without a matrix of scores.
 
-use super::Access::{self, Read, Uniform, Write};
+use super::{
+    Access::{self, Read, Uniform, Write},
+    extensions,
+};
 use crate::graph::Stored;
 
 /// A form of [`crate::graph::Flash`].
@@ -31,6 +34,15 @@ pub enum Form {
         /// Threads that read a value side by side: a power of two.
         columns: u32,
     },
+    /// The same, by teams of threads that exchange registers.
+    Team {
+        /// Queries times heads: a power of two.
+        rows: u32,
+        /// As many vectors are at least a row: a power of two.
+        columns: u32,
+        /// Threads of a team, within a subgroup.
+        lanes: u32,
+    },
     /// Every thread for itself.
     Direct {
         /// Queries of a thread.
@@ -43,7 +55,13 @@ pub enum Form {
 /// The widest head, in vectors of four.
 pub const MOST_PARTS: u32 = 64;
 /// Rows that a workgroup may answer.
-pub const ROWS: [u32; 4] = [8, 4, 2, 1];
+pub const ROWS: [u32; 3] = [8, 4, 1];
+/// Widths of rows that kernels are made for, in vectors.
+pub const WIDTHS: [u32; 4] = [8, 16, 32, MOST_PARTS];
+/// Threads of a team.
+pub const LANES: [u32; 4] = [32, 16, 8, 4];
+/// Vectors of all rows that a thread of a team keeps at most; more would not stay in registers.
+const MOST_KEPT: u32 = 8;
 
 impl FlashKernel {
     /// Every one of them.
@@ -52,10 +70,12 @@ impl FlashKernel {
         let tiles = tiles
             .into_iter()
             .flat_map(|(side, columns)| columns.iter().map(move |&columns| Form::Tile { side, columns }));
-        let widths = [8, 16, 32, MOST_PARTS];
-        let few = widths.into_iter().flat_map(|columns| ROWS.map(|rows| Form::Few { rows, columns }));
-        let direct = widths.into_iter().flat_map(|parts| [1, 4].map(|queries| Form::Direct { queries, parts }));
-        let forms = tiles.chain(few).chain(direct);
+        let few = WIDTHS.into_iter().flat_map(|columns| ROWS.map(|rows| Form::Few { rows, columns }));
+        let teams = WIDTHS.into_iter().flat_map(|columns| LANES.map(|lanes| (columns, lanes)));
+        let teams = teams.flat_map(|(columns, lanes)| Form::teams(columns, lanes));
+        let direct = WIDTHS.into_iter().flat_map(|parts| [1, 4].map(|queries| Form::Direct { queries, parts }));
+        let forms: Vec<Form> = tiles.chain(few).chain(teams).chain(direct).collect();
+        let forms = forms.into_iter();
         let floats =
             forms.clone().flat_map(|form| [true, false].map(|vectors| Self { form, vectors, stored: Stored::F32 }));
         let bits = forms.filter(|form| !matches!(form, Form::Tile { .. } | Form::Direct { queries: 4, .. }));
@@ -84,12 +104,17 @@ impl FlashKernel {
             Form::Few { rows, columns } => {
                 (format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/few.wgsl"))
             }
+            Form::Team { rows, columns, lanes } => (
+                format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\nconst LANES = {lanes}u;\n"),
+                include_str!("../flash/team.wgsl"),
+            ),
             Form::Direct { queries, parts } => (
                 format!("const QUERIES = {queries}u;\nconst PARTS = {parts}u;\n"),
                 include_str!("../flash/direct.wgsl"),
             ),
         };
-        [include_str!("../flash/sight.wgsl"), rows, memory, &sizes, body].join("\n")
+        let subgroups = matches!(self.form, Form::Team { .. });
+        [extensions(subgroups), include_str!("../flash/sight.wgsl"), rows, memory, &sizes, body].join("\n")
     }
 
     /// What is bound where.
@@ -99,6 +124,14 @@ impl FlashKernel {
 }
 
 impl Form {
+    /// Teams for rows of so many vectors, those that answer most first. Only as wide as a row or half of it: four
+    /// lanes are for tests, on GPUs that are none.
+    pub fn teams(columns: u32, lanes: u32) -> impl Iterator<Item = Self> {
+        let vectors = columns / lanes;
+        let fits = move |rows: &u32| (1..=2).contains(&vectors) && rows * vectors <= MOST_KEPT;
+        ROWS.into_iter().filter(fits).map(move |rows| Self::Team { rows, columns, lanes })
+    }
+
     /// Bytes of workgroup memory.
     #[must_use]
     pub fn workgroup_bytes(self) -> u32 {
@@ -108,6 +141,7 @@ impl Form {
                 16 * (staged + 32 * side + side * side)
             }
             Self::Few { rows, columns } => 16 * rows * columns + 2 * 4 * 256 * rows + (16 + 4) * 256 + 8 * rows,
+            Self::Team { rows, columns, lanes } => (256 / lanes) * rows * (16 * columns + 8),
             Self::Direct { .. } => 0,
         }
     }

@@ -1,6 +1,6 @@
 //! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
 
-use super::{Access, Access::*, Tiling, product};
+use super::{Access, Access::*, Tiling, extensions, product};
 use crate::kernel::weight::{Reads, WeightFormat};
 
 /// How a linear layer reads x.
@@ -21,11 +21,7 @@ const COLUMNS: [(u32, &str); 3] =
 
 /// The parts of a shader, in order.
 pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static str> {
-    let mut parts = Vec::new();
-    if matches!(tiling, Tiling::Team { subgroups: true, .. }) && cfg!(target_arch = "wasm32") {
-        // Browsers demand it, naga does not know it.
-        parts.push("enable subgroups;\n");
-    }
+    let mut parts = vec![extensions(matches!(tiling, Tiling::Team { subgroups: true, .. }))];
     parts.extend([include_str!("../activation/activation.wgsl"), include_str!("../linear/operands.wgsl")]);
     parts.push(match input {
         Input::Scalar => include_str!("../linear/input_scalar.wgsl"),
