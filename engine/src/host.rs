@@ -85,11 +85,12 @@ impl Host {
             Step::Probe { platform } => self.probe(platform).await,
             Step::Compile { platform } => self.compile(platform).await,
             Step::Bench { platform, work, budget_ms } => self.bench(platform, work, budget_ms).await,
+            Step::Wait { platform, budget_ms } => self.wait(platform, budget_ms).await,
             Step::Load { slot, platform, model, options, work } => {
                 self.load(slot, platform, model, options, &work).await
             }
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
-            Step::Hear { slot, inputs } => self.hear(&slot, &inputs).await,
+            Step::Hear { slot, inputs, budget_ms } => self.hear(&slot, &inputs, budget_ms).await,
             Step::Generate { slot, inputs, decode, outputs, reply } => {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
@@ -154,6 +155,11 @@ impl Host {
     async fn bench(&mut self, platform: Platform, work: BenchWork, budget_ms: f64) -> Result<Outcome> {
         let device = self.device(platform).await?;
         Ok(Outcome::Benched { bench: bench::run(&device, work, budget_ms).await? })
+    }
+
+    async fn wait(&mut self, platform: Platform, budget_ms: f64) -> Result<Outcome> {
+        let device = self.device(platform).await?;
+        Ok(Outcome::Waited { measures: bench::wait(&device, budget_ms).await? })
     }
 
     async fn load(
@@ -246,13 +252,16 @@ impl Host {
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
 
-    async fn hear(&mut self, name: &str, inputs: &Tensors) -> Result<Outcome> {
+    async fn hear(&mut self, name: &str, inputs: &Tensors, budget_ms: f64) -> Result<Outcome> {
         let Some(slot) = self.slots.get_mut(name) else {
             return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
         };
         let front_end = slot.front_end.as_mut().ok_or_else(deaf)?;
         slot.space.reset_peak();
-        let measures = vec![Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?)];
+        let (started, mut measures) = (clock::now(), Vec::new());
+        while measures.is_empty() || clock::now() - started < budget_ms {
+            measures.push(Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?));
+        }
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs: Tensors::new() })
     }
 

@@ -329,7 +329,7 @@ fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
                 let mut inputs = Tensors::from([("samples".to_owned(), samples)]);
                 let others = model.inputs.iter().filter(|input| input.name.ends_with("ids"));
                 inputs.extend(others.map(|input| (input.name.clone(), input.sample(7))));
-                let hear = Step::Hear { slot: slot(), inputs: inputs.clone() };
+                let hear = Step::Hear { slot: slot(), inputs: inputs.clone(), budget_ms: 0.0 };
                 let Outcome::Inferred { measures, .. } = pollster::block_on(host.perform(hear)) else { panic!("deaf") };
                 assert_eq!(measures[0].metric, "front_end_time");
                 let step = if model.generates {

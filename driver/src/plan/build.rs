@@ -10,7 +10,7 @@ use super::id::{self, Switched};
 use super::{Filter, Shard};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::spec::{Goal, OPTIMIZATIONS, Optimization, Origin, Selector, Setting, Sourced, Spec, Value, find};
+use crate::spec::{Goal, OPTIMIZATIONS, Optimization, Origin, Selector, Setting, Sourced, Spec, Value, optimization};
 
 /// Most cells of a plan. More would run for days; it is a slip of the pen.
 pub const MAX_CELLS: usize = 10_000;
@@ -74,17 +74,17 @@ impl Plan {
 /// Every cell of a matrix, each once, in order.
 fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
     let named: Vec<&str> = spec.optimizations.iter().map(|chosen| chosen.optimization.word).collect();
-    let sets: Vec<Vec<Vec<&'static str>>> = spec
-        .models
-        .iter()
-        .map(|model| spec.combinations.sets(&named, model.family).into_iter().map(canonical).collect())
-        .collect();
-    check_size(spec, sets.iter().map(Vec::len).sum())?;
+    let sets = |platform: Platform, model: &Model| {
+        let sets = spec.combinations.sets(&named, model.family, platform);
+        sets.into_iter().map(canonical).collect::<Vec<_>>()
+    };
+    let of_platform = |platform: &Platform| spec.models.iter().map(|model| sets(*platform, model).len()).sum::<usize>();
+    check_size(spec, spec.platforms.iter().map(of_platform).sum())?;
     let mut cells = Vec::new();
     for &browser in &spec.browsers {
         for &platform in &spec.platforms {
-            for (model, sets) in spec.models.iter().zip(&sets) {
-                for set in sets {
+            for model in &spec.models {
+                for set in &sets(platform, model) {
                     let excluded =
                         spec.exclude.iter().position(|selector| selector.matches(browser, platform, model, set));
                     if !is_possible(browser, platform) {
@@ -123,7 +123,7 @@ fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &
             }
             for model in spec.models.iter().filter(|model| selector.wants_model(model)) {
                 let sets = if selector.optimizations.is_empty() {
-                    spec.combinations.sets(named, model.family)
+                    spec.combinations.sets(named, model.family, platform)
                 } else {
                     vec![selector.optimizations.clone()]
                 };
@@ -140,7 +140,7 @@ fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &
 }
 
 fn check_size(spec: &Spec, sets: usize) -> Result<()> {
-    let size = spec.browsers.len().saturating_mul(spec.platforms.len()).saturating_mul(sets);
+    let size = spec.browsers.len().saturating_mul(sets);
     if size > MAX_CELLS { Err(too_many(size)) } else { Ok(()) }
 }
 
@@ -195,7 +195,7 @@ fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set:
 /// optimizations that show only there.
 fn profile(spec: &Spec, set: &[&'static str]) -> Profile {
     let is_asked = |sourced: &Sourced| sourced.key == "sampling.profile" && sourced.origin != Origin::Default;
-    let is_cold = |word: &&str| find(word).is_ok_and(Optimization::is_cold);
+    let is_cold = |word: &&str| optimization(word).is_ok_and(Optimization::is_cold);
     if !spec.origins.iter().any(is_asked) && set.iter().any(is_cold) { Profile::Fresh } else { spec.sampling.profile }
 }
 

@@ -136,7 +136,8 @@ impl Workload {
     /// The step that makes features of sound, if some is heard.
     #[must_use]
     pub fn hear(&self, slot: &str, inputs: &Tensors) -> Option<Step> {
-        inputs.contains_key(SAMPLES).then(|| Step::Hear { slot: slot.into(), inputs: inputs.clone() })
+        let step = || Step::Hear { slot: slot.into(), inputs: inputs.clone(), budget_ms: 0.0 };
+        inputs.contains_key(SAMPLES).then(step)
     }
 
     /// The step that is timed.

@@ -98,10 +98,11 @@ const COMPUTE_SHADERS: Optimization = Optimization {
     variable: Some("WEBGPU_COMPUTE_SHADERS_ENABLED"),
     families: &[Family::Whisper, Family::Wav2vec2, Family::Clap],
     settings: &[],
-    seam: "front end",
+    seam: FRONT_END,
     switch_on: |options| options.compute_shaders = true,
 };
 
+const FRONT_END: &str = "front end";
 const PIPELINES: &str = "pipelines";
 
 const SHADER_PRECOMPILE: Optimization = Optimization {
@@ -150,6 +151,12 @@ impl Optimization {
     #[must_use]
     pub fn suits(&self, family: Option<Family>) -> bool {
         self.families.is_empty() || family.is_none_or(|family| self.families.contains(&family))
+    }
+
+    /// Whether it is about what only a GPU has.
+    #[must_use]
+    pub fn is_for_gpus(&self) -> bool {
+        [PIPELINES, FRONT_END].contains(&self.seam)
     }
 
     /// Whether only a browser that nobody has used shows what it gains: another has its pipelines.

@@ -98,6 +98,13 @@ pub enum Step {
         /// Milliseconds to spend, about.
         budget_ms: f64,
     },
+    /// Time how long answers of a GPU take to arrive.
+    Wait {
+        /// Which GPU.
+        platform: Platform,
+        /// Milliseconds to spend, about.
+        budget_ms: f64,
+    },
     /// Load a model into a named slot; whatever the slot held is unloaded first.
     Load {
         /// Name of the slot.
@@ -129,6 +136,9 @@ pub enum Step {
         slot: String,
         /// Inputs with `samples`, mono clips `[clips, samples]` at the model's rate, and perhaps `sample_counts` `[clips]`.
         inputs: Tensors,
+        /// Again and again until so many milliseconds are over; once, where it is 0.
+        #[serde(default)]
+        budget_ms: f64,
     },
     /// Continue a prompt. Times run from the call until ids are on the CPU.
     Generate {
@@ -172,6 +182,11 @@ pub enum Outcome {
     Benched {
         /// What was found.
         bench: Bench,
+    },
+    /// Answer to [`Step::Wait`].
+    Waited {
+        /// `submit_wait` and `read_wait` again and again, `long_wait`, and in a browser `longest_gap`.
+        measures: Vec<Measure>,
     },
     /// Answer to [`Step::Load`].
     Loaded {
@@ -226,7 +241,8 @@ impl Outcome {
     /// The first number that is called `metric`.
     #[must_use]
     pub fn measure(&self, metric: &str) -> Option<f64> {
-        let (Self::Loaded { measures, .. }
+        let (Self::Waited { measures }
+        | Self::Loaded { measures, .. }
         | Self::Inferred { measures, .. }
         | Self::Generated { measures, .. }
         | Self::Footprint { measures }) = self

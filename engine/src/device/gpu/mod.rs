@@ -22,6 +22,8 @@ pub use capability::Capability;
 use faults::Faults;
 pub use pipeline::Pipeline;
 pub use timestamps::Timestamps;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wait::timeout;
 
 use super::{Category, Lookups};
 use crate::{

@@ -123,7 +123,7 @@ fn next_task() -> wasm_bindgen_futures::JsFuture {
 
 /// Resolves after the browser's shortest timeout.
 #[cfg(target_arch = "wasm32")]
-fn timeout() -> wasm_bindgen_futures::JsFuture {
+pub fn timeout() -> wasm_bindgen_futures::JsFuture {
     use wasm_bindgen::JsCast;
     let promise = js_sys::Promise::new(&mut |resolve, reject| {
         let scope = js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>();
