@@ -1,6 +1,7 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
 mod comparison;
+mod loading;
 mod scenario;
 
 use std::io::IsTerminal as _;
@@ -164,6 +165,8 @@ pub(crate) struct RunArgs {
     /// Shaders compiled while weights load
     #[arg(long, visible_alias = "enable-shader-precompile")]
     pub(crate) shader_precompile: bool,
+    #[command(flatten)]
+    pub(crate) loading: loading::LoadingArgs,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,
@@ -187,6 +190,9 @@ pub(crate) struct RunArgs {
     /// Times on a software adapter, a page with a coarse clock or a busy machine don't count
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Keep and show how the memory of both arms went
+    #[arg(long)]
+    pub(crate) memory_profile: bool,
     /// A browser that nobody has used for every fresh page: with an empty profile and no compiled shaders
     #[arg(long)]
     pub(crate) fresh_profile: bool,

@@ -12,7 +12,7 @@ use crate::{
     model::{Generate, Pass, Prompt},
     program::{Program, States},
     protocol::{Decode, Options, Sampling, Tensor, Tensors},
-    weights::Weight,
+    weights::{Store, Weight},
 };
 
 const IDS: &str = "next.ids";
@@ -129,16 +129,16 @@ impl Plans {
 
 impl Generation {
     /// Makes everything ready for what was planned. What is `resident` an encoder reads where it is.
-    pub async fn new(plans: Plans, weights: &[Weight], space: &Space, resident: &States) -> Result<Self> {
+    pub async fn new(plans: Plans, store: &Store, space: &Space, resident: &States) -> Result<Self> {
         let mut states = resident.clone();
         let Plans { key, capacity, encode, first, next } = plans;
         let encode = match encode {
-            Some(plan) => Some(program(plan, weights, &mut states, space).await?),
+            Some(plan) => Some(program(plan, store, &mut states, space).await?),
             None => None,
         };
-        let first = program(first, weights, &mut states, space).await?;
+        let first = program(first, store, &mut states, space).await?;
         let next = match next {
-            Some(plan) => Some(program(plan, weights, &mut states, space).await?),
+            Some(plan) => Some(program(plan, store, &mut states, space).await?),
             None => None,
         };
         Ok(Self { key, capacity, encode, first, next })
@@ -262,14 +262,14 @@ fn plan(
 }
 
 /// A program over states that exist already or are made here.
-async fn program(plan: Plan, weights: &[Weight], states: &mut States, space: &Space) -> Result<Program> {
+async fn program(plan: Plan, store: &Store, states: &mut States, space: &Space) -> Result<Program> {
     for port in &plan.states {
         if !states.contains_key(&port.name) {
             let buffer = space.create(Category::Kv, plan.buffers[port.buffer])?;
             states.insert(port.name.clone(), Rc::new(buffer));
         }
     }
-    Program::with_states(plan, weights, states, space).await
+    Program::of(plan, store, states, space).await
 }
 
 /// What the pass over the prompt reads.

@@ -1,6 +1,6 @@
 //! Does what the driver asks: the same code in a page's worker and in a native process.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use crate::{
     bench, cache, clock,
@@ -18,7 +18,7 @@ use crate::{
         BenchWork, Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors,
         Work,
     },
-    weights::{Declared, Format, Store, format},
+    weights::{Declared, Format, Store, Traffic, format, store},
 };
 #[cfg(feature = "gpu")]
 use crate::{kernel::shader::Kernel, protocol::CompiledKernel};
@@ -68,6 +68,7 @@ struct ProgramKey {
 /// Refuses options that no model could be loaded with.
 pub fn check(options: &Options) -> Result<()> {
     format::check(options)?;
+    store::check(options)?;
     graph::pass::check(options)?;
     cache::check(options)
 }
@@ -94,6 +95,7 @@ impl Host {
             Step::Generate { slot, inputs, decode, outputs, reply } => {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
+            Step::Timeline { slot } => self.timeline(&slot),
             Step::Footprint => Ok(Outcome::Footprint { measures: footprint() }),
             Step::Unload { slot } => Ok(self.unload(&slot)),
             Step::Finish => {
@@ -190,16 +192,16 @@ impl Host {
             options: &options,
         };
         let shaders = precompile::start(&expected, work, &space)?;
-        let store = Store::load(&origin, &built.declared, &formats, &space).await?;
+        let store = Store::open(Rc::new(origin), &built.declared, &options, &space).await?;
         let compiled = shaders.finish().await?;
         let load_ms = clock::now() - started;
 
         let mut measures = vec![
             Measure::ms("load_time", load_ms),
-            Measure::ms("fetch_time", store.fetch_ms),
-            Measure::ms("convert_time", store.convert_ms),
-            Measure::bytes("weight_bytes", store.bytes()),
-            bits("bits_per_weight", store.parameters, store.bytes()),
+            Measure::ms("fetch_time", store.cost.fetch_ms),
+            Measure::ms("convert_time", store.cost.convert_ms),
+            Measure::bytes("weight_bytes", store.bytes),
+            bits("bits_per_weight", store.parameters, store.bytes),
         ];
         measures.extend(compiled);
         if store.quantized.0 > 0 {
@@ -209,8 +211,8 @@ impl Host {
             architecture: built.architecture.to_owned(),
             parameters: store.parameters,
             vocabulary: u32::try_from(built.model.vocabulary()).unwrap_or(u32::MAX),
-            weight_bytes: store.bytes(),
-            fetched_bytes: store.fetched_bytes,
+            weight_bytes: store.bytes,
+            fetched_bytes: store.cost.fetched_bytes,
             outputs: output_names(&*built.model)?,
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
@@ -248,6 +250,7 @@ impl Host {
         let results = slot.infer(inputs, outputs).await?;
         let mut measures = vec![Measure::ms("infer_time", clock::now() - started)];
         measures.extend(slot.shaders_since(before));
+        measures.extend(slot.traffic());
         let outputs = if reply { results } else { Tensors::new() };
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
@@ -294,10 +297,17 @@ impl Host {
             Measure::ms("hear_time", hear_ms),
         ];
         measures.extend(slot.shaders_since(before));
+        measures.extend(slot.traffic());
         measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
         measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
         let outputs = if reply { generated.outputs } else { Tensors::new() };
         Ok(Outcome::Generated { measures, memory: slot.space.memory(), tokens: generated.tokens, outputs })
+    }
+
+    fn timeline(&self, name: &str) -> Result<Outcome> {
+        let slot = self.slots.get(name);
+        let slot = slot.ok_or_else(|| Error::internal("no model is loaded in this slot").found(format!("'{name}'")))?;
+        Ok(Outcome::Timeline { timeline: slot.space.timeline() })
     }
 
     fn unload(&mut self, name: &str) -> Outcome {
@@ -317,6 +327,19 @@ impl Slot {
         [
             Measure::count("shader_hits", now.hits - before.hits),
             Measure::count("shader_misses", now.misses - before.misses),
+        ]
+    }
+
+    /// What weights that come and go did since the last call.
+    fn traffic(&self) -> Vec<Measure> {
+        let Some(Traffic { hits, misses, moved_bytes }) = self.store.residency.as_ref().map(|r| r.take_traffic())
+        else {
+            return Vec::new();
+        };
+        vec![
+            Measure::count("weight_hits", usize::try_from(hits).unwrap_or(usize::MAX)),
+            Measure::count("weight_misses", usize::try_from(misses).unwrap_or(usize::MAX)),
+            Measure::bytes("moved_bytes", moved_bytes),
         ]
     }
 
@@ -345,7 +368,7 @@ impl Slot {
             self.program = None;
             self.generation = None;
             let plan = forward::plan(&*self.model, &inputs, &key.resident, &key.outputs, &self.options)?;
-            let program = Program::with_states(plan, &self.store.weights, &resident, &self.space).await?;
+            let program = Program::of(plan, &self.store, &resident, &self.space).await?;
             self.program = Some((key, program));
         }
         match &self.program {
@@ -374,7 +397,7 @@ impl Slot {
             self.program = None;
             self.generation = None;
             let plans = Plans::new(model, &prompt, (decode, outputs), &self.options, &names)?;
-            self.generation = Some(Generation::new(plans, &self.store.weights, &self.space, resident).await?);
+            self.generation = Some(Generation::new(plans, &self.store, &self.space, resident).await?);
         }
         let made_ms = clock::now() - started;
         match &self.generation {

@@ -3,14 +3,17 @@
 
 #[cfg(feature = "gpu")]
 use crate::{
-    device::gpu::{Ahead, Gpu},
+    device::{
+        Category,
+        gpu::{Ahead, Gpu},
+    },
     forward,
     generate::{self, Plans},
     graph::Plan,
     kernel::shader::Kernel,
     program,
     protocol::{Decode, Tensors},
-    weights::{Store, Weight},
+    weights::Weight,
 };
 use crate::{
     device::{Device, Space},
@@ -99,11 +102,13 @@ impl Expected<'_> {
     fn kernels(&self, work: &[Work], gpu: &std::rc::Rc<Gpu>) -> Result<Vec<Kernel>> {
         let space = Space::imagined(Device::Gpu(gpu.clone()));
         let weights = self.declared.iter().zip(self.formats);
-        let weights = weights.map(|(weight, &format)| Store::create(weight, format, &space));
+        let create = |bytes| space.create(Category::Weights, bytes);
+        let weights = weights.map(|(weight, &format)| Weight::create(weight, format, create));
         let weights = weights.collect::<Result<Vec<Weight>>>()?;
+        let in_stages = self.options.streaming.is_some() || self.options.cpu_offload.is_some();
         let mut found = Found { kernels: Vec::new(), known: std::collections::HashSet::new() };
         let mut take = |plan: &Plan| {
-            found.extend(program::gpu::kernels(plan, &weights, &space, gpu.capability())?);
+            found.extend(program::gpu::kernels(plan, in_stages, &weights, &space, gpu.capability())?);
             Ok(())
         };
         if work.is_empty() {

@@ -5,7 +5,7 @@ use matrix_engine::{
     host::Host,
     protocol::{
         Decode, FailureKind, FlashAttention, Integer, KvCache, Measure, ModelInfo, ModelSource, Options, Outcome,
-        Platform, Step, Tensor, Tensors, Work,
+        Platform, Step, Streaming, Tensor, Tensors, Work,
     },
 };
 
@@ -101,6 +101,10 @@ fn nor_does_it_with_other_optimizations() {
     let kept = Options { kv_cache: Some(KvCache { window: Some(64), ..KvCache::default() }), ..options.clone() };
     for family in [Family::Llama, Family::T5, Family::Whisper].into_iter().filter(|_| !no_gpu()) {
         nothing_is_missed(family, &kept, None);
+    }
+    let streamed = Options { streaming: Some(Streaming { budget_mb: Some(4) }), ..options.clone() };
+    if !no_gpu() {
+        nothing_is_missed(Family::Llama, &streamed, None);
     }
     let heard = Options { compute_shaders: true, ..options };
     for (family, rate) in [(Family::Whisper, 16_000), (Family::Wav2vec2, 16_000), (Family::Clap, 48_000)] {

@@ -112,6 +112,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
     ];
     let written = |(key, text): (&str, &Option<String>)| Some(("kv_cache".to_owned(), key.to_owned(), text.clone()?));
     settings.extend(kv.into_iter().filter_map(written));
+    settings.extend(args.loading.settings());
     let mut optimizations: Vec<String> = args.quantization.iter().map(|bits| bits.word().to_owned()).collect();
     let switched = [
         (args.flash_attention, "flash_attention"),
@@ -120,6 +121,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         (args.shader_precompile, "shader_precompile"),
     ];
     optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
+    optimizations.extend(args.loading.words().map(str::to_owned));
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();
     }
@@ -140,6 +142,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         budget_s: args.budget,
         pages: args.pages,
         strict: args.strict,
+        memory_profile: args.memory_profile,
         fresh_profile: args.fresh_profile,
         gate: args.gate.clone(),
         expectations: args.expectations.clone(),

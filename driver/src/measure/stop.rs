@@ -117,6 +117,7 @@ mod tests {
         budget_s: 20.0,
         pages: 1,
         strict: false,
+        memory_profile: false,
         profile: Profile::Warm,
     };
 

@@ -216,6 +216,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Hear { .. } => "hear",
         Step::Generate { .. } => "generate",
         Step::Footprint => "footprint",
+        Step::Timeline { .. } => "timeline",
         Step::Unload { .. } => "unload",
         Step::Finish => "finish",
     }

@@ -147,6 +147,9 @@ pub struct Sampling {
     /// Whether times of a software adapter, a page with a coarse clock or a busy machine don't count.
     #[serde(default)]
     pub strict: bool,
+    /// Whether it is kept how the memory of both arms went.
+    #[serde(default)]
+    pub memory_profile: bool,
     /// Whose browser a fresh page is opened in.
     #[serde(default, skip_serializing_if = "Profile::is_warm")]
     pub profile: Profile,

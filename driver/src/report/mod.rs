@@ -20,6 +20,7 @@ mod screenshot;
 mod support;
 mod template;
 mod terminal;
+mod timeline;
 mod trend;
 mod view;
 

@@ -30,7 +30,7 @@ const MARKDOWN: &str = "markdown";
 /// Renders the template `name`.
 ///
 /// Templates get the fields of [`View`], and the functions `samples_plots(cell)`, `interval_bar(cell, effect)`,
-/// `chart(name)` and `screenshot(cell)`.
+/// `chart(name)`, `screenshot(cell)` and `memory_plots(cell)`.
 /// Everything printed is escaped for the format that the template's name ends with.
 pub(super) fn render(name: &str, view: &View, folder: Option<&Path>) -> Result<String> {
     let mut environment = Environment::new();
@@ -92,6 +92,11 @@ fn drawings(environment: &mut Environment<'_>, view: &View) {
     environment.add_function("chart", move |name: &str| -> Drawn {
         let svg = charts.get(name).cloned();
         svg.map(Value::from_safe_string).ok_or_else(refuse("chart takes the name of a chart"))
+    });
+    let timelines = view.timelines.clone();
+    environment.add_function("memory_plots", move |cell: &Value| -> Drawn {
+        let svg = cell.get_attr("key")?.as_str().and_then(|key| timelines.get(key)).cloned();
+        Ok(Value::from_safe_string(svg.unwrap_or_default()))
     });
     let screenshots = view.screenshots.clone();
     environment.add_function("screenshot", move |cell: &Value| -> Drawn {

@@ -12,6 +12,7 @@ use super::machine::EnvironmentView;
 use super::printable;
 use super::screenshot::screenshots;
 use super::support::{SupportView, support};
+use super::timeline::timelines;
 use super::trend::trends;
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
@@ -57,6 +58,9 @@ pub struct View {
     /// Pictures of failures, by cell, as data URLs; templates get them from `screenshot(cell)`.
     #[serde(skip)]
     pub(super) screenshots: BTreeMap<String, String>,
+    /// How memory went, by cell, as drawings; templates get them from `memory_plots(cell)`.
+    #[serde(skip)]
+    pub(super) timelines: BTreeMap<String, String>,
 }
 
 /// Identity of a run.
@@ -232,6 +236,7 @@ impl View {
             brief: cells.len() > BRIEF,
             is_one: false,
             screenshots: screenshots(store, &cells)?,
+            timelines: timelines(store, &cells)?,
             columns,
             rows,
             cells: views,

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use matrix_engine::protocol::{Measure, Memory, Outcome, Step, Tensors, Usage};
 
 use super::attempt::{Attempt, Ended, order, unexpected};
-use super::event::{Arm, Status};
+use super::event::{Arm, Event, Status};
 use super::reference::Reference;
+use crate::error::Error;
 use crate::machine::Energy;
 use crate::measure::{Accuracy, Agreement, Mismatch};
 
@@ -14,6 +15,8 @@ use crate::measure::{Accuracy, Agreement, Mismatch};
 const BASELINE_COSINE: f64 = 0.9999;
 /// Below this a treatment computes something else.
 const TREATMENT_COSINE: f64 = 0.8;
+/// Categories of memory that are not on the device.
+const BESIDE: [&str; 2] = ["in_flight", "offloaded"];
 /// The system counts CPU time in steps of 10 ms: so much work makes them small.
 const CPU_WORK: Duration = Duration::from_millis(400);
 /// Never more than so many computations for one figure of CPU time.
@@ -82,7 +85,11 @@ impl Attempt<'_> {
     async fn alone(&mut self, arm: Arm) -> Result<(), Ended> {
         let warm = self.work(arm).await?;
         self.hold(arm, warm.memory);
+        self.emit(arm, 0, warm.traffic)?;
         self.emit_memory(arm)?;
+        if self.cell.sampling.memory_profile {
+            self.keep_timeline(arm).await?;
+        }
         let consumed = self.consumption(arm).await?;
         self.emit(arm, 0, consumed)?;
         let Outcome::Footprint { measures } = self.perform(Step::Footprint, self.cell.timeouts.cell_s).await? else {
@@ -129,17 +136,37 @@ impl Attempt<'_> {
         let held = self.held.entry(arm).or_default();
         let join = |before: Usage, now: Usage| Usage { live: now.live, peak: now.peak.max(before.peak) };
         held.total = join(held.total, now.total);
+        held.whole = join(held.whole, now.whole);
         for (category, usage) in now.categories {
             let before = held.categories.entry(category).or_default();
             *before = join(*before, usage);
         }
     }
 
+    /// Keeps how the memory of an arm went, as JSON.
+    async fn keep_timeline(&mut self, arm: Arm) -> Result<(), Ended> {
+        let step = Step::Timeline { slot: arm.name().into() };
+        let Outcome::Timeline { timeline } = self.perform(step, self.cell.timeouts.cell_s).await? else {
+            return Err(unexpected("timeline"));
+        };
+        let bytes = serde_json::to_vec(&timeline)
+            .map_err(|error| Error::internal("a timeline can't be written").because(error))?;
+        let kind = format!("memory-{}", arm.name());
+        Ok(self.listeners.tell(&Event::Kept { cell: self.cell.id.clone(), kind, bytes })?)
+    }
+
     /// What an arm holds, and held at most from its load to the end of its warm-up.
     fn emit_memory(&mut self, arm: Arm) -> Result<(), Ended> {
-        let Memory { categories, total } = self.held.remove(&arm).unwrap_or_default();
-        let totals = [Measure::bytes("memory_live", total.live), Measure::bytes("memory_peak", total.peak)];
-        let peak = |(category, usage): (String, Usage)| Measure::bytes(&format!("memory_peak.{category}"), usage.peak);
+        let Memory { categories, total, whole } = self.held.remove(&arm).unwrap_or_default();
+        let totals = [
+            Measure::bytes("memory_live", total.live),
+            Measure::bytes("memory_peak", total.peak),
+            Measure::bytes("whole_peak", whole.peak),
+        ];
+        let peak = |(category, usage): (String, Usage)| {
+            let sum = if BESIDE.contains(&category.as_str()) { "whole_peak" } else { "memory_peak" };
+            Measure::bytes(&format!("{sum}.{category}"), usage.peak)
+        };
         self.emit(arm, 0, totals.into_iter().chain(categories.into_iter().map(peak)))
     }
 }

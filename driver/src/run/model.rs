@@ -53,16 +53,23 @@ pub fn described(model: &Model) -> Result<ModelFolder, Error> {
 }
 
 impl Located {
-    /// The model as a host on `platform` reaches it: browsers by address, native hosts by path.
-    #[must_use]
-    pub fn source(&self, platform: Platform, server: &Server) -> ModelSource {
-        match self {
+    /// The model as a host on `platform` reaches it: browsers by address, native hosts by path. What is made up is
+    /// made where it is needed, unless it has to be `fetched`.
+    ///
+    /// # Errors
+    /// When what is to be fetched can't be written anywhere.
+    pub fn source(&self, platform: Platform, server: &Server, fetched: bool) -> Result<ModelSource, Error> {
+        Ok(match self {
+            Self::Synthetic(ModelSource::Synthetic { family, size, seed }) if fetched => {
+                let folder = weights::preset_folder(*family, *size, *seed)?;
+                return Self::Folder(folder).source(platform, server, fetched);
+            }
             Self::Synthetic(source) => source.clone(),
             Self::Folder(folder) => match platform {
                 Platform::Webgpu | Platform::Wasm => ModelSource::Folder { at: server.serve_folder(folder) },
                 Platform::NativeGpu | Platform::NativeCpu => self.native_source(),
             },
-        }
+        })
     }
 
     /// The model as this process reaches it.

@@ -206,7 +206,7 @@ impl Runner<'_> {
         let attempt = Attempt {
             cell,
             number,
-            source: reference.located.source(cell.platform, self.server),
+            source: reference.located.source(cell.platform, self.server, cell.treatment.fetches())?,
             reference,
             server: self.server,
             session: open.session.as_mut(),

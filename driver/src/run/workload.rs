@@ -10,6 +10,8 @@ const STEP_LOGITS: &str = "step_logits";
 /// Logits of models that compare two things, and the embedding of the first.
 const PAIRS: [(&str, &str); 3] =
     [("logits_per_image", "image_embeds"), ("logits_per_audio", "audio_embeds"), ("logits_per_video", "video_embeds")];
+/// What an engine counts whose weights come and go.
+const TRAFFIC: [&str; 3] = ["weight_hits", "weight_misses", "moved_bytes"];
 /// Most tokens whose logits are compared: by then differences between two models have shown.
 const COMPARED_TOKENS: usize = 16;
 /// Most logits that are compared, all sequences and tokens together: 8 MiB.
@@ -45,6 +47,8 @@ pub(super) struct Taken {
     pub(super) total_ms: f64,
     /// Its parts, where it has some.
     pub(super) parts: Vec<Measure>,
+    /// What weights that come and go did meanwhile.
+    pub(super) traffic: Vec<Measure>,
     /// Bytes held.
     pub(super) memory: Memory,
     /// The outputs, when they were asked for.
@@ -170,9 +174,14 @@ impl Taken {
             let shaders = measures.iter().filter(|measure| measure.metric.starts_with("shader_"));
             shaders.cloned().collect()
         };
+        let traffic = |measures: &[Measure]| {
+            let is_traffic = |measure: &&Measure| TRAFFIC.contains(&measure.metric.as_str());
+            measures.iter().filter(is_traffic).filter(|measure| measure.value.is_finite()).cloned().collect()
+        };
         match outcome {
             Outcome::Inferred { measures, memory, outputs } => Some(Self {
                 total_ms: time(&measures, "infer_time")?,
+                traffic: traffic(&measures),
                 parts: Vec::new(),
                 memory,
                 outputs,
@@ -190,8 +199,9 @@ impl Taken {
                 }
                 let width = chosen.shape.last().copied().unwrap_or(1).max(1);
                 let ids = chosen.as_i32()?.chunks(width).map(<[i32]>::to_vec).collect();
+                let (total_ms, traffic) = (encode + prefill + decode, traffic(&measures));
                 let shaders = shaders(&measures);
-                Some(Self { total_ms: encode + prefill + decode, parts, memory, outputs, ids, shaders })
+                Some(Self { total_ms, parts, traffic, memory, outputs, ids, shaders })
             }
             _ => None,
         }

@@ -45,10 +45,13 @@ word! { Rule => "combination rule", }
 /// What suits which families.
 const RECOMMENDED: &[(&[Family], &[&str])] = &[
     (&[Family::Bert, Family::Roberta, Family::T5], &["int4", "int8", "shader_precompile"]),
-    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "int8", "flash_attention"]),
+    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "int8", "flash_attention", "progressive_loading"]),
     (&[Family::Vit, Family::Resnet, Family::Convnext], &["shader_precompile"]),
     (&[Family::Whisper, Family::Wav2vec2], &["compute_shaders", "shader_precompile"]),
-    (&[Family::Clip, Family::Llava, Family::LlavaNext, Family::Xclip], &["shader_precompile"]),
+    (
+        &[Family::Clip, Family::Llava, Family::LlavaNext, Family::Xclip],
+        &["parallel_loading", "progressive_loading", "shader_precompile"],
+    ),
 ];
 
 /// Most optimizations of which every set is formed.

@@ -42,6 +42,8 @@ pub struct Flags {
     pub pages: Option<u32>,
     /// Whether doubtful times count.
     pub strict: bool,
+    /// Whether it is kept how memory went.
+    pub memory_profile: bool,
     /// Whether every fresh page gets a browser that nobody has used.
     pub fresh_profile: bool,
     /// `--gate`: the run to compare with.
@@ -99,6 +101,7 @@ impl Flags {
             budget_s: self.budget_s,
             pages: self.pages,
             strict: self.strict.then_some(true),
+            memory_profile: self.memory_profile.then_some(true),
             profile: self.fresh_profile.then_some(Profile::Fresh),
             ..Sampling::default()
         })

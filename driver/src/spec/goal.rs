@@ -13,7 +13,9 @@ use super::word::UnknownWord;
 pub const GOALS: &[(&str, &str, Meaning)] = &[
     ("memory", "memory_peak", Meaning::Change),
     ("weight_memory", "weight_bytes", Meaning::Change),
+    ("whole_memory", "whole_peak", Meaning::Change),
     ("load_time", "load_time", Meaning::Change),
+    ("time_to_first_infer", "time_to_first_infer", Meaning::Change),
     ("first_infer_time", "first_infer_time", Meaning::Change),
     ("infer_time", "infer_time", Meaning::Change),
     ("front_end_time", "front_end_time", Meaning::Change),
@@ -76,7 +78,7 @@ impl Goal {
 impl Limit {
     fn read(text: &str, meaning: Meaning, metric: &str) -> Result<Self, String> {
         let bare = text.trim().trim_start_matches('<').trim_start();
-        let in_bytes = metric.starts_with("memory") || metric.ends_with("bytes");
+        let in_bytes = metric.starts_with("memory") || metric.starts_with("whole") || metric.ends_with("bytes");
         match meaning {
             Meaning::Change if in_bytes && !bare.ends_with('%') => Ok(Self::Bytes(Bytes::from_str(bare)?.0)),
             Meaning::Change => Ok(Self::Change(Percent::from_str(bare)?.0)),

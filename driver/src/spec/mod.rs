@@ -13,6 +13,7 @@ mod goal;
 mod integer;
 mod known;
 mod kv_cache;
+mod loading;
 mod model;
 mod node;
 mod optimization;

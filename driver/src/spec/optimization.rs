@@ -6,6 +6,7 @@ use matrix_engine::protocol::{FlashAttention, Integer, Options};
 use super::goal::Goal;
 use super::integer::{CALIBRATION, GROUP_SIZE, HIGH_BITS_NAMES, SCHEME, SKIP_NAMES};
 use super::kv_cache::KV_CACHE;
+use super::loading::{CPU_OFFLOAD, PROGRESSIVE_LOADING, STREAMING};
 use super::node::{Fault, Node};
 use super::setting::{Kind, Setting, Value};
 use super::tree::Tree;
@@ -68,6 +69,9 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
     KV_CACHE,
     COMPUTE_SHADERS,
     SHADER_PRECOMPILE,
+    PROGRESSIVE_LOADING,
+    STREAMING,
+    CPU_OFFLOAD,
 ];
 
 const FLASH_ATTENTION: Optimization = Optimization {

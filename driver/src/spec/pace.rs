@@ -22,6 +22,8 @@ pub struct Sampling {
     pub pages: Option<u32>,
     /// Whether doubtful times count.
     pub strict: Option<bool>,
+    /// Whether it is kept how memory went.
+    pub memory_profile: Option<bool>,
     /// Whose browser a fresh page is opened in.
     pub profile: Option<Profile>,
 }
@@ -44,12 +46,12 @@ pub const MAX_BLOCKS: u32 = 10_000;
 const MAX_SECONDS: f64 = 86_400.0;
 
 impl Sampling {
-    /// Reads `{min, max, target_half_width, budget_s, pages, strict, profile}`.
+    /// Reads `{min, max, target_half_width, budget_s, pages, strict, memory_profile, profile}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let keys = ["min", "max", "target_half_width", "budget_s", "pages", "strict", "profile"];
+        let keys = ["min", "max", "target_half_width", "budget_s", "pages", "strict", "memory_profile", "profile"];
         let fields = node.fields("sampling", &keys)?;
         let target = |node: &Node<'_>| match node.parse::<Percent>("a share such as `5%`")? {
             Percent(share) if share > 0.0 && share <= 1.0 => Ok(share),
@@ -64,6 +66,7 @@ impl Sampling {
             budget_s: fields.read("budget_s", |node| node.number("`budget_s`", 0.1, MAX_SECONDS))?,
             pages: fields.read("pages", |node| node.count("`pages`", 1, MAX_BLOCKS))?,
             strict: fields.read("strict", |node| node.flag("`strict`"))?,
+            memory_profile: fields.read("memory_profile", |node| node.flag("`memory_profile`"))?,
             profile: fields.read("profile", Node::word)?,
         };
         if let (Some(min), Some(max), Some(at)) = (sampling.min, sampling.max, fields.get("max"))

@@ -305,6 +305,12 @@ impl Layers<'_> {
             budget_s: self.take("sampling.budget_s", |w| w.sampling.budget_s.as_ref(), ToString::to_string, 20.0),
             pages: self.take("sampling.pages", |w| w.sampling.pages.as_ref(), ToString::to_string, min.min(8)),
             strict: self.take("sampling.strict", |w| w.sampling.strict.as_ref(), ToString::to_string, false),
+            memory_profile: self.take(
+                "sampling.memory_profile",
+                |w| w.sampling.memory_profile.as_ref(),
+                ToString::to_string,
+                false,
+            ),
             profile: self.take(
                 "sampling.profile",
                 |w| w.sampling.profile.as_ref(),

@@ -144,6 +144,7 @@ fn sampling() -> Value {
             ("budget_s", json!({ "type": "number", "exclusiveMinimum": 0 })),
             ("pages", blocks),
             ("strict", json!({ "type": "boolean" })),
+            ("memory_profile", json!({ "type": "boolean" })),
             ("profile", with(words::<Profile>(), "default", json!(Profile::default().name()))),
         ],
         &[],

@@ -2,6 +2,8 @@
 
 mod fetch;
 mod named;
+mod preset;
 
 pub use fetch::{cache_folder, fetch, folder_of};
 pub use named::{NAMED, Named, find};
+pub use preset::preset_folder;

@@ -7,7 +7,7 @@ use std::{
 
 #[cfg(feature = "gpu")]
 use super::gpu::Gpu;
-use super::{Category, Ledger};
+use super::{Category, Ledger, outside::Outside};
 use crate::{
     error::{Error, Result},
     load::Chunk,
@@ -25,10 +25,14 @@ enum Storage {
     Cpu(RefCell<Vec<u32>>),
     #[cfg(feature = "gpu")]
     Gpu(wgpu::Buffer, Rc<Gpu>),
+    Outside(Outside),
     /// Nowhere: what would be in it is of no interest.
     #[cfg(feature = "gpu")]
     Imagined,
 }
+
+/// Bytes that are copied to a device at a time.
+const COPIED: usize = 8 << 20;
 
 impl Buffer {
     fn new(ledger: &Rc<Ledger>, category: Category, bytes: u64, storage: Storage) -> Self {
@@ -57,6 +61,10 @@ impl Buffer {
         Self::new(ledger, category, bytes, Storage::Imagined)
     }
 
+    pub(super) fn outside(ledger: &Rc<Ledger>, bytes: u64) -> Result<Self> {
+        Ok(Self::new(ledger, Category::Offloaded, bytes, Storage::Outside(Outside::new(bytes)?)))
+    }
+
     /// Size in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -75,6 +83,46 @@ impl Buffer {
             Storage::Gpu(buffer, gpu) => gpu.write(buffer, offset, data),
             #[cfg(feature = "gpu")]
             Storage::Imagined => {}
+            Storage::Outside(bytes) => bytes.write(usize::try_from(offset).unwrap_or(usize::MAX), data),
+        }
+        Ok(())
+    }
+
+    /// Fills this buffer with what a buffer of the same size beside the device holds.
+    pub fn copy_from(&self, other: &Self) -> Result<()> {
+        let Storage::Outside(source) = &other.storage else {
+            return Err(Error::internal("only what is beside a device is copied to it"));
+        };
+        let length = usize::try_from(other.bytes).unwrap_or(usize::MAX);
+        self.check(0, length)?;
+        let pieces = (0..length).step_by(COPIED).map(|from| (from, COPIED.min(length - from)));
+        #[cfg(not(target_arch = "wasm32"))]
+        return source.look(|bytes| {
+            pieces.into_iter().try_for_each(|(from, piece)| self.write(from as u64, &bytes[from..from + piece]))
+        });
+        #[cfg(target_arch = "wasm32")]
+        for (from, piece) in pieces {
+            self.write_view(from as u64, &source.part(from, piece))?;
+        }
+        #[cfg(target_arch = "wasm32")]
+        Ok(())
+    }
+
+    /// Writes what is in JavaScript memory, past the module's heap where the device is a GPU.
+    #[cfg(target_arch = "wasm32")]
+    fn write_view(&self, offset: u64, view: &js_sys::Uint8Array) -> Result<()> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let length = view.length() as usize;
+        match &self.storage {
+            #[cfg(feature = "gpu")]
+            Storage::Gpu(buffer, gpu) => gpu.write_view(buffer, offset, view)?,
+            Storage::Cpu(words) => {
+                let mut words = words.borrow_mut();
+                view.copy_to(&mut bytemuck::cast_slice_mut(&mut words)[start..start + length]);
+            }
+            #[cfg(feature = "gpu")]
+            Storage::Imagined => {}
+            Storage::Outside(bytes) => bytes.part(start, length).set(view, 0),
         }
         Ok(())
     }
@@ -83,21 +131,10 @@ impl Buffer {
     /// in the module's heap.
     pub fn write_chunk(&self, offset: u64, chunk: &Chunk, from: usize, length: usize) -> Result<()> {
         self.check(offset, length)?;
-        match &self.storage {
-            #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
-            Storage::Gpu(buffer, gpu) => gpu.write_view(buffer, offset, &chunk.view(from, length)),
-            #[cfg(target_arch = "wasm32")]
-            Storage::Cpu(words) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX);
-                let mut words = words.borrow_mut();
-                chunk.view(from, length).copy_to(&mut bytemuck::cast_slice_mut(&mut words)[start..start + length]);
-                Ok(())
-            }
-            #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
-            Storage::Imagined => Ok(()),
-            #[cfg(not(target_arch = "wasm32"))]
-            _ => self.write(offset, &chunk.part(from, length)),
-        }
+        #[cfg(target_arch = "wasm32")]
+        return self.write_view(offset, &chunk.view(from, length));
+        #[cfg(not(target_arch = "wasm32"))]
+        self.write(offset, &chunk.part(from, length))
     }
 
     fn check(&self, offset: u64, length: usize) -> Result<()> {
@@ -121,6 +158,7 @@ impl Buffer {
             }
             #[cfg(feature = "gpu")]
             Storage::Gpu(..) | Storage::Imagined => Err(Error::internal("a GPU buffer where the CPU computes")),
+            Storage::Outside(_) => Err(Error::internal("a buffer beside the device where the CPU computes")),
         }
     }
 
@@ -134,6 +172,7 @@ impl Buffer {
             }
             #[cfg(feature = "gpu")]
             Storage::Gpu(..) | Storage::Imagined => Err(Error::internal("a GPU buffer where the CPU computes")),
+            Storage::Outside(_) => Err(Error::internal("a buffer beside the device where the CPU computes")),
         }
     }
 
@@ -142,7 +181,9 @@ impl Buffer {
     pub fn raw(&self) -> Result<&wgpu::Buffer> {
         match &self.storage {
             Storage::Gpu(buffer, _) => Ok(buffer),
-            Storage::Cpu(_) | Storage::Imagined => Err(Error::internal("no GPU buffer where the GPU computes")),
+            Storage::Cpu(_) | Storage::Outside(_) | Storage::Imagined => {
+                Err(Error::internal("no GPU buffer where the GPU computes"))
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ mod buffer;
 pub mod gpu;
 mod info;
 mod ledger;
+pub mod outside;
+mod timeline;
 
 use std::rc::Rc;
 
@@ -17,7 +19,7 @@ pub use ledger::{Category, Ledger};
 
 use crate::{
     error::{Error, Result},
-    protocol::{DeviceInfo, Memory, Platform},
+    protocol::{DeviceInfo, Memory, Platform, Timeline},
 };
 
 /// A device that computes.
@@ -91,7 +93,8 @@ pub struct Lookups {
     pub misses: usize,
 }
 
-/// One slot's buffers on a device.
+/// One slot's buffers on a device. A clone is the same account.
+#[derive(Clone)]
 pub struct Space {
     device: Device,
     ledger: Rc<Ledger>,
@@ -129,6 +132,11 @@ impl Space {
         }
     }
 
+    /// A zeroed buffer beside the device, for what a device has no room for.
+    pub fn create_outside(&self, bytes: u64) -> Result<Buffer> {
+        Buffer::outside(&self.ledger, bytes)
+    }
+
     /// Waits until everything written has arrived, and reports what the device has to complain about.
     pub async fn finish(&self) -> Result<()> {
         match &self.device {
@@ -160,8 +168,33 @@ impl Space {
         self.ledger.memory()
     }
 
+    /// How the bytes went since the account was opened.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        self.ledger.timeline()
+    }
+
+    /// Counts bytes that are no buffer, for as long as the answer lives.
+    #[must_use]
+    pub fn in_flight(&self, bytes: u64) -> InFlight {
+        self.ledger.add(Category::InFlight, bytes);
+        InFlight { ledger: self.ledger.clone(), bytes }
+    }
+
     /// Starts the peaks anew from what is held now.
     pub fn reset_peak(&self) {
         self.ledger.reset_peak();
+    }
+}
+
+/// Bytes on their way to a device.
+pub struct InFlight {
+    ledger: Rc<Ledger>,
+    bytes: u64,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.ledger.remove(Category::InFlight, self.bytes);
     }
 }

@@ -1,5 +1,5 @@
-//! Which ranges to read for which tensors. Neighbours in a file share a request, and no request is
-//! larger than asked for, so that memory in flight is bounded whatever the file looks like.
+//! Which ranges to read for which tensors, and in which order. Neighbours in a file share a request, and no
+//! request is larger than asked for, so that memory in flight is bounded whatever the file looks like.
 
 use std::ops::Range;
 
@@ -44,10 +44,35 @@ pub struct Wanted<'a> {
     pub entry: &'a Entry,
 }
 
-/// Requests of at most `limit` bytes (a single row may be larger), in the order of the files.
+/// How large things may get. A single row may be larger.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request.
+    pub request: u64,
+    /// Bytes of a part.
+    pub part: u64,
+    /// Bytes between two tensors that are read with them.
+    pub gap: u64,
+}
+
+impl Limits {
+    /// Requests of at most `bytes`, in parts of at most `part`.
+    #[must_use]
+    pub fn chunks(bytes: u64, part: u64) -> Self {
+        Self { request: bytes, part: part.min(bytes), gap: GAP }
+    }
+
+    /// Files as a whole; very long ones in sections of `section` bytes.
+    #[must_use]
+    pub fn whole(section: u64, part: u64) -> Self {
+        Self { request: section, part, gap: u64::MAX }
+    }
+}
+
+/// Requests in the order of the files.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "bounded by the limit, or by a row that memory must hold")]
-pub fn plan(mut wanted: Vec<Wanted<'_>>, limit: u64) -> Vec<Request> {
+#[expect(clippy::cast_possible_truncation, reason = "bounded by the limits, or by a row that memory must hold")]
+pub fn plan(mut wanted: Vec<Wanted<'_>>, limits: Limits) -> Vec<Request> {
     wanted.sort_by_key(|w| (w.file, w.entry.start));
     let mut requests: Vec<Request> = Vec::new();
     for Wanted { tensor, file, entry } in wanted {
@@ -57,7 +82,7 @@ pub fn plan(mut wanted: Vec<Wanted<'_>>, limit: u64) -> Vec<Request> {
             continue;
         }
         let row_bytes = entry.length / rows as u64;
-        let step = (limit / row_bytes.max(1)).max(1) as usize;
+        let step = (limits.part / row_bytes.max(1)).max(1) as usize;
         for first in (0..rows).step_by(step) {
             let part_rows = first..rows.min(first + step);
             let start = entry.start + first as u64 * row_bytes;
@@ -66,8 +91,8 @@ pub fn plan(mut wanted: Vec<Wanted<'_>>, limit: u64) -> Vec<Request> {
             let joins = requests.last().is_some_and(|last| {
                 last.file == file
                     && start >= last.start + last.length
-                    && start - (last.start + last.length) <= GAP
-                    && end - last.start <= limit
+                    && start - (last.start + last.length) <= limits.gap
+                    && end - last.start <= limits.request
             });
             if !joins {
                 requests.push(Request { file, start, length: 0, parts: Vec::new() });
@@ -79,6 +104,25 @@ pub fn plan(mut wanted: Vec<Wanted<'_>>, limit: u64) -> Vec<Request> {
             }
         }
     }
+    requests
+}
+
+/// Requests in the order in which tensors are wanted: as many at a time as a request may hold are read together,
+/// neighbours among them at once.
+#[must_use]
+pub fn plan_in_order(wanted: Vec<Wanted<'_>>, limits: Limits) -> Vec<Request> {
+    let mut requests = Vec::new();
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for tensor in wanted {
+        let length = tensor.entry.length;
+        if bytes > 0 && bytes + length > limits.request {
+            requests.extend(plan(std::mem::take(&mut batch), limits));
+            bytes = 0;
+        }
+        bytes += length;
+        batch.push(tensor);
+    }
+    requests.extend(plan(batch, limits));
     requests
 }
 
@@ -95,12 +139,34 @@ mod tests {
     fn neighbours_share_a_request_and_large_tensors_are_split_at_rows() {
         let (small, large) = (entry(100, &[5]), entry(120, &[10, 8]));
         let wanted = [(1, &large), (0, &small)].map(|(tensor, entry)| Wanted { tensor, file: 0, entry });
-        let requests = plan(wanted.into(), 150);
+        let requests = plan(wanted.into(), Limits::chunks(150, 150));
         assert_eq!(
             requests.iter().map(|r| (r.start, r.length)).collect::<Vec<_>>(),
             [(100, 148), (248, 128), (376, 64)]
         );
         assert_eq!(requests[0].parts[1], Part { tensor: 1, rows: 0..4, offset: 20, length: 128 });
         assert_eq!(requests[2].parts[0].rows, 8..10);
+    }
+
+    #[test]
+    fn a_whole_file_is_one_request_in_small_parts() {
+        let (first, second) = (entry(8, &[100]), entry(9_000_000, &[10, 8]));
+        let wanted = [(0, &first), (1, &second)].map(|(tensor, entry)| Wanted { tensor, file: 0, entry });
+        let requests = plan(wanted.into(), Limits::whole(1 << 30, 64));
+        assert_eq!(requests.iter().map(|r| (r.start, r.length)).collect::<Vec<_>>(), [(8, 9_000_312)]);
+        assert_eq!(requests[0].parts.len(), 1 + 5, "a row may be longer than a part");
+    }
+
+    #[test]
+    fn what_is_wanted_first_is_read_first() {
+        // As files have them: sorted by name, so that layer 10 stands before layer 2.
+        let entries: Vec<Entry> = (0..12).map(|place| entry(place * 400, &[10, 10])).collect();
+        let order = [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3];
+        let wanted =
+            order.iter().enumerate().map(|(tensor, &place)| Wanted { tensor, file: 0, entry: &entries[place] });
+        let requests = plan_in_order(wanted.collect(), Limits::chunks(900, 900));
+        let tensors: Vec<usize> = requests.iter().flat_map(|request| request.parts.iter().map(|p| p.tensor)).collect();
+        assert_eq!(tensors, (0..12).collect::<Vec<_>>());
+        assert_eq!(requests.len(), 6, "two neighbours in each");
     }
 }

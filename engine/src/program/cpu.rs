@@ -1,6 +1,6 @@
 //! A plan on the CPU: step after step over the plan's buffers.
 
-use std::{cell::Ref, rc::Rc};
+use std::{cell::Ref, ops::Range, rc::Rc};
 
 use super::{input_bytes, output_tensor};
 use crate::{
@@ -41,12 +41,30 @@ impl CpuProgram {
 
     /// One pass.
     pub fn run(&self, weights: &[Weight], inputs: &Tensors) -> Result<Tensors> {
-        for port in &self.plan.inputs {
-            self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
-        }
-        for step in &self.plan.steps {
-            self.step(step, weights).map_err(|error| error.of(format!("{:?}", step.op)))?;
-        }
+        self.write(inputs)?;
+        self.compute(0..self.plan.steps.len(), weights)?;
+        self.outputs()
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Puts the inputs where the first step finds them.
+    pub fn write(&self, inputs: &Tensors) -> Result<()> {
+        self.plan.inputs.iter().try_for_each(|port| self.buffers[port.buffer].write(0, input_bytes(inputs, port)?))
+    }
+
+    /// Some of the steps.
+    pub fn compute(&self, part: Range<usize>, weights: &[Weight]) -> Result<()> {
+        self.plan.steps[part]
+            .iter()
+            .try_for_each(|step| self.step(step, weights).map_err(|error| error.of(format!("{:?}", step.op))))
+    }
+
+    /// The outputs, when every step was computed.
+    pub fn outputs(&self) -> Result<Tensors> {
         let outputs = self.plan.outputs.iter();
         outputs.map(|port| Ok((port.name.clone(), output_tensor(port, &self.buffers[port.buffer].words()?)?))).collect()
     }

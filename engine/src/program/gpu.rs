@@ -1,6 +1,6 @@
 //! A plan on a GPU: all dispatches recorded once, one submission per pass.
 
-use std::rc::Rc;
+use std::{ops::Range, rc::Rc};
 
 use super::{input_bytes, output_tensor};
 use crate::{
@@ -25,9 +25,10 @@ pub struct GpuProgram {
     gpu: Rc<Gpu>,
     buffers: Vec<Rc<Buffer>>,
     // Bound by the dispatches.
-    _packed: Option<Packed>,
+    packed: Option<Packed>,
     readback: Buffer,
-    recording: Recording,
+    /// All dispatches; none of a program whose weights come and go.
+    recording: Option<Recording>,
 }
 
 /// Dispatches with everything bound.
@@ -52,13 +53,36 @@ impl GpuProgram {
         space: &Space,
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
+        let mut program = Self::bare(plan, buffers, weights, space, gpu)?;
+        program.recording = Some(program.record(0..program.plan.steps.len(), weights, space)?);
+        gpu.finish().await?;
+        Ok(program)
+    }
+
+    /// Everything but the dispatches. Of the weights only formats are asked.
+    pub fn bare(
+        plan: Plan,
+        buffers: Vec<Rc<Buffer>>,
+        weights: &[Weight],
+        space: &Space,
+        gpu: &Rc<Gpu>,
+    ) -> Result<Self> {
         let packed = packed(&plan, &buffers, weights, space, gpu.capability())?;
-        let steps = dispatches(&plan, &buffers, weights, packed.as_ref(), gpu.capability())?;
-        let recording = Recording::new(steps, space, gpu)?;
         let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
         let readback = space.create(Category::Staging, readback.max(4))?;
-        gpu.finish().await?;
-        Ok(Self { plan, gpu: gpu.clone(), buffers, _packed: packed, readback, recording })
+        Ok(Self { plan, gpu: gpu.clone(), buffers, packed, readback, recording: None })
+    }
+
+    /// The dispatches of some steps, with everything bound.
+    pub fn record(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Recording> {
+        let (steps, packed) = (&self.plan.steps[part], self.packed.as_ref());
+        let steps = dispatches(steps, &self.buffers, weights, packed, self.gpu.capability())?;
+        Recording::new(linear::gpu::with_shared_packing(steps), space, &self.gpu)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The plan's buffers.
@@ -69,6 +93,11 @@ impl GpuProgram {
     /// One pass.
     pub async fn run(&self, inputs: &Tensors) -> Result<Tensors> {
         self.submit(inputs)?;
+        self.results().await
+    }
+
+    /// The outputs of what was computed and copied last.
+    async fn results(&self) -> Result<Tensors> {
         let words = self.gpu.read(self.readback.raw()?).await?;
         let mut rest = words.as_slice();
         let mut outputs = Tensors::new();
@@ -81,11 +110,37 @@ impl GpuProgram {
 
     /// One pass that nobody waits for.
     pub fn submit(&self, inputs: &Tensors) -> Result<()> {
-        for port in &self.plan.inputs {
-            self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
-        }
+        self.write(inputs)?;
         let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        let recording =
+            self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))?;
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        self.copy_outputs(&mut encoder)?;
+        self.gpu.submit(encoder.finish());
+        Ok(())
+    }
+
+    /// Puts the inputs where the first step finds them.
+    pub fn write(&self, inputs: &Tensors) -> Result<()> {
+        self.plan.inputs.iter().try_for_each(|port| self.buffers[port.buffer].write(0, input_bytes(inputs, port)?))
+    }
+
+    /// Has some steps computed.
+    pub fn submit_part(&self, recording: &Recording) {
+        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        self.gpu.submit(encoder.finish());
+    }
+
+    /// The outputs, when every step was computed.
+    pub async fn outputs(&self) -> Result<Tensors> {
+        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.copy_outputs(&mut encoder)?;
+        self.gpu.submit(encoder.finish());
+        self.results().await
+    }
+
+    fn copy_outputs(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let readback = self.readback.raw()?;
         let mut offset = 0;
         for port in &self.plan.outputs {
@@ -93,7 +148,6 @@ impl GpuProgram {
             encoder.copy_buffer_to_buffer(self.buffers[port.buffer].raw()?, 0, readback, offset, length);
             offset += length;
         }
-        self.gpu.submit(encoder.finish());
         Ok(())
     }
 }
@@ -131,13 +185,23 @@ impl Recording {
     }
 }
 
-/// The kernels of a plan, in the order of their use. Nothing is computed: `space` may be imagined.
-pub fn kernels(plan: &Plan, weights: &[Weight], space: &Space, capability: Capability) -> Result<Vec<Kernel>> {
+/// The kernels of a plan, in the order of their use; of one whose weights come and go, those of every way in which it
+/// may be cut into stages. Nothing is computed: `space` may be imagined.
+pub fn kernels(
+    plan: &Plan,
+    in_stages: bool,
+    weights: &[Weight],
+    space: &Space,
+    capability: Capability,
+) -> Result<Vec<Kernel>> {
     let buffers = plan.buffers.iter().map(|&bytes| space.create(Category::Activations, bytes).map(Rc::new));
     let buffers = buffers.collect::<Result<Vec<_>>>()?;
     let packed = packed(plan, &buffers, weights, space, capability)?;
-    let steps = dispatches(plan, &buffers, weights, packed.as_ref(), capability)?;
-    Ok(steps.into_iter().map(|step| step.kernel).collect())
+    let steps = dispatches(&plan.steps, &buffers, weights, packed.as_ref(), capability)?;
+    // What makes x and what packs it may be in two stages, or in one.
+    let mut kernels: Vec<Kernel> = steps.iter().filter(|_| in_stages).map(|step| step.kernel).collect();
+    kernels.extend(linear::gpu::with_shared_packing(steps).iter().map(|step| step.kernel));
+    Ok(kernels)
 }
 
 /// Memory for packed inputs of linear layers, if one of them packs its input.
@@ -155,21 +219,21 @@ fn packed(
     Ok(Some(Packed { codes: create(codes)?, factors: create(factors)? }))
 }
 
-/// The dispatches of all steps.
+/// The dispatches of some steps.
 fn dispatches<'a>(
-    plan: &'a Plan,
+    steps: &'a [Step],
     buffers: &'a [Rc<Buffer>],
     weights: &'a [Weight],
     packed: Option<&'a Packed>,
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {
-    let mut steps = Vec::new();
-    for step in &plan.steps {
+    let mut all = Vec::new();
+    for step in steps {
         let operands = operands(step, buffers, weights);
         let made = dispatch(step.op, &operands, &buffers[step.output], packed, capability);
-        steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
+        all.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
     }
-    Ok(without_repeated_packing(steps))
+    Ok(all)
 }
 
 fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {
@@ -183,25 +247,6 @@ fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]
             },
         })
         .collect()
-}
-
-/// Layers that read the same x, such as query, key and value, pack it once.
-fn without_repeated_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
-    let mut held: Option<(&Buffer, Vec<u32>)> = None;
-    let mut kept = Vec::with_capacity(steps.len());
-    for step in steps {
-        if step.kernel == Kernel::Pack {
-            let x = step.buffers[0].buffer;
-            if held.as_ref().is_some_and(|(buffer, params)| std::ptr::eq(*buffer, x) && *params == step.params) {
-                continue;
-            }
-            held = Some((x, step.params.clone()));
-        } else if step.writes().any(|out| held.as_ref().is_some_and(|(buffer, _)| std::ptr::eq(*buffer, out))) {
-            held = None;
-        }
-        kept.push(step);
-    }
-    kept
 }
 
 fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) -> Result<Bound> {

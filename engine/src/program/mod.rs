@@ -3,15 +3,16 @@
 mod cpu;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+mod staged;
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, ops::Range, rc::Rc};
 
 use crate::{
     device::{Buffer, Category, Device, Space},
     error::{Error, Result},
     graph::{Element, Plan, Port},
     protocol::{Tensor, TensorData, Tensors},
-    weights::Weight,
+    weights::{Residency, Store, Weight},
 };
 
 /// A plan on its device.
@@ -21,12 +22,39 @@ pub enum Program {
     /// Runs on a GPU.
     #[cfg(feature = "gpu")]
     Gpu(Box<gpu::GpuProgram>),
+    /// Runs in stages, because its weights come and go.
+    Staged(Box<staged::StagedProgram>),
+}
+
+/// What has to live until the steps it belongs to are done.
+enum Computing {
+    Done,
+    #[cfg(feature = "gpu")]
+    Submitted {
+        _recording: gpu::Recording,
+    },
 }
 
 impl Program {
     /// Creates the buffers of `plan`, and on a GPU everything else that does not depend on the inputs.
     pub async fn new(plan: Plan, weights: &[Weight], space: &Space) -> Result<Self> {
         Self::with_states(plan, weights, &States::default(), space).await
+    }
+
+    /// The same for a plan over states and the weights of a store, wherever they are.
+    pub async fn of(plan: Plan, store: &Store, states: &States, space: &Space) -> Result<Self> {
+        let Some(residency) = &store.residency else {
+            return Self::with_states(plan, &store.weights, states, space).await;
+        };
+        let buffers = buffers(&plan, states, space)?;
+        let program = match space.device() {
+            Device::Cpu => Self::Cpu(cpu::CpuProgram::new(plan, buffers)),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => {
+                Self::Gpu(Box::new(gpu::GpuProgram::bare(plan, buffers, &residency.weights(), space, gpu)?))
+            }
+        };
+        Ok(Self::Staged(Box::new(staged::StagedProgram::new(program, residency, space))))
     }
 
     /// The same for a plan over states, which the program shares with others.
@@ -49,6 +77,7 @@ impl Program {
             Self::Cpu(_) => Err(Error::internal("a CPU computes at once")),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.submit(inputs),
+            Self::Staged(_) => Err(Error::internal("a program in stages is waited for")),
         }
     }
 
@@ -58,6 +87,7 @@ impl Program {
             Self::Cpu(program) => program.buffers(),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.buffers(),
+            Self::Staged(program) => return program.program().buffer(index),
         };
         buffers.get(index).cloned().ok_or_else(|| Error::internal("a plan has no such buffer"))
     }
@@ -68,8 +98,55 @@ impl Program {
             Self::Cpu(program) => program.run(weights, inputs),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.run(inputs).await,
+            Self::Staged(program) => program.run(inputs).await,
         }
     }
+
+    fn plan(&self) -> Result<&Plan> {
+        match self {
+            Self::Cpu(program) => Ok(program.plan()),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => Ok(program.plan()),
+            Self::Staged(_) => Err(nested()),
+        }
+    }
+
+    fn write(&self, inputs: &Tensors) -> Result<()> {
+        match self {
+            Self::Cpu(program) => program.write(inputs),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.write(inputs),
+            Self::Staged(_) => Err(nested()),
+        }
+    }
+
+    /// Some steps, whose weights are here: on a CPU at once, on a GPU when it comes to them.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds anything"))]
+    fn compute(&self, part: Range<usize>, residency: &Residency, space: &Space) -> Result<Computing> {
+        match self {
+            Self::Cpu(program) => program.compute(part, &residency.weights()).map(|()| Computing::Done),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => {
+                let recording = program.record(part, &residency.weights(), space)?;
+                program.submit_part(&recording);
+                Ok(Computing::Submitted { _recording: recording })
+            }
+            Self::Staged(_) => Err(nested()),
+        }
+    }
+
+    async fn outputs(&self) -> Result<Tensors> {
+        match self {
+            Self::Cpu(program) => program.outputs(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.outputs().await,
+            Self::Staged(_) => Err(nested()),
+        }
+    }
+}
+
+fn nested() -> Error {
+    Error::internal("stages have no stages")
 }
 
 /// Buffers that outlive programs, by name.

@@ -37,14 +37,18 @@ impl Measure {
     }
 }
 
-/// Live and peak bytes of a device, per category and in total. The peak of the total is its own
-/// number: categories peak at different moments.
+/// Live and peak bytes, per category and together. The peak of a sum is its own number: categories peak at
+/// different moments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// By category: `weights`, `activations`, `staging`, …
     pub categories: BTreeMap<String, Usage>,
-    /// All categories together.
+    /// Everything on the device.
     pub total: Usage,
+    /// The device, and beside it what is fetched and not there yet (`in_flight`) and what is kept for it
+    /// (`offloaded`).
+    #[serde(default)]
+    pub whole: Usage,
 }
 
 /// Bytes now and at most.
@@ -54,4 +58,22 @@ pub struct Usage {
     pub live: u64,
     /// The most that was held since the peak was last reset.
     pub peak: u64,
+}
+
+/// How the bytes of a slot went since it was made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The categories that ever held any, in the order of every moment's bytes.
+    pub categories: Vec<String>,
+    /// Moments at which bytes changed, thinned out where there were too many; the highest is always there.
+    pub moments: Vec<Moment>,
+}
+
+/// Bytes at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Milliseconds since the slot was made.
+    pub ms: f64,
+    /// Bytes of each category.
+    pub bytes: Vec<u64>,
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod decode;
 mod info;
+mod loading;
 mod measure;
 mod options;
 mod work;
@@ -15,7 +16,8 @@ pub use crate::tensor::{Tensor, TensorData, Tensors};
 pub use bench::{Bench, BenchForm, BenchWeights, BenchWork, CompiledKernel};
 pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
-pub use measure::{Measure, Memory, Usage};
+pub use loading::{Offload, Progressive, Streaming};
+pub use measure::{Measure, Memory, Moment, Timeline, Usage};
 pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
 pub use work::Work;
 
@@ -155,6 +157,11 @@ pub enum Step {
     },
     /// Say what the host itself holds. Slow in some browsers; never asked while something is timed.
     Footprint,
+    /// Tell how the bytes of a slot went since it was loaded.
+    Timeline {
+        /// Name of the slot.
+        slot: String,
+    },
     /// Free a slot and every byte it held.
     Unload {
         /// Name of the slot.
@@ -222,6 +229,11 @@ pub enum Outcome {
     Footprint {
         /// `wasm_heap`, `page_memory`: what this host can tell.
         measures: Vec<Measure>,
+    },
+    /// Answer to [`Step::Timeline`].
+    Timeline {
+        /// How the bytes went.
+        timeline: Timeline,
     },
     /// Answer to [`Step::Unload`].
     Unloaded {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::loading::{Offload, Progressive, Streaming};
+
 /// Whether the codes of a group lie evenly around zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -135,4 +137,21 @@ pub struct Options {
     /// Keys and values of earlier tokens in less memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_cache: Option<KvCache>,
+    /// Weights in chunks instead of whole files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progressive_loading: Option<Progressive>,
+    /// Weights that come when they are used and go again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<Streaming>,
+    /// Weights beside the device where it has no room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_offload: Option<Offload>,
+}
+
+impl Options {
+    /// Whether something is asked for that only shows where weights come over a wire or from a disk.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        self.progressive_loading.is_some() || self.streaming.is_some() || self.cpu_offload.is_some()
+    }
 }

@@ -1,5 +1,5 @@
 //! The weights of a model: which ones it needs ([`declare`]), how each is stored ([`mod@format`]), and the
-//! stored bytes on a device ([`store`]).
+//! stored bytes on a device ([`store`], brought by [`loader`]).
 //!
 //! A model only declares. Precision is a property of a stored weight, chosen when it is loaded.
 
@@ -8,12 +8,18 @@ pub mod format;
 pub mod glob;
 pub mod half;
 pub mod integer;
+pub mod loader;
 #[cfg(feature = "gpu")]
 pub mod quantizer;
+pub mod residency;
+mod rows;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod save;
 pub mod store;
 #[cfg(feature = "gpu")]
 pub mod synthesis;
 
 pub use declare::{Declared, Param, Role, Weights};
 pub use format::Format;
+pub use residency::{Residency, Traffic};
 pub use store::{Store, Weight};

@@ -133,7 +133,7 @@ fn first_output(device: Device, config: &Config, origin: &Origin) -> Vec<f32> {
     let space = Space::new(device);
     pollster::block_on(async {
         let store = Store::load(origin, &built.declared, &formats, &space).await.expect("loads");
-        assert_eq!(space.memory().total.live, store.bytes(), "what only helped to load is gone");
+        assert_eq!(space.memory().total.live, store.bytes, "what only helped to load is gone");
         let inputs = built.model.inputs().iter().map(|input| (input.name.clone(), input.sample(1))).collect();
         let inputs = built.model.prepare(&inputs).expect("fits");
         let graph = built.model.graph(&inputs).expect("a graph");

@@ -2,6 +2,7 @@
 
 mod copy;
 mod decoders;
+mod loading;
 mod refused;
 mod senses;
 mod variants;

@@ -166,7 +166,10 @@ impl Gpu {
     pub(super) fn create_buffer(&self, category: Category, bytes: u64) -> Result<wgpu::Buffer> {
         self.faults.check()?;
         let allowed = match category {
-            Category::Weights | Category::Staging => self.limits.max_buffer_size,
+            // The last two are no buffers.
+            Category::Weights | Category::Staging | Category::InFlight | Category::Offloaded => {
+                self.limits.max_buffer_size
+            }
             // Always bound as a whole.
             Category::Activations | Category::Kv | Category::Upload | Category::Parameters => {
                 self.limits.max_buffer_size.min(self.capability.binding_limit)
@@ -178,7 +181,9 @@ impl Gpu {
                 .found(format!("{bytes} bytes of {}", category.name())));
         }
         let usage = match category {
-            Category::Weights => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            Category::Weights | Category::InFlight | Category::Offloaded => {
+                wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST
+            }
             Category::Activations | Category::Kv | Category::Upload => {
                 wgpu::BufferUsages::STORAGE
                     | wgpu::BufferUsages::COPY_DST

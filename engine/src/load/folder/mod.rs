@@ -38,3 +38,12 @@ fn short_read(file: &str, start: u64, expected: u64, found: u64) -> Error {
         .found(format!("{found} bytes"))
         .hint("the file is incomplete: fetch it again")
 }
+
+/// A file that is another than the one whose header was read.
+fn changed(file: &str, before: &str, now: &str) -> Error {
+    Error::model("changed while it was read")
+        .of(file)
+        .expected(before)
+        .found(now)
+        .hint("load the model again, when nothing writes to its files any more")
+}

@@ -1,17 +1,38 @@
 //! A folder over HTTP, read by range requests. The bytes stay in JavaScript memory until someone asks for them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell, collections::BTreeMap};
 
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response, WorkerGlobalScope};
 
-use super::short_read;
-use crate::error::{Error, Result};
+use super::{changed, short_read};
+use crate::{
+    clock,
+    device::outside,
+    error::{Error, Result},
+};
 
-/// Bytes as they were fetched.
+/// Times a range is asked for before its connection counts as broken for good.
+const ATTEMPTS: u32 = 4;
+/// Milliseconds before the second attempt; each later one waits twice as long.
+const PAUSE_MS: i32 = 50;
+
+/// Bytes as they were fetched. Dropped, they are gone at once and not when the garbage collector comes by.
 pub struct Chunk(Uint8Array);
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        outside::free(&self.0.buffer());
+    }
+}
+
+/// Why an attempt failed, and whether another may not.
+enum Broken {
+    Again(Error),
+    ForGood(Error),
+}
 
 impl Chunk {
     /// All bytes, copied into the heap of the module.
@@ -37,6 +58,20 @@ impl Chunk {
 /// A folder over HTTP.
 pub struct Folder {
     url: String,
+    versions: RefCell<BTreeMap<String, Version>>,
+}
+
+/// What tells a file from what it was before: its length, and its tag where the server names one.
+#[derive(Clone, PartialEq)]
+struct Version {
+    length: u64,
+    tag: String,
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes, version {}", self.length, if self.tag.is_empty() { "unknown" } else { &self.tag })
+    }
 }
 
 impl Folder {
@@ -48,44 +83,95 @@ impl Folder {
         if !url.ends_with('/') {
             url.push('/');
         }
-        Self { url }
+        Self { url, versions: RefCell::default() }
     }
 
     /// Bytes of a file, or `None` if there is no such file.
     pub async fn length(&self, file: &str) -> Result<Option<u64>> {
-        let response = self.request(file, "bytes=0-0").await?;
+        let mut attempt = 0;
+        let response = loop {
+            attempt += 1;
+            match self.request(file, "bytes=0-0").await {
+                Ok(response) => break response,
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(_) => clock::sleep(PAUSE_MS << attempt).await,
+            }
+        };
         match response.status() {
             404 => Ok(None),
             206 => {
-                let range = response.headers().get("Content-Range").ok().flatten().unwrap_or_default();
-                let total = range.rsplit('/').next().and_then(|total| total.parse().ok());
-                total.map(Some).ok_or_else(|| {
-                    Error::model("the server does not say how long the file is")
-                        .of(format!("{}{file}", self.url))
-                        .expected("Content-Range: bytes 0-0/LENGTH")
-                        .found(format!("'{range}'"))
-                })
+                let (_, version) = self.told(file, &response)?;
+                let length = version.length;
+                self.versions.borrow_mut().insert(file.to_owned(), version);
+                Ok(Some(length))
             }
             status => Err(self.refused(file, status)),
         }
     }
 
-    /// `length` bytes from `start` on.
+    /// `length` bytes from `start` on. A broken connection is tried again.
     pub async fn range(&self, file: &str, start: u64, length: u64) -> Result<Chunk> {
         if length == 0 {
             return Ok(Chunk(Uint8Array::new_with_length(0)));
         }
-        let response = self.request(file, &format!("bytes={start}-{}", start + length - 1)).await?;
-        if response.status() != 206 {
-            return Err(self.refused(file, response.status()));
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.attempt(file, start, length).await {
+                Ok(chunk) => return Ok(chunk),
+                Err(Broken::ForGood(error)) => return Err(error),
+                Err(Broken::Again(error)) if attempt == ATTEMPTS => {
+                    return Err(error.hint(format!("the connection broke {ATTEMPTS} times at this place")));
+                }
+                Err(Broken::Again(_)) => clock::sleep(PAUSE_MS << attempt).await,
+            }
         }
-        let body = response.array_buffer().map_err(|error| self.failed(file, &error))?;
-        let body = JsFuture::from(body).await.map_err(|error| self.failed(file, &error))?;
-        let bytes = Uint8Array::new(body.unchecked_ref::<ArrayBuffer>());
-        if u64::from(bytes.length()) != length {
-            return Err(short_read(file, start, length, u64::from(bytes.length())));
+    }
+
+    async fn attempt(&self, file: &str, start: u64, length: u64) -> Result<Chunk, Broken> {
+        let range = format!("bytes={start}-{}", start + length - 1);
+        let response = self.request(file, &range).await.map_err(Broken::Again)?;
+        match response.status() {
+            206 => {}
+            status @ 500.. => return Err(Broken::Again(self.refused(file, status))),
+            status => return Err(Broken::ForGood(self.refused(file, status))),
         }
-        Ok(Chunk(bytes))
+        let (first, now) = self.told(file, &response).map_err(Broken::ForGood)?;
+        if first != start {
+            return Err(Broken::ForGood(
+                Error::model("the server answered with another range")
+                    .of(format!("{}{file}", self.url))
+                    .expected(format!("bytes from {start} on"))
+                    .found(format!("bytes from {first} on")),
+            ));
+        }
+        if let Some(before) = self.versions.borrow().get(file).filter(|before| **before != now) {
+            let url = format!("{}{file}", self.url);
+            return Err(Broken::ForGood(changed(&url, &before.to_string(), &now.to_string())));
+        }
+        let failed = |error: JsValue| Broken::Again(self.failed(file, &error));
+        let body = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
+        let chunk = Chunk(Uint8Array::new(body.unchecked_ref::<ArrayBuffer>()));
+        let found = u64::from(chunk.0.length());
+        if found == length { Ok(chunk) } else { Err(Broken::Again(short_read(file, start, length, found))) }
+    }
+
+    /// The first byte of an answer, and the version of the file it is from.
+    fn told(&self, file: &str, response: &Response) -> Result<(u64, Version)> {
+        let header = |name: &str| response.headers().get(name).ok().flatten().unwrap_or_default();
+        let range = header("Content-Range");
+        let numbers = range.strip_prefix("bytes ").and_then(|range| {
+            let (place, length) = range.split_once('/')?;
+            Some((place.split_once('-')?.0.parse().ok()?, length.parse().ok()?))
+        });
+        let (first, length) = numbers.ok_or_else(|| {
+            Error::model("the server does not say what it sent")
+                .of(format!("{}{file}", self.url))
+                .expected("Content-Range: bytes FIRST-LAST/LENGTH")
+                .found(format!("'{range}'"))
+        })?;
+        let tag = [header("ETag"), header("Last-Modified")].into_iter().find(|tag| !tag.is_empty());
+        Ok((first, Version { length, tag: tag.unwrap_or_default() }))
     }
 
     async fn request(&self, file: &str, range: &str) -> Result<Response> {

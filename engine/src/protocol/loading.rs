@@ -1,0 +1,31 @@
+//! How weights come to a device, and which of them stay there.
+
+use serde::{Deserialize, Serialize};
+
+/// Weights in chunks, in the order in which the model uses them, instead of whole files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progressive {
+    /// Megabytes of a chunk; by the size of the model where it is `None`.
+    pub chunk_mb: Option<u32>,
+    /// Megabytes that may be on their way at once; two chunks where it is `None`.
+    #[serde(default)]
+    pub in_flight_mb: Option<u32>,
+}
+
+/// Weights come when they are used and go again, within a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streaming {
+    /// Megabytes of everything that is held at once, bytes on their way among it; a third of the weights, and
+    /// what the computation itself needs, where it is `None`.
+    pub budget_mb: Option<u32>,
+}
+
+/// Weights that find no room on the device stay beside it and come when they are used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offload {
+    /// Megabytes on the device; half of the weights, and what the computation itself needs, where it is `None`.
+    pub budget_mb: Option<u32>,
+    /// Globs (`*`, `?`) over names of tensors that never leave the device.
+    #[serde(default)]
+    pub pin: Vec<String>,
+}
