@@ -102,7 +102,7 @@ fn nor_does_it_with_other_optimizations() {
     for family in [Family::Llama, Family::T5, Family::Whisper].into_iter().filter(|_| !no_gpu()) {
         nothing_is_missed(family, &kept, None);
     }
-    let streamed = Options { streaming: Some(Streaming { budget_mb: Some(4) }), ..options.clone() };
+    let streamed = Options { streaming: Some(Streaming { budget_mb: Some(9) }), ..options.clone() };
     if !no_gpu() {
         nothing_is_missed(Family::Llama, &streamed, None);
     }
