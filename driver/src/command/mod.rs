@@ -2,6 +2,8 @@
 
 pub(crate) mod ask;
 pub(crate) mod bench;
+pub(crate) mod bench_sound;
+pub(crate) mod bench_waits;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod conformance;
