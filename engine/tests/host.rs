@@ -9,7 +9,8 @@ use matrix_engine::{
 fn load(host: &mut Host, slot: &str, platform: Platform, int4: bool) -> Memory {
     let options = Options { integer: int4.then(|| Integer::bits(4)), ..Options::default() };
     let model = ModelSource::Synthetic { family: Family::Roberta, size: Size::Tiny, seed: 5 };
-    let outcome = pollster::block_on(host.perform(Step::Load { slot: slot.into(), platform, model, options }));
+    let outcome =
+        pollster::block_on(host.perform(Step::Load { slot: slot.into(), platform, model, options, work: Vec::new() }));
     let Outcome::Loaded { memory, model, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(memory.categories["weights"].live, model.weight_bytes);
     memory
