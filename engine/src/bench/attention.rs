@@ -19,8 +19,6 @@ pub struct Chain {
     pub program: Program,
     /// What it takes.
     pub inputs: Tensors,
-    // Keys and values, which the program shares.
-    _states: States,
 }
 
 impl Chain {
@@ -59,14 +57,19 @@ impl Chain {
             ("mask".to_owned(), Tensor::i32(&[1, keys], vec![1; keys])),
             ("past".to_owned(), Tensor::i32(&[1], vec![past])),
         ]);
-        Ok(Self { program, inputs, _states: states })
+        Ok(Self { program, inputs })
     }
 
     /// The first row of what comes out.
     pub async fn row(&self) -> Result<Vec<f32>> {
         let found = self.program.run(&[], &self.inputs).await?;
-        Ok(found.get("row").and_then(|row| row.as_f32().ok()).map(<[f32]>::to_vec).unwrap_or_default())
+        Ok(found.get("row").and_then(Tensor::as_f32).map(<[f32]>::to_vec).unwrap_or_default())
     }
+}
+
+/// Bytes of the keys and values of one attention.
+pub fn bytes(work: BenchAttention) -> u64 {
+    [work.keys, work.kv_heads, work.width, 8].map(u64::from).into_iter().product()
 }
 
 /// Error of one attention of this kind, over fewer heads and keys, against the plain form on the CPU.
@@ -82,7 +85,7 @@ pub async fn check(space: &Space, work: BenchAttention) -> Result<f64> {
 
 /// A buffer of `count` values that repeat `values`.
 fn filled(space: &Space, count: usize, values: &[f32]) -> Result<Buffer> {
-    let buffer = space.create(Category::Cache, count as u64 * 4)?;
+    let buffer = space.create(Category::Kv, count as u64 * 4)?;
     for start in (0..count).step_by(values.len().max(1)) {
         let piece = &values[..values.len().min(count - start)];
         buffer.write(start as u64 * 4, bytemuck::cast_slice(piece))?;
