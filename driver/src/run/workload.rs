@@ -220,14 +220,15 @@ impl Taken {
     }
 }
 
-/// Inputs of the usual shapes, made up; sequences of ids are `tokens` long.
+/// Inputs of the usual shapes, made up; sequences of ids are `tokens` long, but for models that do not only read at
+/// most as long as usual.
 #[must_use]
-pub fn made_up_inputs(info: &ModelInfo, tokens: u32) -> Tensors {
+pub fn made_up_inputs(info: &ModelInfo, tokens: u32, reads_only: bool) -> Tensors {
     let length = usize::try_from(tokens).unwrap_or(usize::MAX);
     let made = info.inputs.iter().map(|input| {
         let mut input = input.clone();
         if let (InputKind::Ids | InputKind::Mask, [_, sequence]) = (input.kind, input.shape.as_mut_slice()) {
-            *sequence = length.min(*sequence);
+            *sequence = if reads_only { length } else { length.min(*sequence) };
         }
         (input.name.clone(), input.sample(SEED))
     });
