@@ -1,7 +1,11 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
+mod bench;
 mod comparison;
 mod loading;
+mod machine;
+mod models;
+mod report;
 mod scenario;
 
 use std::io::IsTerminal as _;
@@ -11,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command;
 use crate::error::{Error, ExitCode};
-use crate::report::{Format, Kind, Look, RowsFormat};
+use crate::report::Look;
 
 /// Which in-browser inference optimization works for which model in which browser: measured, with evidence.
 #[derive(Debug, Parser)]
@@ -57,10 +61,14 @@ impl Global {
     }
 }
 
+pub(crate) use bench::{BenchAction, BenchArgs, KernelsArgs};
 pub(crate) use comparison::{
     ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
     MergeArgs,
 };
+pub(crate) use machine::{DoctorArgs, SetupArgs};
+pub(crate) use models::{ConformanceArgs, ModelsAction, ModelsArgs, WeightsAction, WeightsArgs};
+pub(crate) use report::{QueryArgs, RecomputeArgs, ReportArgs};
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -193,6 +201,9 @@ pub(crate) struct RunArgs {
     /// A browser that nobody has used for every fresh page: with an empty profile and no compiled shaders
     #[arg(long)]
     pub(crate) fresh_profile: bool,
+    /// Time every operation by itself, too, when a cell is done: by the GPU's clock, or the wall clock on a CPU
+    #[arg(long, visible_alias = "profile")]
+    pub(crate) trace: bool,
     /// Compare the run, when it is over, with 'last-green', a run's id, FILE.db or FILE.db:RUN, and fail when it is worse
     #[arg(long, value_name = "RUN")]
     pub(crate) gate: Option<String>,
@@ -254,178 +265,6 @@ impl Quantization {
             Self::Sixteen => "f16",
         }
     }
-}
-
-/// `matrix report`
-#[derive(Args, Debug)]
-pub(crate) struct ReportArgs {
-    /// Which report
-    #[arg(value_enum, default_value_t = Kind::WebOptimizations)]
-    pub(crate) kind: Kind,
-    /// In which form
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-    /// Where to; standard output without it
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Which run: its id, or 'latest'
-    #[arg(long, value_name = "RUN", default_value = "latest")]
-    pub(crate) run: String,
-    /// Only one cell, in full: its id or the start of it
-    #[arg(long, value_name = "ID")]
-    pub(crate) cell: Option<String>,
-    /// Folder of templates that replace the built-in ones
-    #[arg(long, value_name = "DIR")]
-    pub(crate) templates: Option<PathBuf>,
-}
-
-/// `matrix query`
-#[derive(Args, Debug)]
-pub(crate) struct QueryArgs {
-    /// One SELECT; see ARCHITECTURE.md for tables and views
-    #[arg(long, value_name = "SQL")]
-    pub(crate) sql: String,
-    /// In which form
-    #[arg(long, value_enum, default_value_t = RowsFormat::Table)]
-    pub(crate) format: RowsFormat,
-}
-
-/// `matrix recompute`
-#[derive(Args, Debug)]
-pub(crate) struct RecomputeArgs {
-    /// Which run: its id, or 'latest'
-    #[arg(value_name = "RUN", default_value = "latest")]
-    pub(crate) run: String,
-    /// Every run of the store
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
-/// `matrix bench`
-#[derive(Args, Debug)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    pub(crate) action: BenchAction,
-}
-
-/// What is timed.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchAction {
-    /// Linear layers in every format, beside a copy of memory and a prediction
-    Kernels(KernelsArgs),
-}
-
-/// `matrix bench kernels`
-#[derive(Args, Debug)]
-pub(crate) struct KernelsArgs {
-    /// The browser: chrome, edge, firefox, safari, or native for none
-    #[arg(long, value_name = "BROWSER", default_value = "chrome")]
-    pub(crate) browser: String,
-    /// The platform: webgpu or wasm; native-gpu or native-cpu without a browser
-    #[arg(long, value_name = "PLATFORM")]
-    pub(crate) platform: Option<String>,
-    /// Only kernels whose names have all of these words, such as gemv, int4, 11008x4096, dot
-    #[arg(long, value_name = "WORD", value_delimiter = ',')]
-    pub(crate) filter: Vec<String>,
-    /// Small matrices, as for a CPU, whatever the device
-    #[arg(long)]
-    pub(crate) small: bool,
-    /// The kernels for hardware, even on an adapter that runs on a CPU
-    #[arg(long)]
-    pub(crate) as_hardware: bool,
-    /// Milliseconds for each kernel
-    #[arg(long, value_name = "MS", default_value_t = 300.0)]
-    pub(crate) budget: f64,
-    /// As JSON, with every sample
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `matrix doctor`
-#[derive(Args, Debug)]
-pub(crate) struct DoctorArgs {
-    /// Only look; start no browser
-    #[arg(long)]
-    pub(crate) no_start: bool,
-    /// Compile every kernel of the engine in each browser, and list what is rejected
-    #[arg(long, conflicts_with = "no_start")]
-    pub(crate) kernels: bool,
-    /// Browsers: chrome, edge, firefox, safari; all of them without it
-    #[arg(long, value_name = "BROWSER", value_delimiter = ',')]
-    pub(crate) browser: Vec<String>,
-    /// As JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `matrix setup`
-#[derive(Args, Debug)]
-pub(crate) struct SetupArgs {
-    /// Browsers to set up; all that exist on this system without it
-    #[arg(long, value_name = "BROWSER", value_delimiter = ',')]
-    pub(crate) browser: Vec<String>,
-    /// Run the commands without asking
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Only print the commands
-    #[arg(long, conflicts_with = "yes")]
-    pub(crate) dry_run: bool,
-}
-
-/// `matrix models`
-#[derive(Args, Debug)]
-pub(crate) struct ModelsArgs {
-    #[command(subcommand)]
-    pub(crate) action: Option<ModelsAction>,
-}
-
-/// What to say of models.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelsAction {
-    /// Say what a Hugging Face folder holds
-    Inspect {
-        /// The folder
-        folder: PathBuf,
-    },
-}
-
-/// `matrix weights`
-#[derive(Args, Debug)]
-pub(crate) struct WeightsArgs {
-    #[command(subcommand)]
-    pub(crate) action: WeightsAction,
-}
-
-/// What to do with weights.
-#[derive(Debug, Subcommand)]
-pub(crate) enum WeightsAction {
-    /// Say which named weights exist and which are here
-    List,
-    /// Fetch named weights, verify them, keep them in the cache folder
-    Add {
-        /// Their name
-        name: String,
-    },
-}
-
-/// `matrix conformance`
-#[derive(Args, Debug)]
-pub(crate) struct ConformanceArgs {
-    /// Folders of cases
-    #[arg(required = true, value_name = "DIR")]
-    pub(crate) cases: Vec<PathBuf>,
-    /// Browsers: chrome, edge, firefox, safari, native
-    #[arg(long, value_name = "BROWSER", value_delimiter = ',', default_value = "native")]
-    pub(crate) browser: Vec<String>,
-    /// Platforms: webgpu, wasm, native-gpu, native-cpu; every one the browser has without it
-    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
-    pub(crate) platform: Vec<String>,
-    /// As JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Show the browsers' windows
-    #[arg(long)]
-    pub(crate) headed: bool,
 }
 
 /// `matrix completions`

@@ -4,6 +4,8 @@
 
 pub mod error;
 
+pub mod printable;
+
 pub mod machine;
 
 pub mod browser;

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Error;
 use crate::plan::{Cell, CellId};
-use crate::report::printable;
+use crate::printable::printable;
 use crate::run::event::{Arm, Event, RunStatus, Status};
 use crate::run::listener::Listener;
 

@@ -169,3 +169,21 @@ async fn a_fresh_profile_is_a_browser_for_every_sample() {
     assert_eq!(restarts(Profile::Fresh).await, 2 * 3);
     assert_eq!(restarts(Profile::Warm).await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_are_timed_by_themselves_when_that_is_wanted() {
+    let mut plan = plan(&["chrome"]);
+    plan.cells[0].sampling.trace = true;
+    let (_keep, stop) = watch::channel(false);
+    let (_, events) = run_with(&plan, MockLauncher::new([]), stop).await;
+    assert_eq!(finished(&events), [(Status::Pass, String::new())]);
+    let stopped = events.iter().position(|event| matches!(event, Event::SamplingStopped { .. })).expect("is told");
+    let traced: Vec<(Arm, usize)> = events[stopped..]
+        .iter()
+        .filter_map(|event| match event {
+            Event::Traced { arm, operations, .. } => Some((*arm, operations.len())),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(traced[..], [(Arm::Baseline, a), (Arm::Treatment, b)] if a > 3 && b > 3), "{traced:?}");
+}

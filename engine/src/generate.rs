@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     graph::{self, Element, Graph, Plan},
     model::{Generate, Pass, Prompt},
-    program::{Program, States},
+    program::{Program, States, Timed},
     protocol::{Decode, Options, Sampling, Tensor, Tensors},
     weights::{Store, Weight},
 };
@@ -122,6 +122,30 @@ impl Generation {
     #[must_use]
     pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> bool {
         self.key == Key::new(prompt, decode, outputs, resident)
+    }
+
+    /// What the operations of every pass take by themselves, with the clock that says so. What is kept of the prompt is
+    /// of no use afterwards.
+    pub async fn trace(
+        &self,
+        prompt: &Prompt,
+        decode: &Decode,
+        weights: &[Weight],
+        space: &Space,
+    ) -> Result<Vec<(&'static str, &'static str, Vec<Timed>)>> {
+        let batch = prompt.ids.shape[0];
+        let mut first = first_inputs(prompt, self.capacity)?;
+        first.extend(draws(decode.sampling, 0, batch));
+        let mut next = next_inputs(prompt, &first, &vec![0; batch], 0);
+        next.extend(draws(decode.sampling, 1, batch));
+        let encode =
+            self.encode.as_ref().zip(prompt.encode.as_ref()).map(|(program, inputs)| ("encode", program, inputs));
+        let passes = encode.into_iter().chain([("prefill", &self.first, &first)]);
+        let mut traced = Vec::new();
+        for (pass, program, inputs) in passes.chain(self.next.as_ref().map(|program| ("token", program, &next))) {
+            traced.push((pass, program.clock(), program.trace(weights, inputs, space).await?));
+        }
+        Ok(traced)
     }
 
     /// Continues the prompt.

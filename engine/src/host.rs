@@ -1,5 +1,7 @@
 //! Does what the driver asks: the same code in a page's worker and in a native process.
 
+mod trace;
+
 use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use crate::{
@@ -90,6 +92,7 @@ impl Host {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
             Step::Timeline { slot } => self.timeline(&slot),
+            Step::Trace { slot, inputs, outputs, decode } => self.trace(&slot, &inputs, outputs, decode.as_ref()).await,
             Step::Footprint => Ok(Outcome::Footprint { measures: footprint() }),
             Step::Unload { slot } => Ok(self.unload(&slot)),
             Step::Finish => {

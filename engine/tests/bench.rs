@@ -2,7 +2,7 @@
 
 use matrix_engine::{
     host::Host,
-    protocol::{BenchForm, BenchWeights, BenchWork, FailureKind, Outcome, Platform, Step},
+    protocol::{BenchAttention, BenchForm, BenchWeights, BenchWork, FailureKind, Outcome, Platform, Step},
 };
 
 fn bench(platform: Platform, work: BenchWork) -> Outcome {
@@ -10,7 +10,7 @@ fn bench(platform: Platform, work: BenchWork) -> Outcome {
 }
 
 fn linear(rows: u32, weights: BenchWeights) -> BenchWork {
-    let form = BenchForm { packed: true, subgroups: true, hardware: true };
+    let form = BenchForm { packed: true, shared: false, subgroups: true, hardware: true };
     BenchWork::Linear { rows, outputs: 200, inputs: 320, weights, form }
 }
 
@@ -34,6 +34,18 @@ fn a_kernel_is_checked_and_timed() {
                 BenchWeights::Integer { .. } => 4.0 + 3.0 * 20.0 / 320.0,
             };
             assert!((bits - stored).abs() < 0.01, "{weights:?}: {bits} bits");
+        }
+        for (queries, flash) in [(1, false), (1, true), (90, false), (90, true)] {
+            let form = BenchForm { packed: false, shared: false, subgroups: true, hardware: true };
+            let work = BenchAttention { queries, keys: 150, heads: 4, kv_heads: 2, width: 20, flash, form };
+            let Outcome::Benched { bench } = bench(platform, BenchWork::Attention(work)) else { panic!("{work:?}") };
+            assert!(bench.normalised_error < 1e-8, "{bench:?}");
+            assert_eq!(bench.bytes, 150 * 2 * 20 * 8);
+            assert_eq!(
+                platform.is_gpu() && flash,
+                bench.kernels.iter().any(|name| name.starts_with("Flash")),
+                "{bench:?}"
+            );
         }
         let Outcome::Benched { bench } = bench(platform, BenchWork::Copy { bytes: 1 << 20 }) else { panic!("copy") };
         assert_eq!(bench.bytes, 2 << 20);

@@ -3,7 +3,7 @@
 use matrix_engine::{
     catalog::{Family, Size},
     host::Host,
-    protocol::{FailureKind, Integer, Memory, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
+    protocol::{Decode, FailureKind, Integer, Memory, ModelSource, Options, Outcome, Platform, Step, Tensor, Tensors},
 };
 
 fn load(host: &mut Host, slot: &str, platform: Platform, int4: bool) -> Memory {
@@ -101,5 +101,43 @@ fn devices_describe_themselves() {
         assert!(!gpu.description.is_empty() && gpu.limits["maxBufferSize"] > 0);
         let named = gpu.description.to_lowercase();
         assert_eq!(gpu.software, named.contains("llvmpipe") || named.contains("swiftshader"), "{gpu:?}");
+    }
+}
+
+#[test]
+fn operations_are_timed_by_themselves_and_leave_no_trace() {
+    let mut platforms = vec![(Platform::NativeCpu, "wall")];
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
+        platforms.push((Platform::NativeGpu, "gpu"));
+    }
+    for (platform, clock) in platforms {
+        let mut host = Host::new("");
+        for (family, decode) in [(Family::Roberta, None), (Family::Llama, Some(Decode::greedy(3)))] {
+            let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 5 };
+            let slot = || "model".to_owned();
+            let load = Step::Load { slot: slot(), platform, model, options: Options::default() };
+            let Outcome::Loaded { memory: loaded, .. } = pollster::block_on(host.perform(load)) else {
+                panic!("loads")
+            };
+            let inputs = Tensors::from([("input_ids".to_owned(), Tensor::i32(&[1, 6], (5..11).collect()))]);
+            let outputs = if decode.is_none() { vec!["logits".to_owned()] } else { Vec::new() };
+            let step = Step::Trace { slot: slot(), inputs, outputs, decode: decode.clone() };
+            let outcome = pollster::block_on(host.perform(step));
+            let Outcome::Traced { operations } = outcome else { panic!("{outcome:?}") };
+            let passes: Vec<&str> = if decode.is_none() { vec!["infer"] } else { vec!["prefill", "token"] };
+            for pass in passes {
+                let of: Vec<_> = operations.iter().filter(|operation| operation.pass == pass).collect();
+                assert!(of.iter().any(|operation| operation.kernel.contains("Linear")), "{pass}: {of:?}");
+                assert!(of.iter().any(|operation| operation.count > 1), "{of:?}");
+                assert!(of.iter().all(|operation| operation.ms >= 0.0 && operation.clock == clock), "{of:?}");
+                assert!(of.iter().map(|operation| operation.ms).sum::<f64>() > 0.0, "{of:?}");
+                assert!(of.is_sorted_by(|a, b| a.ms >= b.ms));
+            }
+            // Everything that was made for it is gone.
+            let gone = Step::Trace { slot: "gone".into(), inputs: Tensors::new(), outputs: Vec::new(), decode: None };
+            assert!(matches!(pollster::block_on(host.perform(gone)), Outcome::Failed { .. }));
+            let left = unload(&mut host, "model");
+            assert_eq!((left.total.live, loaded.total.live > 0), (0, true));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is timed.
 
-use matrix_engine::protocol::{BenchForm, BenchWeights, BenchWork};
+use matrix_engine::protocol::{BenchAttention, BenchForm, BenchWeights, BenchWork};
 
 /// Matrices `[outputs, inputs]` of models with one to eight billion parameters; the last is a vocabulary.
 const LARGE: [[u32; 2]; 6] = [[4096, 4096], [11008, 4096], [4096, 11008], [2048, 2048], [8192, 2048], [128_256, 2048]];
@@ -13,6 +13,13 @@ const PROMPT: u32 = 512;
 const SMALL_PROMPT: u32 = 64;
 /// A token of its own, and a few together.
 const FEW: [u32; 2] = [1, 4];
+
+/// Heads of queries, and of keys and values.
+const HEADS: [u32; 2] = [32, 8];
+const HEAD_WIDTHS: [u32; 2] = [64, 128];
+/// Tokens of a sequence.
+const LENGTHS: [u32; 4] = [512, 2048, 4096, 8192];
+const SMALL_LENGTHS: [u32; 2] = [64, 256];
 
 /// The copy that everything is compared with, as a name.
 pub const COPY: &str = "copy";
@@ -43,7 +50,27 @@ pub fn cases(small: bool, gpu: bool) -> Vec<Case> {
     for shape in prompts {
         all.extend(products(if small { SMALL_PROMPT } else { PROMPT }, *shape, gpu));
     }
+    for width in HEAD_WIDTHS {
+        for &keys in if small { &SMALL_LENGTHS[..] } else { &LENGTHS[..] } {
+            all.extend([keys, 1].into_iter().flat_map(|queries| attentions([queries, keys, width], gpu)));
+        }
+    }
     all
+}
+
+/// Attention, plain and without a matrix of scores, with what kernels of it may use.
+fn attentions([queries, keys, width]: [u32; 3], gpu: bool) -> Vec<Case> {
+    let forms = [("flash+subgroups", true, true), ("flash", true, false), ("plain", false, false)];
+    // Only a token of its own is answered by subgroups.
+    let exists = |subgroups: bool| !subgroups || (gpu && queries == 1);
+    let case = |(form, flash, subgroups)| {
+        let title = if queries == 1 { "decode" } else { "prefill" };
+        let form_used = BenchForm { packed: false, shared: false, subgroups, hardware: false };
+        let [heads, kv_heads] = HEADS;
+        let work = BenchAttention { queries, keys, heads, kv_heads, width, flash, form: form_used };
+        Case { name: format!("attention {title} {keys} d{width} {form}"), work: BenchWork::Attention(work) }
+    };
+    forms.into_iter().filter(|(_, _, subgroups)| exists(*subgroups)).map(case).collect()
 }
 
 /// A product with weights in every format, by every kind of kernel that suits it.
@@ -57,10 +84,11 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
         ("f32", BenchWeights::F32),
     ];
     let forms = [
-        ("dot+subgroups", true, true),
-        ("dot", true, false),
-        ("float+subgroups", false, true),
-        ("float", false, false),
+        ("dot+subgroups+packed", [true, true, true]),
+        ("dot+subgroups", [true, false, true]),
+        ("dot", [true, false, false]),
+        ("float+subgroups", [false, false, true]),
+        ("float", [false, false, false]),
     ];
     let title = match rows {
         1 => "gemv".to_owned(),
@@ -69,13 +97,13 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
     };
     let mut all = Vec::new();
     for (format, weights) in formats {
-        for (form, packed, subgroups) in forms {
+        for (form, [packed, shared, subgroups]) in forms {
             let is_integer = matches!(weights, BenchWeights::Integer { .. });
             // Floats have no integer product, tiles no subgroups, and a CPU has one form.
             let exists = (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups));
             if exists {
                 let name = format!("{title} {outputs}x{inputs} {format} {form}");
-                let form = BenchForm { packed, subgroups, hardware: false };
+                let form = BenchForm { packed, shared, subgroups, hardware: false };
                 all.push(Case { name, work: BenchWork::Linear { rows, outputs, inputs, weights, form } });
             }
         }
@@ -99,6 +127,7 @@ mod tests {
         }
         let names: Vec<_> = cases(false, true).into_iter().map(|case| case.name).collect();
         assert!(names.contains(&"gemv 128256x2048 int4 g128 dot+subgroups".to_owned()));
+        assert!(names.contains(&"attention decode 8192 d128 flash+subgroups".to_owned()));
         assert!(names.contains(&"gemm m512 11008x4096 int4 g128 zeros dot".to_owned()));
         assert!(!names.iter().any(|name| name.contains("f16 dot")));
     }

@@ -20,7 +20,7 @@ pub struct Line {
     pub samples_us: Vec<f64>,
     /// `gpu` or `wall`.
     pub clock: String,
-    /// Billions of bytes of weights per second.
+    /// Billions of bytes of weights, or of keys and values, per second.
     pub gb_per_s: f64,
     /// Of the copy's bytes per second.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +50,12 @@ impl Line {
             BenchWork::Copy { .. } => 0.0,
             BenchWork::Linear { rows, outputs, inputs, .. } => {
                 2.0 * f64::from(rows) * f64::from(outputs) * f64::from(inputs)
+            }
+            // Scores and weighed values; a query of a prompt sees half of the keys.
+            BenchWork::Attention(work) => {
+                let seen = if work.queries > 1 { 0.5 } else { 1.0 };
+                let pairs = f64::from(work.queries) * f64::from(work.keys) * seen;
+                4.0 * pairs * f64::from(work.heads) * f64::from(work.width)
             }
         };
         Self {
@@ -132,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_time_is_read_beside_the_copy() {
-        let form = BenchForm { packed: true, subgroups: true, hardware: false };
+        let form = BenchForm { packed: true, shared: false, subgroups: true, hardware: false };
         let work = BenchWork::Linear { rows: 1, outputs: 1000, inputs: 1000, weights: BenchWeights::F16, form };
         let bench = Bench {
             kernels: vec!["K".into()],

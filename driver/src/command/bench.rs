@@ -1,6 +1,6 @@
 //! `matrix bench`: kernels by themselves, in a browser or without one.
 
-use matrix_engine::protocol::{BenchForm, BenchWork, DeviceInfo, FailureKind, Outcome, Platform, Step};
+use matrix_engine::protocol::{BenchAttention, BenchForm, BenchWork, DeviceInfo, FailureKind, Outcome, Platform, Step};
 use serde::Serialize;
 
 use super::{ask::Page, print};
@@ -9,7 +9,7 @@ use crate::browser::BrowserId;
 use crate::cli::{BenchAction, BenchArgs, Global};
 use crate::error::{Error, ExitCode};
 use crate::page::Server;
-use crate::report::printable;
+use crate::printable::printable;
 use crate::session::{Launcher, Sessions as _};
 use crate::spec::word;
 
@@ -82,13 +82,14 @@ async fn measure(
     let mut copy = None;
     let mut lines: Vec<Line> = Vec::new();
     for case in chosen {
-        if !global.quiet {
-            eprintln!("{}", case.name);
-        }
         let work = match case.work {
             BenchWork::Linear { rows, outputs, inputs, weights, form } => {
                 let form = BenchForm { hardware: args.as_hardware, ..form };
                 BenchWork::Linear { rows, outputs, inputs, weights, form }
+            }
+            BenchWork::Attention(work) => {
+                let form = BenchForm { hardware: args.as_hardware, ..work.form };
+                BenchWork::Attention(BenchAttention { form, ..work })
             }
             copy @ BenchWork::Copy { .. } => copy,
         };
@@ -102,6 +103,10 @@ async fn measure(
             }
             Ok(_) => return Err(Error::internal("the page gave no answer to the question")),
         };
+        if !global.quiet {
+            let [name, us, ..] = line.cells();
+            eprintln!("{name}: {us}{}", if line.us.is_some() { " µs" } else { "" });
+        }
         if case.name == COPY {
             copy = line.us.map(|_| line.gb_per_s * 1e3);
         }

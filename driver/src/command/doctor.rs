@@ -10,7 +10,7 @@ use crate::cli::DoctorArgs;
 use crate::error::{Error, ExitCode};
 use crate::machine::Machine;
 use crate::page::Server;
-use crate::report::printable;
+use crate::printable::printable;
 
 use crate::session::{Launcher, Session, Sessions as _};
 use crate::weights::{NAMED, folder_of};

@@ -4,7 +4,7 @@ use super::{print, report};
 use crate::cli::{ExpectationsAction, ExpectationsArgs, ExpectationsOf, Global};
 use crate::compare::{Standing, standing, updated};
 use crate::error::{Error, ExitCode};
-use crate::report::printable;
+use crate::printable::printable;
 use crate::run::event::Status;
 use crate::spec::Known;
 use crate::store::{Access, Store};

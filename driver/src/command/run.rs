@@ -139,6 +139,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
         strict: args.strict,
         memory_profile: args.memory_profile,
         fresh_profile: args.fresh_profile,
+        trace: args.trace,
         gate: args.gate.clone(),
         expectations: args.expectations.clone(),
         ..Flags::default()

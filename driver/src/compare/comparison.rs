@@ -10,7 +10,7 @@ use super::standing::{Standing, standing};
 use crate::error::Result;
 use crate::measure::{Change, Compare, Metric, Shift, adjust};
 use crate::plan::Cell;
-use crate::report::printable;
+use crate::printable::printable;
 use crate::run::environment::Environment;
 use crate::run::event::{Arm, Status};
 use crate::spec::Known;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::conditions::differences;
 use crate::error::{Error, Result};
 use crate::measure::levels;
-use crate::report::printable;
+use crate::printable::printable;
 use crate::run::environment::Environment;
 use crate::run::event::Status;
 use crate::spec::is_model;

@@ -1,7 +1,7 @@
 //! How cells stand to what is known of them.
 
 use crate::plan::Cell;
-use crate::report::printable;
+use crate::printable::printable;
 use crate::run::environment::Environment;
 use crate::run::event::Status;
 use crate::spec::Known;

@@ -119,6 +119,7 @@ mod tests {
         strict: false,
         memory_profile: false,
         profile: Profile::Warm,
+        trace: false,
     };
 
     fn sampled(samples: usize, spread: f64, ratio: f64) -> Vec<(f64, f64)> {

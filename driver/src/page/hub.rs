@@ -213,6 +213,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
         Step::Hear { .. } => "hear",
+        Step::Trace { .. } => "trace",
         Step::Generate { .. } => "generate",
         Step::Footprint => "footprint",
         Step::Timeline { .. } => "timeline",

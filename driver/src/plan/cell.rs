@@ -170,6 +170,9 @@ pub struct Sampling {
     /// Whose browser a fresh page is opened in.
     #[serde(default, skip_serializing_if = "Profile::is_warm")]
     pub profile: Profile,
+    /// Whether operations are timed by themselves, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trace: bool,
 }
 
 /// What a browser has kept when a fresh page is opened in it.

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::compat::Support;
 use super::machine::EnvironmentView;
-use super::view::{Entry, Row, View};
+use super::table::{Entry, Row};
+use super::view::View;
 
 /// The statement of support for every optimization on every platform.
 pub(super) fn render(view: &View) -> Value {

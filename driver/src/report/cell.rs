@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compat::{self, Met};
-use super::printable;
+use super::operation::PassView;
 use crate::error::Result;
 use crate::measure::{Compare, Effect, Metric};
+use crate::printable::printable;
 use crate::run::event::{Arm, Status};
 use crate::store::{CellRow, SampleRow, Store};
 
@@ -46,6 +47,8 @@ pub struct CellView {
     pub goals: Vec<GoalView>,
     /// The raw samples.
     pub samples: Vec<SeriesView>,
+    /// What operations take by themselves, where that was asked for.
+    pub passes: Vec<PassView>,
     /// What was said, as level and text.
     pub logs: Vec<(String, String)>,
     /// Evidence kept in the store, as kind and hash.
@@ -199,6 +202,7 @@ impl CellView {
             effects: shown,
             goals: cell.goals.iter().map(|goal| GoalView::of(goal, effects)).collect(),
             samples: series(store.samples(row.id)?),
+            passes: PassView::all(&store.operations(row.id)?),
             logs: dropped.into_iter().chain(logs).collect(),
             artifacts: artifacts.map(|artifact| (printable(&artifact.kind).into_owned(), artifact.hash)).collect(),
         })

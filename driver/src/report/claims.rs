@@ -320,7 +320,7 @@ pub(super) fn recommendations(cells: &[Measured], title: &dyn Fn(&str) -> String
         let mut models: Vec<String> = Vec::new();
         let here = |cell: &&Measured| cell.row.cell.model.family.is_some_and(|family| families.contains(&family));
         for cell in cells.iter().filter(here).filter(|cell| cell.row.status.is_some_and(Status::is_success)) {
-            let name = super::printable(&cell.row.cell.model.title()).into_owned();
+            let name = crate::printable::printable(&cell.row.cell.model.title()).into_owned();
             if !models.contains(&name) {
                 models.push(name);
             }

@@ -11,7 +11,9 @@ use crate::store::{Rows, Value};
 #[must_use]
 pub fn render_comparison(comparison: &Comparison, format: RowsFormat, look: Look, all: bool) -> String {
     match format {
-        RowsFormat::Json => super::printable_json(&serde_json::to_string_pretty(comparison).unwrap_or_default()) + "\n",
+        RowsFormat::Json => {
+            crate::printable::printable_json(&serde_json::to_string_pretty(comparison).unwrap_or_default()) + "\n"
+        }
         RowsFormat::Csv => render_rows(&data(comparison), format, look),
         RowsFormat::Table | RowsFormat::Markdown => {
             let is_wanted = |line: &&Line| all || !matches!(line.change, Change::Unchanged | Change::Unjudged);

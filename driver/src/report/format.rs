@@ -8,9 +8,10 @@ use serde_json::json;
 use super::rows::{RowsFormat, render_rows};
 use super::terminal::{self, Look};
 use super::view::View;
-use super::{CellView, EffectView, bcd, github, junit, printable_json, template};
+use super::{CellView, EffectView, bcd, github, junit, template};
 use crate::error::{Error, Result};
 use crate::measure::{Metric, Unit};
+use crate::printable::printable_json;
 use crate::store::{Rows, Value};
 
 /// A report.

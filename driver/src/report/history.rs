@@ -11,7 +11,9 @@ use crate::store::{Rows, Value};
 #[must_use]
 pub fn render_history(histories: &[History], format: RowsFormat, look: Look) -> String {
     match format {
-        RowsFormat::Json => super::printable_json(&serde_json::to_string_pretty(histories).unwrap_or_default()) + "\n",
+        RowsFormat::Json => {
+            crate::printable::printable_json(&serde_json::to_string_pretty(histories).unwrap_or_default()) + "\n"
+        }
         RowsFormat::Csv => render_rows(&data(histories), format, look),
         RowsFormat::Table | RowsFormat::Markdown => {
             let head = if format == RowsFormat::Markdown { "## " } else { "" };

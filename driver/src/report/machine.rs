@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::printable;
 use crate::browser::{BrowserId, PRODUCTS};
+use crate::printable::printable;
 use crate::run::environment::Environment;
 
 /// An environment, for people.

@@ -5,10 +5,10 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Map, json};
 
-use super::printable::is_plain;
 use super::template::plain_markdown;
 use super::terminal::Look;
-use super::{printable, printable_json};
+use crate::printable::is_plain;
+use crate::printable::{printable, printable_json};
 use crate::store::{Rows, Value};
 
 /// A format of rows.

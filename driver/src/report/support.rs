@@ -4,7 +4,8 @@ use matrix_engine::protocol::Platform;
 use serde::Serialize;
 
 use super::compat::Support;
-use super::view::{Column, Measured, Row};
+use super::table::{Column, Row};
+use super::view::Measured;
 use crate::browser::BrowserId;
 use crate::run::event::Status;
 

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use matrix_engine::protocol::Timeline;
 
 use super::plot::escape;
-use super::printable::printable;
 use super::view::Measured;
 use crate::error::Result;
 use crate::measure::Metric;
+use crate::printable::printable;
 use crate::run::event::Arm;
 use crate::store::Store;
 

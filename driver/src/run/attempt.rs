@@ -5,9 +5,10 @@
 //!    the f32 CPU reference; then, untimed, memory and CPU time are looked at.
 //! 2. [`turns`](super::turns): one page that holds both arms. After a discarded warm-up they compute in turns, the
 //!    order balanced over blocks, until enough is known or the budget is spent.
+//! 3. [`trace`](super::trace), where it is wanted: every operation by itself, on the page that is done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step};
 
@@ -67,6 +68,8 @@ pub(super) struct Attempt<'a> {
     pub(super) link: Option<Link>,
     /// What each arm held at most since its last load.
     pub(super) held: BTreeMap<Arm, Memory>,
+    /// When the cell has to be done.
+    pub(super) until: Instant,
     /// What an engine has warned of.
     pub(super) warned: BTreeSet<String>,
 }
@@ -81,7 +84,8 @@ impl Attempt<'_> {
             self.say("warn", doubt)?;
         }
         self.fresh_pages().await?;
-        self.turns().await
+        self.turns().await?;
+        self.trace().await
     }
 
     /// Opens a page that has done nothing yet.

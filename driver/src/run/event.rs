@@ -1,6 +1,6 @@
 //! Every event of a run: the only thing store and terminal know of it.
 
-use matrix_engine::protocol::Measure;
+use matrix_engine::protocol::{Measure, Traced};
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
@@ -75,6 +75,17 @@ pub enum Event {
         blocks: u32,
         /// Why.
         reason: Stop,
+    },
+    /// What operations of an arm take by themselves; never part of what is timed.
+    Traced {
+        /// Which cell.
+        cell: CellId,
+        /// Which attempt.
+        attempt: u32,
+        /// Which arm.
+        arm: Arm,
+        /// Its operations.
+        operations: Vec<Traced>,
     },
     /// An attempt is over.
     AttemptEnded {

@@ -10,6 +10,7 @@ mod model;
 mod reference;
 mod runner;
 mod times;
+mod trace;
 mod trust;
 mod turns;
 mod workload;

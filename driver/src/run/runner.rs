@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
 use tokio::sync::watch;
@@ -213,6 +213,7 @@ impl Runner<'_> {
             listeners: &mut self.listeners,
             trust: Trust::new(cell.sampling.strict, probed.software, probed.others.clone()),
             link: None,
+            until: Instant::now() + Duration::from_secs_f64(cell.timeouts.cell_s),
             held: BTreeMap::new(),
             warned: BTreeSet::new(),
         };

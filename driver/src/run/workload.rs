@@ -128,6 +128,18 @@ impl Workload {
         inputs.contains_key(SAMPLES).then(|| Step::Hear { slot: slot.into(), inputs: inputs.clone() })
     }
 
+    /// The step that times the operations of what is timed, one by one.
+    #[must_use]
+    pub fn traced(&self, slot: &str, inputs: &Tensors) -> Step {
+        let (outputs, decode) = match self {
+            Self::Forward { output, .. } => (vec![output.clone()], None),
+            Self::Generate { tokens, choice, .. } => {
+                (Vec::new(), Some(Decode { sampling: *choice, ..Decode::greedy(*tokens) }))
+            }
+        };
+        Step::Trace { slot: slot.into(), inputs: inputs.clone(), outputs, decode }
+    }
+
     /// The step that is timed.
     #[must_use]
     pub fn timed(&self, slot: &str, inputs: &Tensors) -> Step {

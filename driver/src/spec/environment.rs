@@ -2,10 +2,13 @@
 
 use super::node::Fault;
 use super::optimization::{Chosen, OPTIMIZATIONS};
+use super::pace::Sampling;
 use super::word::UnknownWord;
 use super::written::Written;
 use crate::error::{Error, Result};
 
+/// Times operations by themselves.
+const TRACE: &str = "WEBGPU_TRACE";
 /// Words that switch a variable on.
 const ON: [&str; 4] = ["1", "true", "yes", "on"];
 /// Words that leave it off.
@@ -17,6 +20,12 @@ const OFF: [&str; 5] = ["0", "false", "no", "off", ""];
 /// When the value of one is not allowed.
 pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Vec<(&'static str, Written)>> {
     let mut layers = Vec::new();
+    if let Some(text) = lookup(TRACE)
+        && is_on(TRACE, &text)?
+    {
+        let sampling = Sampling { trace: Some(true), ..Sampling::default() };
+        layers.push((TRACE, Written { sampling, ..Written::default() }));
+    }
     for optimization in OPTIMIZATIONS {
         if let Some((variable, text)) = optimization.variable.and_then(|name| Some((name, lookup(name)?)))
             && is_on(variable, &text)?

@@ -46,6 +46,8 @@ pub struct Flags {
     pub memory_profile: bool,
     /// Whether every fresh page gets a browser that nobody has used.
     pub fresh_profile: bool,
+    /// Whether operations are timed by themselves, too.
+    pub trace: bool,
     /// `--gate`: the run to compare with.
     pub gate: Option<String>,
     /// `--expectations`: the file of known outcomes.
@@ -103,6 +105,7 @@ impl Flags {
             strict: self.strict.then_some(true),
             memory_profile: self.memory_profile.then_some(true),
             profile: self.fresh_profile.then_some(Profile::Fresh),
+            trace: self.trace.then_some(true),
             ..Sampling::default()
         })
     }

@@ -248,7 +248,7 @@ fn plain(text: &str) -> String {
 
 /// Text as YAML reads it back, whatever is in it.
 fn quoted(text: &str) -> String {
-    crate::report::printable_json(&serde_json::Value::from(text).to_string())
+    crate::printable::printable_json(&serde_json::Value::from(text).to_string())
 }
 
 #[cfg(test)]

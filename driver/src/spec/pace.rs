@@ -26,6 +26,8 @@ pub struct Sampling {
     pub memory_profile: Option<bool>,
     /// Whose browser a fresh page is opened in.
     pub profile: Option<Profile>,
+    /// Whether operations are timed by themselves, too.
+    pub trace: Option<bool>,
 }
 
 /// The `timeouts:` of a matrix, in seconds.
@@ -46,12 +48,13 @@ pub const MAX_BLOCKS: u32 = 10_000;
 const MAX_SECONDS: f64 = 86_400.0;
 
 impl Sampling {
-    /// Reads `{min, max, target_half_width, budget_s, pages, strict, memory_profile, profile}`.
+    /// Reads `{min, max, target_half_width, budget_s, pages, strict, memory_profile, profile, trace}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let keys = ["min", "max", "target_half_width", "budget_s", "pages", "strict", "memory_profile", "profile"];
+        let keys =
+            ["min", "max", "target_half_width", "budget_s", "pages", "strict", "memory_profile", "profile", "trace"];
         let fields = node.fields("sampling", &keys)?;
         let target = |node: &Node<'_>| match node.parse::<Percent>("a share such as `5%`")? {
             Percent(share) if share > 0.0 && share <= 1.0 => Ok(share),
@@ -68,6 +71,7 @@ impl Sampling {
             strict: fields.read("strict", |node| node.flag("`strict`"))?,
             memory_profile: fields.read("memory_profile", |node| node.flag("`memory_profile`"))?,
             profile: fields.read("profile", Node::word)?,
+            trace: fields.read("trace", |node| node.flag("`trace`"))?,
         };
         if let (Some(min), Some(max), Some(at)) = (sampling.min, sampling.max, fields.get("max"))
             && max < min

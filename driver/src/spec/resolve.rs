@@ -318,6 +318,7 @@ impl Layers<'_> {
                 |profile| profile.name().into(),
                 Profile::default(),
             ),
+            trace: self.take("sampling.trace", |w| w.sampling.trace.as_ref(), ToString::to_string, false),
         }
     }
 

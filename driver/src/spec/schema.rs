@@ -148,6 +148,7 @@ fn sampling() -> Value {
             ("pages", blocks),
             ("strict", json!({ "type": "boolean" })),
             ("memory_profile", json!({ "type": "boolean" })),
+            ("trace", json!({ "type": "boolean" })),
             ("profile", with(words::<Profile>(), "default", json!(Profile::default().name()))),
         ],
         &[],

@@ -122,7 +122,7 @@ fn copy(from: &Connection, to: &Connection, run: &str, into: &str) -> rusqlite::
 }
 
 fn remove(to: &Connection, cell: i64) -> rusqlite::Result<()> {
-    for table in ["sample", "attempt", "artifact", "effect"] {
+    for table in ["sample", "operation", "attempt", "artifact", "effect"] {
         to.execute(&format!("DELETE FROM {table} WHERE cell_id = ?"), [cell])?;
     }
     to.execute("DELETE FROM cell WHERE id = ?", [cell])?;
@@ -142,6 +142,7 @@ fn copy_cell(from: &Connection, to: &Connection, cell: i64, into: &str) -> rusql
         let copied = to.last_insert_rowid();
         let anew = [("id", Null), ("cell_id", new.into()), ("attempt_id", copied.into())];
         copy_rows(from, to, "sample", "attempt_id = ?1", attempt, &anew)?;
+        copy_rows(from, to, "operation", "attempt_id = ?1", attempt, &anew[1..])?;
     }
     copy_rows(from, to, "blob", "hash IN (SELECT hash FROM artifact WHERE cell_id = ?1)", cell, &[])?;
     copy_rows(from, to, "artifact", "cell_id = ?1", cell, &[("cell_id", new.into())])?;

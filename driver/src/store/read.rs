@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use matrix_engine::protocol::Traced;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::database::Store;
@@ -237,6 +238,20 @@ impl Store {
                 unit: row.get(4)?,
                 valid: row.get(5)?,
             })
+        })
+    }
+
+    /// What operations of a cell's last attempt take by themselves, what takes longest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn operations(&self, cell: i64) -> Result<Vec<(Arm, Traced)>> {
+        let sql = "SELECT arm, pass, kernel, count, ms, clock FROM operation
+            WHERE attempt_id = (SELECT max(id) FROM attempt WHERE cell_id = ?) ORDER BY ms DESC, kernel";
+        self.select(sql, [cell], |row| {
+            let arm = word(row, 0, &[Arm::Baseline, Arm::Treatment], Arm::name)?;
+            let (pass, kernel, clock) = (row.get(1)?, row.get(2)?, row.get(5)?);
+            Ok((arm, Traced { pass, kernel, count: row.get(3)?, ms: row.get(4)?, clock }))
         })
     }
 

@@ -10,7 +10,7 @@ use crate::measure::Stop;
 use crate::plan::{Cell, Weights};
 use crate::run::environment::Environment;
 use crate::run::event::{Arm, Event, RunInfo, RunStatus, Status};
-use matrix_engine::protocol::Measure;
+use matrix_engine::protocol::{Measure, Traced};
 
 type Written = Result<(), Failure>;
 
@@ -68,6 +68,10 @@ impl Writer<'_> {
             Event::SamplingStopped { cell, attempt, blocks, reason } => {
                 self.sampling_stopped(cell, *attempt, *blocks, *reason)?;
                 self.log("sampling_stopped", &serde_json::to_value(event)?)
+            }
+            Event::Traced { cell, attempt, arm, operations } => {
+                self.traced(cell, *attempt, *arm, operations)?;
+                self.log("traced", &json!({ "cell": cell, "attempt": attempt, "arm": arm, "kinds": operations.len() }))
             }
             Event::AttemptEnded { cell, attempt, outcome, reason } => {
                 self.attempt_ended(cell, *attempt, *outcome, reason)?;
@@ -237,6 +241,17 @@ impl Writer<'_> {
             "UPDATE attempt SET stopped = ?, blocks = ? WHERE id = ?",
             params![reason.name(), blocks, attempt],
         )?;
+        Ok(())
+    }
+
+    fn traced(&self, key: &str, number: u32, arm: Arm, operations: &[Traced]) -> Written {
+        let (cell, attempt) = self.attempt(key, number)?;
+        let sql = "INSERT INTO operation (cell_id, attempt_id, arm, pass, kernel, count, ms, clock)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        let mut insert = self.connection.prepare_cached(sql)?;
+        for Traced { pass, kernel, count, ms, clock } in operations {
+            insert.execute(params![cell, attempt, arm.name(), pass, kernel, count, ms, clock])?;
+        }
         Ok(())
     }
 

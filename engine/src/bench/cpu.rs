@@ -1,12 +1,16 @@
 //! On the CPU: wall time of the fast form.
 
-use super::{normalised_error, stock};
+use super::{
+    attention::{self, Chain},
+    normalised_error, stock,
+};
 use crate::{
     clock,
     device::{Device, Space},
-    error::Result,
+    error::{Error, Result},
     graph::Op,
     kernel::{self, Operand},
+    program::Program,
     protocol::{Bench, BenchWork},
     weights::{Weight, integer::Matrix},
 };
@@ -17,7 +21,7 @@ const ROTATED: u64 = 96 << 20;
 const RUNS: usize = 9;
 const STEPS: f64 = 100.0;
 
-pub fn run(work: BenchWork, budget_ms: f64) -> Result<Bench> {
+pub async fn run(work: BenchWork, budget_ms: f64) -> Result<Bench> {
     let mut once: Box<dyn FnMut(usize) -> Result<()>>;
     let (bytes, error);
     match work {
@@ -30,6 +34,14 @@ pub fn run(work: BenchWork, budget_ms: f64) -> Result<Bench> {
                 std::hint::black_box(&mut to);
                 Ok(())
             });
+        }
+        BenchWork::Attention(work) => {
+            let space = Space::new(Device::Cpu);
+            error = attention::check(&space, work).await?;
+            bytes = attention::bytes(work);
+            let chain = Chain::new(&space, work, 1).await?;
+            let Program::Cpu(program) = chain.program else { return Err(Error::internal("a CPU has CPU programs")) };
+            once = Box::new(move |_| program.run(&[], &chain.inputs).map(drop));
         }
         BenchWork::Linear { rows, outputs, inputs, weights, .. } => {
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
@@ -52,6 +64,11 @@ pub fn run(work: BenchWork, budget_ms: f64) -> Result<Bench> {
             });
         }
     }
+    times(&mut once, bytes, error, budget_ms)
+}
+
+/// Runs a piece of work again and again.
+fn times(once: &mut dyn FnMut(usize) -> Result<()>, bytes: u64, error: f64, budget_ms: f64) -> Result<Bench> {
     let mut time = |repeats: usize| -> Result<f64> {
         let started = clock::now();
         for i in 0..repeats {

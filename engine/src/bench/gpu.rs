@@ -2,7 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{cpu::clock_step, normalised_error, stock};
+use super::{
+    attention::{self, Chain},
+    cpu::clock_step,
+    normalised_error, stock,
+};
 use crate::{
     clock,
     device::{
@@ -13,10 +17,10 @@ use crate::{
     graph::Op,
     kernel::{
         gpu::{Dispatch, Memory, Operand, dispatch, whole},
-        linear::gpu::{Packed, packed_bytes},
+        linear::gpu::{Packed, packed_bytes, with_shared_packing},
         shader::Kernel,
     },
-    program::gpu::Recording,
+    program::{Program, gpu::Recording},
     protocol::{Bench, BenchForm, BenchWork},
     weights::{Format, Weight},
 };
@@ -55,6 +59,25 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let bytes = 32 * u64::from(count);
             Ok(Bench { kernels: vec!["Copy".into()], samples_us, clock, bytes, normalised_error: 0.0 })
         }
+        BenchWork::Attention(work) => {
+            // A device of its own, which can do no more than `form` says.
+            let gpu = Rc::new(Gpu::open().await?.pretending(chosen(gpu.capability(), work.form)));
+            let space = Space::new(Device::Gpu(gpu.clone()));
+            let normalised_error = attention::check(&space, work).await?;
+            let bytes = attention::bytes(work);
+            let all = if gpu.capability().software { ROTATED_SOFTWARE } else { ROTATED };
+            // Work on a whole prompt takes long, whatever a cache holds.
+            let most = if work.queries > 1 { 2 } else { SETS };
+            let sets = usize::try_from(all.div_ceil(bytes).clamp(2, most)).unwrap_or(2);
+            let chain = Chain::new(&space, work, sets).await?;
+            let Program::Gpu(program) = &chain.program else { return Err(Error::internal("a GPU has GPU programs")) };
+            program.submit(&chain.inputs)?;
+            let recording = program.recording()?;
+            // One of them; the last dispatch makes the row that is looked at.
+            let kernels = (0..(recording.len() - 1) / sets).map(|index| recording.kernel(index)).collect();
+            let (samples_us, clock) = time(&gpu, &space, recording, sets, budget_ms).await?;
+            Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })
+        }
         BenchWork::Linear { rows, outputs, inputs, weights, form } => {
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
             let capability = chosen(gpu.capability(), form);
@@ -73,6 +96,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let steps = work.dispatches(&sets, capability)?;
             let mut kernels: Vec<String> = steps.iter().map(|step| format!("{:?}", step.kernel)).collect();
             kernels.truncate(steps.len() / sets.len());
+            let steps = if form.shared { with_shared_packing(steps) } else { steps };
             let recording = Recording::new(steps, &space, gpu)?;
             let (samples_us, clock) = time(gpu, &space, &recording, sets.len(), budget_ms).await?;
             Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })
@@ -165,7 +189,7 @@ async fn time(
     pieces: usize,
     budget_ms: f64,
 ) -> Result<(Vec<f64>, String)> {
-    let queries = gpu.timestamps(space)?;
+    let queries = gpu.timestamps(space, 1)?;
     let clock = if queries.is_some() { "gpu" } else { "wall" };
     let step = if queries.is_some() { GPU_STEP_MS } else { clock_step() };
     // Twice: the first run compiles and fills the caches of the driver.
@@ -197,18 +221,18 @@ async fn pass(
     queries: Option<&crate::device::gpu::Timestamps>,
 ) -> Result<f64> {
     let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    let writes = queries.map(crate::device::gpu::Timestamps::writes);
+    let writes = queries.map(|queries| queries.writes(0));
     {
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: writes };
         recording.record(&mut encoder.begin_compute_pass(&descriptor), repeats);
     }
     if let Some(queries) = queries {
-        queries.resolve(&mut encoder)?;
+        queries.resolve(&mut encoder, 1)?;
     }
     let started = clock::now();
     gpu.submit(encoder.finish());
     match queries {
-        Some(queries) => queries.read_ms(gpu).await,
+        Some(queries) => Ok(queries.read_ms(gpu).await?[0]),
         None => {
             gpu.finish().await?;
             Ok(clock::now() - started)

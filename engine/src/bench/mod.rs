@@ -1,6 +1,7 @@
 //! Kernels by themselves: first checked against the plain reference, then timed over sets of weights that no
 //! cache holds together.
 
+mod attention;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -9,7 +10,7 @@ mod stock;
 use crate::{
     device::Device,
     error::{Error, Result},
-    protocol::{Bench, BenchWeights, BenchWork, Integer, Options},
+    protocol::{Bench, BenchAttention, BenchWeights, BenchWork, Integer, Options},
     weights::format,
 };
 
@@ -29,12 +30,17 @@ pub async fn run(device: &Device, work: BenchWork, budget_ms: f64) -> Result<Ben
             let largest = sizes.map(|(a, b)| u64::from(a) * u64::from(b)).into_iter().max().unwrap_or(0);
             largest * u64::from(rows.min(outputs).min(inputs).min(1))
         }
+        BenchWork::Attention(BenchAttention { queries, keys, heads, kv_heads, width, .. }) => {
+            let fits = queries <= keys && kv_heads > 0 && heads.is_multiple_of(kv_heads);
+            let size = [keys, heads, width, u32::from(fits && queries > 0)].map(u64::from);
+            size.into_iter().fold(1, u64::saturating_mul)
+        }
     };
     if size == 0 || size > MOST || !budget_ms.is_finite() || budget_ms <= 0.0 {
         return Err(Error::unsupported("no benchmark of this size").found(format!("{work:?} for {budget_ms} ms")));
     }
     match device {
-        Device::Cpu => cpu::run(work, budget_ms),
+        Device::Cpu => cpu::run(work, budget_ms).await,
         #[cfg(feature = "gpu")]
         Device::Gpu(gpu) => gpu::run(gpu, work, budget_ms).await,
     }

@@ -132,7 +132,7 @@ pub fn dispatch<'a>(
             let mut params = words(&[x.rows(), x.width()])?;
             params.push(epsilon.to_bits());
             Dispatch {
-                kernel: Kernel::LayerNorm { residual, threads },
+                kernel: Kernel::LayerNorm { residual, threads, packs: false },
                 buffers: whole([x.plain()?, scale.plain()?, shift.plain()?, third, out]),
                 params,
                 grid: groups(x.rows())?,
@@ -208,7 +208,7 @@ pub fn dispatch<'a>(
             let mut params = words(&[x.rows(), x.width()])?;
             params.push(epsilon.to_bits());
             Dispatch {
-                kernel: Kernel::RmsNorm { threads },
+                kernel: Kernel::RmsNorm { threads, packs: false },
                 buffers: whole([x.plain()?, scale.plain()?, out]),
                 params,
                 grid: groups(x.rows())?,
@@ -226,7 +226,12 @@ pub fn dispatch<'a>(
         (Op::Multiply, [a, b]) => {
             let length = a.rows() * a.width();
             let buffers = whole([a.plain()?, b.plain()?, out]);
-            Dispatch { kernel: Kernel::Multiply, buffers, params: words(&[length])?, grid: invocations(length)? }
+            Dispatch {
+                kernel: Kernel::Multiply { packs: false },
+                buffers,
+                params: words(&[length])?,
+                grid: invocations(length)?,
+            }
         }
         (Op::Scale { factor }, [x]) => {
             let length = x.rows() * x.width();

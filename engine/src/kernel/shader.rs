@@ -26,6 +26,8 @@ pub enum Kernel {
         residual: bool,
         /// Threads that share a row.
         threads: u32,
+        /// Whether the rows are packed too.
+        packs: bool,
     },
     /// A linear layer.
     Linear {
@@ -89,11 +91,16 @@ pub enum Kernel {
     RmsNorm {
         /// Threads that share a row.
         threads: u32,
+        /// Whether the rows are packed too.
+        packs: bool,
     },
     /// Rotary position embedding.
     Rotary,
     /// Product of two tensors, value by value.
-    Multiply,
+    Multiply {
+        /// Whether it is packed too.
+        packs: bool,
+    },
     /// A tensor times a number.
     Scale,
     /// Some columns.
@@ -215,13 +222,17 @@ impl Kernel {
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::Synthetic, Self::Pack, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
-            all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads }));
+            for packs in [false, true] {
+                all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads, packs }));
+                all.push(Self::RmsNorm { threads, packs });
+            }
             all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
             all.push(Self::Normalize { threads });
-            all.extend([Self::RmsNorm { threads }, Self::Argmax { threads }, Self::Sample { threads }]);
+            all.extend([Self::Argmax { threads }, Self::Sample { threads }]);
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
-        all.extend([Self::Rotary, Self::Multiply, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.extend([false, true].map(|packs| Self::Multiply { packs }));
+        all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
         all.extend(flash::WIDTHS.map(|columns| Self::Join { columns }));
         all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
         all.push(Self::Windows);
@@ -278,9 +289,14 @@ impl Kernel {
             .concat(),
             Self::Synthetic => &[include_str!("synthetic/synthetic.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
-            Self::LayerNorm { .. } => &[include_str!("layer_norm/layer_norm.wgsl")],
+            Self::LayerNorm { packs: false, .. } => {
+                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/alone.wgsl")]
+            }
+            Self::LayerNorm { packs: true, .. } => {
+                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), PACKING]
+            }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
-            Self::Pack => &[include_str!("linear/pack.wgsl")],
+            Self::Pack => &[include_str!("linear/pack.wgsl"), PACKING],
             Self::Quantize { bits, zeros, .. } => &weight::quantize_parts(bits, zeros),
             Self::Copy => &[include_str!("bench/copy.wgsl")],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
@@ -297,9 +313,15 @@ impl Kernel {
             Self::Flash(kernel) => return kernel.source(),
             Self::Spatial(kernel) => &kernel.parts(),
             Self::Sound(kernel) => &[kernel.source()],
-            Self::RmsNorm { .. } => &[include_str!("rms_norm/rms_norm.wgsl")],
+            Self::RmsNorm { packs: false, .. } => {
+                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/alone.wgsl")]
+            }
+            Self::RmsNorm { packs: true, .. } => {
+                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/packed.wgsl"), PACKING]
+            }
             Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
-            Self::Multiply => &[include_str!("pointwise/multiply.wgsl")],
+            Self::Multiply { packs: false } => &[include_str!("pointwise/multiply.wgsl")],
+            Self::Multiply { packs: true } => &[include_str!("pointwise/multiply_pack.wgsl"), PACKING],
             Self::Scale => &[include_str!("pointwise/scale.wgsl")],
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
@@ -323,7 +345,7 @@ impl Kernel {
     #[must_use]
     pub fn constants(self) -> Vec<(&'static str, f64)> {
         match self {
-            Self::LayerNorm { residual, threads } => {
+            Self::LayerNorm { residual, threads, .. } => {
                 vec![("RESIDUAL", f64::from(u8::from(residual))), ("THREADS", f64::from(threads))]
             }
             Self::AttentionSoftmax { threads, .. } | Self::Normalize { threads } => {
@@ -345,7 +367,7 @@ impl Kernel {
             Self::Join { columns } => vec![("COLUMNS", f64::from(columns))],
             Self::Spatial(kernel) => kernel.constants(),
             Self::Sound(kernel) => kernel.constants(),
-            Self::RmsNorm { threads } | Self::Argmax { threads } | Self::Sample { threads } => {
+            Self::RmsNorm { threads, .. } | Self::Argmax { threads } | Self::Sample { threads } => {
                 vec![("THREADS", f64::from(threads))]
             }
             Self::GroupedSoftmax { biased, threads } => {
@@ -366,14 +388,18 @@ impl Kernel {
         let fixed: &[Access] = match self {
             Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
             Self::Linear { format, input, .. } => return linear::bindings(format, input),
-            Self::Pack => &[Read, Write, Write, Uniform],
+            Self::Pack => &[Read, Uniform, Write, Write],
+            Self::RmsNorm { packs: true, .. } | Self::Multiply { packs: true } => {
+                &[Read, Read, Write, Uniform, Write, Write]
+            }
             Self::Quantize { zeros: false, .. } => &[Read, Write, Write, Write, Uniform],
             Self::Quantize { zeros: true, .. } => &[Read, Write, Write, Write, Uniform, Write],
             Self::Copy => &[Read, Write, Uniform],
             Self::Add | Self::AttentionScores { .. } | Self::AttentionContext { .. } | Self::MeanRows => {
                 &[Read, Read, Write, Uniform]
             }
-            Self::LayerNorm { .. } => &[Read, Read, Read, Read, Write, Uniform],
+            Self::LayerNorm { packs: false, .. } => &[Read, Read, Read, Read, Write, Uniform],
+            Self::LayerNorm { packs: true, .. } => &[Read, Read, Read, Read, Write, Uniform, Write, Write],
             Self::AttentionSoftmax { masked: true, .. } => &[Write, Uniform, Read],
             Self::AttentionSoftmax { masked: false, .. } | Self::Synthetic => &[Write, Uniform],
             Self::FirstRow | Self::Normalize { .. } => &[Read, Write, Uniform],
@@ -388,7 +414,7 @@ impl Kernel {
             | Self::Importance
             | Self::Argmax { .. } => &[Read, Write, Uniform],
             Self::RmsNorm { .. }
-            | Self::Multiply
+            | Self::Multiply { .. }
             | Self::TakeRow
             | Self::Append
             | Self::Select
@@ -406,6 +432,9 @@ impl Kernel {
 fn extensions(subgroups: bool) -> &'static str {
     if subgroups && cfg!(target_arch = "wasm32") { "enable subgroups;\n" } else { "" }
 }
+
+/// Rows as signed bytes, beside whatever makes them.
+const PACKING: &str = include_str!("linear/packing.wgsl");
 
 /// The body of a product.
 fn product(tiling: Tiling) -> &'static str {

@@ -2,8 +2,9 @@
 
 use std::{cell::Ref, ops::Range, rc::Rc};
 
-use super::{input_bytes, output_tensor};
+use super::{Timed, input_bytes, output_tensor};
 use crate::{
+    clock,
     device::Buffer,
     error::{Error, Result},
     graph::{self, Plan, Step},
@@ -14,6 +15,9 @@ use crate::{
         integer::{Layout, Matrix},
     },
 };
+
+/// Passes that are timed.
+const TRACES: usize = 3;
 
 /// A plan and its buffers.
 pub struct CpuProgram {
@@ -58,9 +62,7 @@ impl CpuProgram {
 
     /// Some of the steps.
     pub fn compute(&self, part: Range<usize>, weights: &[Weight]) -> Result<()> {
-        self.plan.steps[part]
-            .iter()
-            .try_for_each(|step| self.step(step, weights).map_err(|error| error.of(format!("{:?}", step.op))))
+        self.plan.steps[part].iter().try_for_each(|step| self.step(step, weights))
     }
 
     /// The outputs, when every step was computed.
@@ -69,7 +71,29 @@ impl CpuProgram {
         outputs.map(|port| Ok((port.name.clone(), output_tensor(port, &self.buffers[port.buffer].words()?)?))).collect()
     }
 
+    /// What every step takes: the median of some passes.
+    pub fn trace(&self, weights: &[Weight], inputs: &Tensors) -> Result<Vec<Timed>> {
+        let mut times = vec![[0.0; TRACES]; self.plan.steps.len()];
+        for pass in 0..TRACES {
+            self.write(inputs)?;
+            for (step, times) in self.plan.steps.iter().zip(&mut times) {
+                let started = clock::now();
+                self.step(step, weights)?;
+                times[pass] = clock::now() - started;
+            }
+        }
+        let timed = |(step, mut times): (&Step, [f64; TRACES])| {
+            times.sort_by(f64::total_cmp);
+            Timed { kernel: format!("{:?}", step.op), ms: times[TRACES / 2] }
+        };
+        Ok(self.plan.steps.iter().zip(times).map(timed).collect())
+    }
+
     fn step(&self, step: &Step, weights: &[Weight]) -> Result<()> {
+        self.perform(step, weights).map_err(|error| error.of(format!("{:?}", step.op)))
+    }
+
+    fn perform(&self, step: &Step, weights: &[Weight]) -> Result<()> {
         // An operation in place finds its first operand in the output.
         let operands = &step.operands[usize::from(step.op.in_place())..];
         let held = operands.iter().map(|operand| self.hold(operand, weights)).collect::<Result<Vec<_>>>()?;

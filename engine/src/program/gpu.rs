@@ -2,7 +2,7 @@
 
 use std::{ops::Range, rc::Rc};
 
-use super::{input_bytes, output_tensor};
+use super::{Timed, input_bytes, output_tensor, trace};
 use crate::{
     device::{
         Buffer, Category, Space,
@@ -39,6 +39,7 @@ pub struct Recording {
 }
 
 struct Bound {
+    kernel: Kernel,
     pipeline: Rc<Pipeline>,
     group: wgpu::BindGroup,
     grid: [u32; 3],
@@ -93,12 +94,17 @@ impl GpuProgram {
             let made = dispatch(step.op, &operands, &buffers[step.output], self.packed.as_ref(), capability);
             steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
         }
-        Recording::new(without_repeated_packing(steps), space, &self.gpu)
+        Recording::new(linear::gpu::with_shared_packing(steps), space, &self.gpu)
     }
 
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// All dispatches.
+    pub fn recording(&self) -> Result<&Recording> {
+        self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))
     }
 
     /// The plan's buffers.
@@ -124,13 +130,17 @@ impl GpuProgram {
         Ok(outputs)
     }
 
+    /// What every dispatch takes by itself.
+    pub async fn trace(&self, inputs: &Tensors, space: &Space) -> Result<Vec<Timed>> {
+        self.write(inputs)?;
+        trace::trace(self.recording()?, &self.gpu, space).await
+    }
+
     /// One pass that nobody waits for.
     pub fn submit(&self, inputs: &Tensors) -> Result<()> {
         self.write(inputs)?;
         let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let recording =
-            self.recording.as_ref().ok_or_else(|| Error::internal("a program in stages runs as a whole"))?;
-        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
+        self.recording()?.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
         self.copy_outputs(&mut encoder)?;
         self.gpu.submit(encoder.finish());
         Ok(())
@@ -192,12 +202,26 @@ impl Recording {
     /// Adds all dispatches to a pass, some times over.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, repeats: u32) {
         for _ in 0..repeats {
-            for Bound { pipeline, group, grid: [x, y, z] } in &self.dispatches {
-                pass.set_pipeline(&pipeline.pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
+            for index in 0..self.len() {
+                self.record_one(pass, index, 1);
             }
         }
+    }
+
+    /// Adds one dispatch to a pass, some times over.
+    pub fn record_one(&self, pass: &mut wgpu::ComputePass<'_>, index: usize, repeats: u32) {
+        let Bound { pipeline, group, grid: [x, y, z], .. } = &self.dispatches[index];
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, group, &[]);
+        for _ in 0..repeats {
+            pass.dispatch_workgroups(*x, *y, *z);
+        }
+    }
+
+    /// The kernel of a dispatch, as text.
+    #[must_use]
+    pub fn kernel(&self, index: usize) -> String {
+        format!("{:?}", self.dispatches[index].kernel)
     }
 }
 
@@ -212,25 +236,6 @@ fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]
             },
         })
         .collect()
-}
-
-/// Layers that read the same x, such as query, key and value, pack it once.
-fn without_repeated_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
-    let mut held: Option<(&Buffer, Vec<u32>)> = None;
-    let mut kept = Vec::with_capacity(steps.len());
-    for step in steps {
-        if step.kernel == Kernel::Pack {
-            let x = step.buffers[0].buffer;
-            if held.as_ref().is_some_and(|(buffer, params)| std::ptr::eq(*buffer, x) && *params == step.params) {
-                continue;
-            }
-            held = Some((x, step.params.clone()));
-        } else if step.writes().any(|out| held.as_ref().is_some_and(|(buffer, _)| std::ptr::eq(*buffer, out))) {
-            held = None;
-        }
-        kept.push(step);
-    }
-    kept
 }
 
 fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) -> Result<Bound> {
@@ -250,7 +255,7 @@ fn bind(gpu: &Rc<Gpu>, step: &Dispatch<'_>, params: &wgpu::Buffer, offset: u64) 
     }
     let descriptor = wgpu::BindGroupDescriptor { label: None, layout: &pipeline.layout, entries: &entries };
     let group = gpu.device().create_bind_group(&descriptor);
-    Ok(Bound { pipeline, group, grid: step.grid })
+    Ok(Bound { kernel: step.kernel, pipeline, group, grid: step.grid })
 }
 
 fn resource<'a>(part: &Part<'a>) -> Result<wgpu::BindingResource<'a>> {

@@ -4,6 +4,8 @@ mod cpu;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 mod staged;
+#[cfg(feature = "gpu")]
+mod trace;
 
 use std::{collections::BTreeMap, ops::Range, rc::Rc};
 
@@ -33,6 +35,15 @@ enum Computing {
     Submitted {
         _recording: gpu::Recording,
     },
+}
+
+/// One operation, timed by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timed {
+    /// The kernel that a GPU ran, or the operation that a CPU did.
+    pub kernel: String,
+    /// Milliseconds.
+    pub ms: f64,
 }
 
 impl Program {
@@ -78,6 +89,30 @@ impl Program {
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.submit(inputs),
             Self::Staged(_) => Err(Error::internal("a program in stages is waited for")),
+        }
+    }
+
+    /// What every operation of a pass takes by itself; what the program holds afterwards is of no use.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "a CPU needs no buffers for times"))]
+    pub async fn trace(&self, weights: &[Weight], inputs: &Tensors, space: &Space) -> Result<Vec<Timed>> {
+        match self {
+            Self::Cpu(program) => program.trace(weights, inputs),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.trace(inputs, space).await,
+            Self::Staged(_) => {
+                Err(Error::unsupported("operations whose weights come and go are not timed by themselves"))
+            }
+        }
+    }
+
+    /// The clock that [`Self::trace`] reads: `gpu` or `wall`.
+    #[must_use]
+    pub fn clock(&self) -> &'static str {
+        match self {
+            Self::Cpu(_) => "wall",
+            #[cfg(feature = "gpu")]
+            Self::Gpu(_) => "gpu",
+            Self::Staged(program) => program.program().clock(),
         }
     }
 

@@ -24,6 +24,27 @@ pub enum BenchWork {
         /// What kernels may use.
         form: BenchForm,
     },
+    /// Attention over a cache.
+    Attention(BenchAttention),
+}
+
+/// Attention of the last queries of a sequence, each over the keys up to its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BenchAttention {
+    /// Queries: 1 for a token, or a whole prompt.
+    pub queries: u32,
+    /// Keys and values, at least as many.
+    pub keys: u32,
+    /// Heads of queries.
+    pub heads: u32,
+    /// Heads of keys and values, which divide them.
+    pub kv_heads: u32,
+    /// Numbers of a head.
+    pub width: u32,
+    /// Without a matrix of scores.
+    pub flash: bool,
+    /// What kernels may use.
+    pub form: BenchForm,
 }
 
 /// How the weight of a benchmark is stored.
@@ -50,6 +71,9 @@ pub enum BenchWeights {
 pub struct BenchForm {
     /// The integer dot product, with x rounded to bytes.
     pub packed: bool,
+    /// Whether x was rounded before, by what made it: then that takes no time here.
+    #[serde(default)]
+    pub shared: bool,
     /// Subgroups.
     pub subgroups: bool,
     /// What is made for hardware, even on an adapter that runs on a CPU.

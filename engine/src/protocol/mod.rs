@@ -7,17 +7,19 @@ mod info;
 mod loading;
 mod measure;
 mod options;
+mod trace;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Family, Size};
 pub use crate::tensor::{Tensor, TensorData, Tensors};
-pub use bench::{Bench, BenchForm, BenchWeights, BenchWork, CompiledKernel};
+pub use bench::{Bench, BenchAttention, BenchForm, BenchWeights, BenchWork, CompiledKernel};
 pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
 pub use loading::{Offload, Parallel, Progressive, Streaming};
 pub use measure::{Measure, Memory, Moment, Timeline, Usage};
 pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
+pub use trace::Traced;
 
 /// Where the engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -140,6 +142,17 @@ pub enum Step {
         /// Whether the values of the outputs are part of the answer. Ids always are.
         reply: bool,
     },
+    /// Compute once more, every operation by itself, and say what each took. Slow; for what is never timed.
+    Trace {
+        /// Name of the slot.
+        slot: String,
+        /// Inputs by their Hugging Face names.
+        inputs: Tensors,
+        /// Outputs to compute.
+        outputs: Vec<String>,
+        /// How a prompt is continued; a forward pass without.
+        decode: Option<Decode>,
+    },
     /// Say what the host itself holds. Slow in some browsers; never asked while something is timed.
     Footprint,
     /// Tell how the bytes of a slot went since it was loaded.
@@ -204,6 +217,11 @@ pub enum Outcome {
         tokens: Tensor,
         /// The outputs, when a reply was asked for, and `step_logits` `[batch, steps, vocabulary]`, when they were.
         outputs: Tensors,
+    },
+    /// Answer to [`Step::Trace`].
+    Traced {
+        /// The operations of every pass, what took longest first.
+        operations: Vec<Traced>,
     },
     /// Answer to [`Step::Footprint`].
     Footprint {

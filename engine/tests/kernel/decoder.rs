@@ -41,6 +41,42 @@ fn linear_layers_without_bias() {
     }
 }
 
+/// What a norm or a product made is packed where it is made, for all that read it.
+#[test]
+fn layers_of_packed_norms_and_products() {
+    let mut check = Check::new();
+    for [rows, outputs, inputs] in AWKWARD {
+        for kind in [(4, 32, true), (8, 64, false)] {
+            let weights = [
+                Known::F32(bell("scale", inputs)),
+                Known::F32(bell("shift", inputs)),
+                Known::integer("gate", outputs, inputs, kind),
+                Known::integer("up", outputs, inputs, kind),
+                Known::integer("down", inputs, outputs, kind),
+            ];
+            for rms in [true, false] {
+                let mut graph = Graph::new();
+                let x = graph.input("x", &[1, rows, inputs], Element::F32);
+                let scale = param(0, &[inputs]);
+                let norm = if rms {
+                    graph.rms_norm(x, &scale, 1e-5)
+                } else {
+                    graph.layer_norm(x, Some(x), &scale, &param(1, &[inputs]), 1e-5)
+                };
+                let norm = norm.expect("fits");
+                let [gate, up] =
+                    [2, 3].map(|id| graph.project(norm, &param(id, &[outputs, inputs]), None).expect("fits"));
+                let both = graph.multiply(gate, up).expect("fits");
+                let down = graph.project(both, &param(4, &[inputs, outputs]), None).expect("fits");
+                // What was packed is read as it was, too.
+                let y = graph.add(down, norm).expect("fits");
+                let name = format!("packed {rows} {outputs} {inputs} {kind:?} {rms}");
+                check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
+            }
+        }
+    }
+}
+
 #[test]
 fn rotary_positions() {
     let mut check = Check::new();

@@ -1,5 +1,6 @@
 // Layer norm of x, or of x + residual: one workgroup per row, mean first, then the variance around it.
-// With `RESIDUAL` 0 the third binding is not read.
+// With `RESIDUAL` 0 the binding of it is not read. A snippet behind says what else becomes of a row:
+//   fn keep(row: u32, mean: f32, inverse: f32, thread: u32)
 
 override RESIDUAL: u32 = 0u;
 
@@ -64,4 +65,5 @@ fn main(
     for (var c = thread; c < params.width; c += THREADS) {
         out[start + c] = (input_at(start + c) - mean) * inverse * scale[c] + shift[c];
     }
+    keep(row, mean, inverse, thread);
 }

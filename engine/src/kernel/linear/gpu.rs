@@ -20,6 +20,8 @@ const TEAM: u32 = 32;
 const THREADS: u32 = 256;
 /// Rows and columns of a wide tile.
 const WIDE: [usize; 2] = [64, 128];
+/// From so many rows of weights on a team takes two.
+const MANY_COLUMNS: usize = 8192;
 /// With fewer wide tiles than this, smaller ones spread better over the GPU.
 const FEW_WIDE: usize = 64;
 
@@ -85,6 +87,50 @@ pub fn dispatch<'a>(
     Ok(dispatches)
 }
 
+/// Dispatches with as little packing as possible: layers that read the same x, such as query, key and value, have it
+/// packed once, and by what makes it if that can.
+#[must_use]
+pub fn with_shared_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
+    let mut held: Option<(&Buffer, Vec<u32>)> = None;
+    let mut kept: Vec<Dispatch<'_>> = Vec::with_capacity(steps.len());
+    for step in steps {
+        if step.kernel == Kernel::Pack {
+            let x = step.buffers[0].buffer;
+            if held.as_ref().is_some_and(|(buffer, params)| std::ptr::eq(*buffer, x) && *params == step.params) {
+                continue;
+            }
+            held = Some((x, step.params.clone()));
+            if kept.last_mut().is_some_and(|maker| packs(maker, &step)) {
+                continue;
+            }
+        } else if step.writes().any(|out| held.as_ref().is_some_and(|(buffer, _)| std::ptr::eq(*buffer, out))) {
+            held = None;
+        }
+        kept.push(step);
+    }
+    kept
+}
+
+/// Makes the dispatch that makes x pack it too; `false` if it can't, or makes something else.
+fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
+    if !maker.writes().all(|out| std::ptr::eq(out, pack.buffers[0].buffer)) {
+        return false;
+    }
+    match &mut maker.kernel {
+        Kernel::RmsNorm { packs, .. } | Kernel::LayerNorm { packs, .. } if maker.params[..2] == pack.params[..2] => {
+            *packs = true
+        }
+        Kernel::Multiply { packs } if maker.params[0] == pack.params[0] * pack.params[1] => {
+            *packs = true;
+            maker.params.clone_from(&pack.params);
+            maker.grid = pack.grid;
+        }
+        _ => return false,
+    }
+    maker.buffers.extend(pack.buffers[1..].iter().cloned());
+    true
+}
+
 /// How the product is cut up, and its grid.
 fn tiling(
     rows: usize,
@@ -108,7 +154,8 @@ fn tiling(
         return Ok((Tiling::Rows, [across, down, number(rows.div_ceil(4))?]));
     }
     let (together, beside) = match (rows, input) {
-        (1, Input::Packed) => (1, 2),
+        // Two rows for each team halve the reads of x; with few rows it is better that more teams are at work.
+        (1, Input::Packed) => (1, if columns < MANY_COLUMNS { 1 } else { 2 }),
         (1, _) => (1, 4),
         _ => (4, 2),
     };

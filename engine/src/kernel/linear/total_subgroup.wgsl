@@ -1,12 +1,21 @@
-// Sums over a team by exchanging registers: a team lies within a subgroup, whose threads are neighbours.
+// Sums over a team by exchanging registers: a team lies within a subgroup, whose threads are neighbours. Written out:
+// in a loop over halves compilers keep the sums in memory instead of registers.
 
 alias Sums = array<f32, ROWS * COLUMNS>;
 
 fn total(sums: Sums, thread: u32) -> Sums {
     var result = sums;
-    for (var half = TEAM / 2u; half > 0u; half /= 2u) {
-        for (var i = 0u; i < ROWS * COLUMNS; i++) {
-            result[i] += subgroupShuffleXor(result[i], half);
+    for (var i = 0u; i < ROWS * COLUMNS; i++) {
+        result[i] += subgroupShuffleXor(result[i], 1u);
+        result[i] += subgroupShuffleXor(result[i], 2u);
+        if TEAM > 4u {
+            result[i] += subgroupShuffleXor(result[i], 4u);
+        }
+        if TEAM > 8u {
+            result[i] += subgroupShuffleXor(result[i], 8u);
+        }
+        if TEAM > 16u {
+            result[i] += subgroupShuffleXor(result[i], 16u);
         }
     }
     return result;

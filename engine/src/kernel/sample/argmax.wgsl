@@ -8,6 +8,7 @@ struct Params { rows: u32, width: u32 }
 
 // A power of two.
 override THREADS: u32 = 128u;
+const BESIDE = 8u;
 var<workgroup> values: array<f32, THREADS>;
 var<workgroup> ids: array<u32, THREADS>;
 
@@ -23,11 +24,18 @@ fn main(
     }
     var largest = -3.4e38;
     var id = 0u;
-    for (var c = thread; c < params.width; c += THREADS) {
-        let value = logits[row * params.width + c];
-        if value > largest {
-            largest = value;
-            id = c;
+    // One workgroup reads a whole vocabulary: several values have to be on their way at once.
+    for (var first = thread; first < params.width; first += BESIDE * THREADS) {
+        var found = array<f32, BESIDE>();
+        for (var i = 0u; i < BESIDE; i++) {
+            found[i] = logits[row * params.width + min(first + i * THREADS, params.width - 1u)];
+        }
+        for (var i = 0u; i < BESIDE; i++) {
+            let c = first + i * THREADS;
+            if found[i] > largest && c < params.width {
+                largest = found[i];
+                id = c;
+            }
         }
     }
     values[thread] = largest;

@@ -43,7 +43,7 @@ pub fn printable_json(json: &str) -> String {
 }
 
 /// Whether a terminal shows a character, and does nothing else with it.
-pub(super) fn is_plain(c: char) -> bool {
+pub(crate) fn is_plain(c: char) -> bool {
     let reorders =
         matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !c.is_control() && !reorders
