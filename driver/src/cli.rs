@@ -63,7 +63,7 @@ impl Global {
 }
 
 pub(crate) use analyze::{AnalyzeAction, AnalyzeArgs, Shown};
-pub(crate) use bench::{BenchAction, BenchArgs, KernelsArgs};
+pub(crate) use bench::{BenchAction, BenchArgs, KernelsArgs, SoundArgs, WaitsArgs};
 pub(crate) use comparison::{
     ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
     MergeArgs,
@@ -174,12 +174,15 @@ pub(crate) struct RunArgs {
     /// Features of sound made on the GPU
     #[arg(long, visible_alias = "enable-compute-shaders")]
     pub(crate) compute_shaders: bool,
+    /// Shaders compiled while weights load
+    #[arg(long, visible_alias = "enable-shader-precompile")]
+    pub(crate) shader_precompile: bool,
     #[command(flatten)]
     pub(crate) loading: loading::LoadingArgs,
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,
-    /// Which optimizations run together: each, pairs, all, recommended
+    /// Which optimizations run together: each, pairs, all, recommended, together
     #[arg(long, value_name = "RULE")]
     pub(crate) combinations: Option<String>,
     #[command(flatten, next_help_heading = "What is computed")]

@@ -138,7 +138,8 @@ fn every_way() -> Vec<(&'static str, Options)> {
 
 /// Loads and uses a model once; what went wrong, if something did. Nothing may be left in either case.
 async fn attempt(link: &mut Link, platform: Platform, at: &str, options: Options) -> Option<String> {
-    let load = Step::Load { slot: "a".into(), platform, model: ModelSource::Folder { at: at.into() }, options };
+    let model = ModelSource::Folder { at: at.into() };
+    let load = Step::Load { slot: "a".into(), platform, model, options, work: Vec::new() };
     let outcome = link.perform(load, PATIENCE).await.expect("an answer");
     let wrong = match outcome {
         Outcome::Failed { message, .. } => Some(message),

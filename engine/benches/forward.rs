@@ -44,7 +44,7 @@ fn main() {
 fn time(family: Family, size: Size, platform: Platform, options: Options) -> Result<[f64; 3], String> {
     let mut host = Host::new("");
     let model = ModelSource::Synthetic { family, size, seed: 1 };
-    let load = Step::Load { slot: "model".into(), platform, model, options };
+    let load = Step::Load { slot: "model".into(), platform, model, options, work: Vec::new() };
     let (load, model): (f64, ModelInfo) = match pollster::block_on(host.perform(load)) {
         Outcome::Loaded { measures, model, .. } => (measures[0].value, model),
         other => return Err(format!("{other:?}")),

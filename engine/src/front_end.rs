@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
-    audio::{Cut, Extractor, Settings},
+    audio::{Cut, Extractor, Settings, cut},
     clock,
-    device::{Buffer, Device, Space},
+    device::{Buffer, Category, Device, Space},
     error::{Error, Result},
     graph::{Graph, Plan},
     load::{Config, Folder},
@@ -25,24 +25,45 @@ pub struct FrontEnd {
     extractor: Extractor,
     compute_shaders: bool,
     ready: Option<Ready>,
+    landing: Option<Buffer>,
 }
 
 /// The program for cuts of some shapes.
 struct Ready {
     shapes: Vec<(String, Vec<usize>)>,
     program: Program,
+    samples: Rc<Buffer>,
+    /// Samples at the start of each row that are no padding.
+    filled: Vec<usize>,
     features: Rc<Buffer>,
     shape: Vec<usize>,
 }
 
 /// Inputs of a model whose samples have become features.
 pub struct Heard {
-    /// The inputs. A feature tensor that is on the device has its shape here, and no values that count.
+    /// The inputs; features that are on the device are absent here.
     pub inputs: Tensors,
     /// Inputs that are on the device.
     pub resident: States,
     /// Whether they are in another buffer than the last time.
     pub moved: bool,
+}
+
+/// The plan of features, the buffer they are in, and their shape.
+struct Planned {
+    plan: Plan,
+    buffer: usize,
+    shape: Vec<usize>,
+}
+
+/// What will be heard.
+pub struct Forecast {
+    /// Inputs of the model; the features are absent.
+    pub inputs: Tensors,
+    /// Those that will be on the device.
+    pub resident: Vec<String>,
+    /// What a GPU will do for them.
+    pub plan: Option<Plan>,
 }
 
 impl FrontEnd {
@@ -72,7 +93,7 @@ impl FrontEnd {
             None => Settings::published(model_type, config.value()),
         };
         let extractor = Extractor::new(model_type, &settings)?;
-        Ok(Some(Self { extractor, compute_shaders, ready: None }))
+        Ok(Some(Self { extractor, compute_shaders, ready: None, landing: None }))
     }
 
     /// Samples per second.
@@ -86,35 +107,80 @@ impl FrontEnd {
     /// # Errors
     /// When samples are unusable, or the device has no room.
     pub async fn hear(&mut self, inputs: &Tensors, space: &Space) -> Result<Heard> {
-        let mut inputs = inputs.clone();
-        let samples = inputs.remove(SAMPLES).ok_or_else(|| Error::internal("no samples"))?;
-        let counts = inputs.remove(SAMPLE_COUNTS);
-        let clips = clips(&samples, counts.as_ref())?;
-        // A long clip is cut in the middle of where it can be cut, so that a run can be repeated.
-        let mut draw = |places: usize| places / 2;
+        let samples = inputs.get(SAMPLES).ok_or_else(|| Error::internal("no samples"))?;
+        let clips = clips(samples, inputs.get(SAMPLE_COUNTS))?;
+        let mut inputs = without_sound(inputs);
         if !self.compute_shaders {
-            inputs.extend(self.extractor.extract(&clips, &mut draw)?);
+            inputs.extend(self.extractor.extract(&clips, &mut middle)?);
             return Ok(Heard { inputs, resident: States::new(), moved: false });
         }
-        let cut = self.extractor.cut(&clips, &mut draw)?;
+        let cut = self.extractor.cut(&clips, &mut middle)?;
         let moved = self.make_ready(&cut, space).await?;
-        let ready = self.ready.as_ref().ok_or_else(|| Error::internal("no program"))?;
+        let ready = self.ready.as_mut().ok_or_else(|| Error::internal("no program"))?;
+        ready.fill(&cut)?;
         ready.program.submit(&cut.inputs)?;
         let name = self.extractor.features().to_owned();
         inputs.extend(cut.others);
-        inputs.insert(name.clone(), Tensor::f32(&ready.shape, vec![0.0; ready.shape.iter().product()]));
+        inputs.insert(name.clone(), Tensor::absent(&ready.shape));
         Ok(Heard { inputs, resident: BTreeMap::from([(name, Rc::clone(&ready.features))]), moved })
     }
 
-    /// Makes features and waits until they are there; the milliseconds that took.
+    /// Where features are made on the device: a clip of some seconds instead of features.
+    pub fn prefer_samples(&self, inputs: &mut Tensors) {
+        const SECONDS: usize = 10;
+        if self.compute_shaders && inputs.remove(self.extractor.features()).is_some() {
+            let count = SECONDS * self.sampling_rate() as usize;
+            inputs.insert(SAMPLES.to_owned(), Tensor::f32(&[1, count], vec![0.0; count]));
+        }
+    }
+
+    /// What [`Self::hear`] will give for such inputs, and the plan of what a GPU has to do for it.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub fn forecast(&self, inputs: &Tensors) -> Result<Forecast> {
+        let Some(samples) = inputs.get(SAMPLES) else {
+            return Ok(Forecast { inputs: inputs.clone(), resident: Vec::new(), plan: None });
+        };
+        let clips = clips(samples, inputs.get(SAMPLE_COUNTS))?;
+        let cut = self.extractor.cut(&clips, &mut middle)?;
+        let planned = self.plan(&cut)?;
+        let name = self.extractor.features().to_owned();
+        let mut inputs = without_sound(inputs);
+        inputs.extend(cut.others);
+        inputs.insert(name.clone(), Tensor::absent(&planned.shape));
+        if self.compute_shaders {
+            Ok(Forecast { inputs, resident: vec![name], plan: Some(planned.plan) })
+        } else {
+            Ok(Forecast { inputs, resident: Vec::new(), plan: None })
+        }
+    }
+
+    /// Makes features and waits until they are where the model reads them; the milliseconds that took.
     ///
     /// # Errors
     /// As [`Self::hear`].
     pub async fn time(&mut self, inputs: &Tensors, space: &Space) -> Result<f64> {
         let started = clock::now();
-        self.hear(inputs, space).await?;
+        let heard = self.hear(inputs, space).await?;
+        if !self.compute_shaders && !matches!(space.device(), Device::Cpu) {
+            self.land(&heard.inputs, space)?;
+        }
         space.finish().await?;
         Ok(clock::now() - started)
+    }
+
+    /// Brings features that the CPU made to the device, as the pass that reads them would.
+    fn land(&mut self, inputs: &Tensors, space: &Space) -> Result<()> {
+        let features = inputs.get(self.extractor.features()).map_or(&[][..], Tensor::bytes);
+        let landing = self.landing.take().filter(|landing| landing.bytes() == features.len() as u64);
+        let landing = match landing {
+            Some(landing) => landing,
+            None => space.create(Category::Upload, features.len() as u64)?,
+        };
+        landing.write(0, features)?;
+        self.landing = Some(landing);
+        Ok(())
     }
 
     /// Features as the model gets them, back on the CPU.
@@ -134,25 +200,70 @@ impl FrontEnd {
     }
 
     /// Has a program for cuts of these shapes, and says whether it is another one than before.
-    async fn make_ready(&mut self, cut: &Cut, space: &Space) -> Result<bool> {
-        let shapes: Vec<_> = cut.inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
+    async fn make_ready(&mut self, cut: &Cut<'_>, space: &Space) -> Result<bool> {
+        let shapes = cut.shapes();
         if self.ready.as_ref().is_some_and(|ready| ready.shapes == shapes) {
             return Ok(false);
         }
         self.ready = None;
+        let Planned { plan, buffer, shape } = self.plan(cut)?;
+        let port = plan.states.first().ok_or_else(|| Error::internal("features of no samples"))?;
+        let samples = Rc::new(space.create(Category::Activations, plan.buffers[port.buffer])?);
+        let states = BTreeMap::from([(port.name.clone(), samples.clone())]);
+        let program = Program::with_states(plan, &[], &states, space).await?;
+        let features = program.buffer(buffer)?;
+        // The buffer begins with zeros, which may not be what padding is.
+        let filled = vec![if cut.padding == 0.0 { 0 } else { cut.width }; cut.rows.len()];
+        self.ready = Some(Ready { shapes, program, samples, filled, features, shape });
+        Ok(true)
+    }
+
+    /// Features of a cut as a plan.
+    fn plan(&self, cut: &Cut<'_>) -> Result<Planned> {
         let name = self.extractor.features();
         let mut graph = Graph::new();
         let features = self.extractor.graph(&mut graph, cut)?;
         let shape = graph.shape(features).to_vec();
         graph.output(name, features);
+        // Samples are written there piece by piece.
+        graph.reside(cut::SAMPLES);
         let mut plan = Plan::new(&graph, &[name.to_owned()])?;
         // Nothing is read back: the output stays where it is.
         let port = plan.outputs.pop().ok_or_else(|| Error::internal("no features"))?;
-        let program = Program::new(plan, &[], space).await?;
-        let features = program.buffer(port.buffer)?;
-        self.ready = Some(Ready { shapes, program, features, shape });
-        Ok(true)
+        Ok(Planned { plan, buffer: port.buffer, shape })
     }
+}
+
+impl Ready {
+    /// Writes the samples of a cut to where the program reads them.
+    fn fill(&mut self, cut: &Cut<'_>) -> Result<()> {
+        for ((index, row), filled) in cut.rows.iter().enumerate().zip(&mut self.filled) {
+            let mut end = 0;
+            let mut write = |samples: &[f32]| {
+                self.samples.write(4 * (index * cut.width + end) as u64, bytemuck::cast_slice(samples))?;
+                end += samples.len();
+                Result::Ok(())
+            };
+            row.pieces.iter().try_for_each(|piece| write(piece))?;
+            let known = row.pieces.iter().map(|piece| piece.len()).sum();
+            if known < *filled {
+                write(&vec![cut.padding; *filled - known])?;
+            }
+            *filled = known;
+        }
+        Ok(())
+    }
+}
+
+/// Where a long clip is cut: in the middle of where it can be, so that a run can be repeated.
+fn middle(places: usize) -> usize {
+    places / 2
+}
+
+/// Inputs without what features are made of.
+fn without_sound(inputs: &Tensors) -> Tensors {
+    let others = inputs.iter().filter(|(name, _)| *name != SAMPLES && *name != SAMPLE_COUNTS);
+    others.map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
 }
 
 fn not_for(what: &str) -> Error {

@@ -82,45 +82,71 @@ pub fn prompt(model: &dyn Generate, inputs: &Tensors, decode: &Decode) -> Result
     Ok(prompt)
 }
 
-impl Generation {
-    /// Makes everything ready for prompts of this shape. What is `resident` an encoder reads where it is.
-    pub async fn new(
+/// The passes over prompts of one shape, planned.
+pub struct Plans {
+    key: Key,
+    capacity: usize,
+    encode: Option<Plan>,
+    first: Plan,
+    next: Option<Plan>,
+}
+
+impl Plans {
+    /// Plans the passes over such a prompt. What is `resident` on the device an encoder reads where it is.
+    ///
+    /// # Errors
+    /// When the model can't do what is asked for.
+    pub fn new(
         model: &dyn Generate,
         prompt: &Prompt,
         (decode, outputs): (&Decode, &[String]),
         options: &Options,
-        store: &Store,
-        space: &Space,
-        resident: &States,
+        resident: &[String],
     ) -> Result<Self> {
         let key = Key::new(prompt, decode, outputs, resident);
         let capacity = prompt.ids.shape[1] + key.max_tokens - 1;
         let cache = |pass: Pass| cache::choose(options, prompt.ids.shape[1], capacity, pass != Pass::Next);
+        let encode = prompt.encode.as_ref().map(|inputs| {
+            let mut graph = model.pass(inputs, &*cache(Pass::Encode), Pass::Encode)?;
+            resident.iter().for_each(|name| graph.reside(name));
+            graph.optimize(options)?;
+            Plan::new(&graph, &[])
+        });
+        let inputs = first_inputs(prompt, capacity)?;
+        let first = plan(model, &inputs, &*cache(Pass::First), Pass::First, (decode, outputs), options)?;
+        let next = (key.max_tokens > 1).then(|| {
+            let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
+            plan(model, &inputs, &*cache(Pass::Next), Pass::Next, (decode, &[]), options)
+        });
+        Ok(Self { key, capacity, encode: encode.transpose()?, first, next: next.transpose()? })
+    }
+
+    /// The passes in their order.
+    pub fn each(&self) -> impl Iterator<Item = &Plan> {
+        self.encode.iter().chain([&self.first]).chain(&self.next)
+    }
+}
+
+impl Generation {
+    /// Makes everything ready for what was planned. What is `resident` an encoder reads where it is.
+    pub async fn new(plans: Plans, store: &Store, space: &Space, resident: &States) -> Result<Self> {
         let mut states = resident.clone();
-        let encode = match &prompt.encode {
-            Some(inputs) => {
-                let mut graph = model.pass(inputs, &*cache(Pass::Encode), Pass::Encode)?;
-                resident.keys().for_each(|name| graph.reside(name));
-                graph.optimize(options)?;
-                Some(program(Plan::new(&graph, &[])?, store, &mut states, space).await?)
-            }
+        let Plans { key, capacity, encode, first, next } = plans;
+        let encode = match encode {
+            Some(plan) => Some(program(plan, store, &mut states, space).await?),
             None => None,
         };
-        let inputs = first_inputs(prompt, capacity)?;
-        let passes = plan(model, &inputs, &*cache(Pass::First), Pass::First, (decode, outputs), options)?;
-        let first = program(passes, store, &mut states, space).await?;
-        let mut next = None;
-        if key.max_tokens > 1 {
-            let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
-            let passes = plan(model, &inputs, &*cache(Pass::Next), Pass::Next, (decode, &[]), options)?;
-            next = Some(program(passes, store, &mut states, space).await?);
-        }
+        let first = program(first, store, &mut states, space).await?;
+        let next = match next {
+            Some(plan) => Some(program(plan, store, &mut states, space).await?),
+            None => None,
+        };
         Ok(Self { key, capacity, encode, first, next })
     }
 
     /// Whether this can continue such a prompt.
     #[must_use]
-    pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> bool {
+    pub fn fits(&self, prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &[String]) -> bool {
         self.key == Key::new(prompt, decode, outputs, resident)
     }
 
@@ -205,7 +231,7 @@ impl Generation {
 }
 
 impl Key {
-    fn new(prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &States) -> Self {
+    fn new(prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &[String]) -> Self {
         let own = [("input_ids", &prompt.ids)].into_iter().map(|(name, tensor)| (name.to_owned(), tensor));
         let given = prompt.encode.iter().flatten().chain(&prompt.first).chain(&prompt.every);
         let given = given.map(|(name, tensor)| (name.clone(), tensor));
@@ -222,7 +248,7 @@ impl Key {
             sampling,
             step_logits: decode.step_logits,
             outputs: outputs.to_vec(),
-            resident: resident.keys().cloned().collect(),
+            resident: resident.to_vec(),
         }
     }
 }

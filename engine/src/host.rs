@@ -6,16 +6,19 @@ use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use crate::{
     bench, cache, clock,
-    device::{Device, Space},
+    device::{Device, Lookups, Space},
     error::{Error, Result},
+    forward,
     front_end::{self, FrontEnd, Heard},
-    generate::{self, Generated, Generation},
-    graph::{self, Plan},
+    generate::{self, Generated, Generation, Plans},
+    graph,
     load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
     model::{self, Model},
+    precompile::{self, Expected},
     program::{Program, States},
     protocol::{
         BenchWork, Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors,
+        Work,
     },
     weights::{Declared, Format, Store, Traffic, format, store},
 };
@@ -85,9 +88,12 @@ impl Host {
             Step::Probe { platform } => self.probe(platform).await,
             Step::Compile { platform } => self.compile(platform).await,
             Step::Bench { platform, work, budget_ms } => self.bench(platform, work, budget_ms).await,
-            Step::Load { slot, platform, model, options } => self.load(slot, platform, model, options).await,
+            Step::Wait { platform, budget_ms } => self.wait(platform, budget_ms).await,
+            Step::Load { slot, platform, model, options, work } => {
+                self.load(slot, platform, model, options, &work).await
+            }
             Step::Infer { slot, inputs, outputs, reply } => self.infer(&slot, &inputs, outputs, reply).await,
-            Step::Hear { slot, inputs } => self.hear(&slot, &inputs).await,
+            Step::Hear { slot, inputs, budget_ms } => self.hear(&slot, &inputs, budget_ms).await,
             Step::Generate { slot, inputs, decode, outputs, reply } => {
                 self.generate(&slot, &inputs, &decode, &outputs, reply).await
             }
@@ -156,7 +162,19 @@ impl Host {
         Ok(Outcome::Benched { bench: bench::run(&device, work, budget_ms).await? })
     }
 
-    async fn load(&mut self, name: String, platform: Platform, from: ModelSource, options: Options) -> Result<Outcome> {
+    async fn wait(&mut self, platform: Platform, budget_ms: f64) -> Result<Outcome> {
+        let device = self.device(platform).await?;
+        Ok(Outcome::Waited { measures: bench::wait(&device, budget_ms).await? })
+    }
+
+    async fn load(
+        &mut self,
+        name: String,
+        platform: Platform,
+        from: ModelSource,
+        options: Options,
+        work: &[Work],
+    ) -> Result<Outcome> {
         self.slots.remove(&name);
         check(&options)?;
         let space = Space::new(self.device(platform).await?);
@@ -168,7 +186,17 @@ impl Host {
         if options.kv_cache.is_some() && built.model.generator().is_none() {
             return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
         }
+        let formats: Vec<Format> = built.declared.iter().map(|weight| Format::choose(weight, &options)).collect();
+        let expected = Expected {
+            model: &*built.model,
+            front_end: front_end.as_ref(),
+            declared: &built.declared,
+            formats: &formats,
+            options: &options,
+        };
+        let shaders = precompile::start(&expected, work, &space)?;
         let store = Store::open(Rc::new(origin), &built.declared, &options, &space).await?;
+        let compiled = shaders.finish().await?;
         let load_ms = clock::now() - started;
 
         let mut measures = vec![
@@ -178,6 +206,7 @@ impl Host {
             Measure::bytes("weight_bytes", store.bytes),
             bits("bits_per_weight", store.parameters, store.bytes),
         ];
+        measures.extend(compiled);
         if store.quantized.0 > 0 {
             measures.push(bits("quantized_bits_per_weight", store.quantized.0, store.quantized.1));
         }
@@ -219,21 +248,26 @@ impl Host {
             return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
         };
         slot.space.reset_peak();
+        let before = slot.space.device().lookups();
         let started = clock::now();
         let results = slot.infer(inputs, outputs).await?;
         let mut measures = vec![Measure::ms("infer_time", clock::now() - started)];
+        measures.extend(slot.shaders_since(before));
         measures.extend(slot.traffic());
         let outputs = if reply { results } else { Tensors::new() };
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
 
-    async fn hear(&mut self, name: &str, inputs: &Tensors) -> Result<Outcome> {
+    async fn hear(&mut self, name: &str, inputs: &Tensors, budget_ms: f64) -> Result<Outcome> {
         let Some(slot) = self.slots.get_mut(name) else {
             return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
         };
         let front_end = slot.front_end.as_mut().ok_or_else(deaf)?;
         slot.space.reset_peak();
-        let measures = vec![Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?)];
+        let (started, mut measures) = (clock::now(), Vec::new());
+        while measures.is_empty() || clock::now() - started < budget_ms {
+            measures.push(Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?));
+        }
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs: Tensors::new() })
     }
 
@@ -249,6 +283,7 @@ impl Host {
             return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
         };
         slot.space.reset_peak();
+        let before = slot.space.device().lookups();
         let started = clock::now();
         let (inputs, resident) = slot.hear(inputs).await?;
         let hear_ms = clock::now() - started;
@@ -259,11 +294,12 @@ impl Host {
             Measure::ms("prefill_time", generated.prefill_ms),
             Measure::ms("time_to_first_token", whole - decode_ms),
             Measure::ms("decode_time", decode_ms),
-            count("decode_tokens", generated.step_ms.len()),
+            Measure::count("decode_tokens", generated.step_ms.len()),
             Measure::ms("prepare_time", made_ms),
             // On a GPU the rest of it is part of the encoder's time.
             Measure::ms("hear_time", hear_ms),
         ];
+        measures.extend(slot.shaders_since(before));
         measures.extend(slot.traffic());
         measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
         measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
@@ -288,6 +324,15 @@ impl Host {
 }
 
 impl Slot {
+    /// How many shaders were there when they were needed, and how many had to be compiled first.
+    fn shaders_since(&self, before: Lookups) -> [Measure; 2] {
+        let now = self.space.device().lookups();
+        [
+            Measure::count("shader_hits", now.hits - before.hits),
+            Measure::count("shader_misses", now.misses - before.misses),
+        ]
+    }
+
     /// What weights that come and go did since the last call.
     fn traffic(&self) -> Vec<Measure> {
         let Some(Traffic { hits, misses, moved_bytes }) = self.store.residency.as_ref().map(|r| r.take_traffic())
@@ -295,8 +340,8 @@ impl Slot {
             return Vec::new();
         };
         vec![
-            count("weight_hits", usize::try_from(hits).unwrap_or(usize::MAX)),
-            count("weight_misses", usize::try_from(misses).unwrap_or(usize::MAX)),
+            Measure::count("weight_hits", usize::try_from(hits).unwrap_or(usize::MAX)),
+            Measure::count("weight_misses", usize::try_from(misses).unwrap_or(usize::MAX)),
             Measure::bytes("moved_bytes", moved_bytes),
         ]
     }
@@ -320,15 +365,12 @@ impl Slot {
         let (inputs, resident) = self.hear(inputs).await?;
         let inputs = self.model.prepare(&inputs)?;
         let shapes = inputs.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
-        let key = ProgramKey { inputs: shapes, resident: resident.keys().cloned().collect(), outputs };
+        let key = ProgramKey { inputs: shapes, resident: names(&resident), outputs };
         if self.program.as_ref().is_none_or(|(cached, _)| *cached != key) {
             // The old program's buffers go first: two never have to fit.
             self.program = None;
             self.generation = None;
-            let mut graph = self.model.graph(&inputs)?;
-            resident.keys().for_each(|name| graph.reside(name));
-            graph.optimize(&self.options)?;
-            let plan = Plan::new(&graph, &key.outputs)?;
+            let plan = forward::plan(&*self.model, &inputs, &key.resident, &key.outputs, &self.options)?;
             let program = Program::of(plan, &self.store, &resident, &self.space).await?;
             self.program = Some((key, program));
         }
@@ -353,13 +395,12 @@ impl Slot {
             return Err(Error::unsupported("this model does not continue text"));
         };
         let prompt = generate::prompt(model, inputs, decode)?;
-        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs, resident)) {
+        let names = names(resident);
+        if !self.generation.as_ref().is_some_and(|generation| generation.fits(&prompt, decode, outputs, &names)) {
             self.program = None;
             self.generation = None;
-            let asked = (decode, outputs);
-            let made =
-                Generation::new(model, &prompt, asked, &self.options, &self.store, &self.space, resident).await?;
-            self.generation = Some(made);
+            let plans = Plans::new(model, &prompt, (decode, outputs), &self.options, &names)?;
+            self.generation = Some(Generation::new(plans, &self.store, &self.space, resident).await?);
         }
         let made_ms = clock::now() - started;
         match &self.generation {
@@ -376,6 +417,11 @@ fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<Stri
         warnings.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
     }
     warnings
+}
+
+/// Names of what is on the device.
+fn names(resident: &States) -> Vec<String> {
+    resident.keys().cloned().collect()
 }
 
 fn deaf() -> Error {
@@ -395,11 +441,6 @@ fn output_names(model: &dyn Model) -> Result<Vec<String>> {
     let usual = model.inputs().iter().map(|input| (input.name.clone(), input.sample(0))).collect();
     let graph = model.graph(&model.prepare(&usual)?)?;
     Ok(graph.output_names().map(str::to_owned).collect())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn count(metric: &str, value: usize) -> Measure {
-    Measure { metric: metric.to_owned(), value: value as f64, unit: "count".to_owned() }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]

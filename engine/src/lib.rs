@@ -15,7 +15,8 @@
 //! | [`kernel`] | operation → plain reference, fast CPU form, WGSL |
 //! | [`device`] | buffers, counted exactly, on CPU or GPU |
 //! | [`program`] | plan + device → outputs |
-//! | [`generate`] | prompt → ids, pass after pass |
+//! | [`forward`], [`generate`] | inputs → outputs in one pass; prompt → ids, pass after pass |
+//! | [`precompile`] | what will be computed → the shaders it takes |
 //! | [`bench`] | one kernel → its time and its error |
 //! | [`host`] | a driver's steps → outcomes |
 //! | `page` | the same, for JavaScript |
@@ -51,8 +52,10 @@ pub mod kernel;
 pub mod device;
 pub mod program;
 
+pub mod forward;
 pub mod front_end;
 pub mod generate;
+pub mod precompile;
 
 pub mod bench;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize, de::Error as _, ser::Error as _};
 
 /// Named tensors, as a Hugging Face model names its inputs and outputs.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -24,6 +24,8 @@ pub enum TensorData {
     F32(Vec<f32>),
     /// 32-bit integers: ids and masks.
     I32(Vec<i32>),
+    /// 32-bit floats that are on a device.
+    Absent,
 }
 
 impl Tensor {
@@ -41,12 +43,29 @@ impl Tensor {
         Self { shape: shape.to_vec(), data: TensorData::I32(values) }
     }
 
+    /// A float tensor whose values are on a device, or not there yet.
+    #[must_use]
+    pub fn absent(shape: &[usize]) -> Self {
+        Self { shape: shape.to_vec(), data: TensorData::Absent }
+    }
+
+    /// Whether it stands for as many floats as its shape says.
+    #[must_use]
+    pub fn is_float(&self) -> bool {
+        match &self.data {
+            TensorData::F32(values) => values.len() == self.shape.iter().product::<usize>(),
+            TensorData::I32(_) => false,
+            TensorData::Absent => true,
+        }
+    }
+
     /// The values as little-endian bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.data {
             TensorData::F32(values) => bytemuck::cast_slice(values),
             TensorData::I32(values) => bytemuck::cast_slice(values),
+            TensorData::Absent => &[],
         }
     }
 
@@ -55,7 +74,7 @@ impl Tensor {
     pub fn as_f32(&self) -> Option<&[f32]> {
         match &self.data {
             TensorData::F32(values) => Some(values),
-            TensorData::I32(_) => None,
+            TensorData::I32(_) | TensorData::Absent => None,
         }
     }
 
@@ -64,7 +83,7 @@ impl Tensor {
     pub fn as_i32(&self) -> Option<&[i32]> {
         match &self.data {
             TensorData::I32(values) => Some(values),
-            TensorData::F32(_) => None,
+            TensorData::F32(_) | TensorData::Absent => None,
         }
     }
 }
@@ -82,6 +101,7 @@ impl Serialize for Tensor {
         let (dtype, bytes): (_, &[u8]) = match &self.data {
             TensorData::F32(values) => ("f32", bytemuck::cast_slice(values)),
             TensorData::I32(values) => ("i32", bytemuck::cast_slice(values)),
+            TensorData::Absent => return Err(S::Error::custom("the values are on a device")),
         };
         Wire { dtype: dtype.into(), shape: self.shape.clone(), base64: STANDARD.encode(bytes) }.serialize(serializer)
     }

@@ -320,7 +320,7 @@ fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
             let slot = || "model".to_owned();
             let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 1 };
             let options = Options { compute_shaders, ..Options::default() };
-            let load = Step::Load { slot: slot(), platform: Platform::NativeGpu, model, options };
+            let load = Step::Load { slot: slot(), platform: Platform::NativeGpu, model, options, work: Vec::new() };
             let Outcome::Loaded { model, .. } = pollster::block_on(host.perform(load)) else { panic!("{family:?}") };
             let wave =
                 |seconds: usize| (0..seconds * 16000).map(|i| (i as f32 * 0.05).sin() * 0.3 + (i % 97) as f32 * 1e-3);
@@ -329,7 +329,7 @@ fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
                 let mut inputs = Tensors::from([("samples".to_owned(), samples)]);
                 let others = model.inputs.iter().filter(|input| input.name.ends_with("ids"));
                 inputs.extend(others.map(|input| (input.name.clone(), input.sample(7))));
-                let hear = Step::Hear { slot: slot(), inputs: inputs.clone() };
+                let hear = Step::Hear { slot: slot(), inputs: inputs.clone(), budget_ms: 0.0 };
                 let Outcome::Inferred { measures, .. } = pollster::block_on(host.perform(hear)) else { panic!("deaf") };
                 assert_eq!(measures[0].metric, "front_end_time");
                 let step = if model.generates {

@@ -24,7 +24,7 @@ fn host(platform: Platform, model: ModelSource) -> Host {
 
 fn with(platform: Platform, model: ModelSource, options: Options) -> Host {
     let mut host = Host::new("");
-    let step = Step::Load { slot: "model".into(), platform, model, options };
+    let step = Step::Load { slot: "model".into(), platform, model, options, work: Vec::new() };
     let outcome = pollster::block_on(host.perform(step));
     assert!(matches!(outcome, Outcome::Loaded { .. }), "{outcome:?}");
     host
@@ -189,7 +189,7 @@ fn synthetic_models_of_every_family_say_something() {
         let source = ModelSource::Synthetic { family, size: Size::Tiny, seed: 1 };
         let mut host = Host::new("");
         let (platform, options) = (Platform::NativeCpu, Options::default());
-        let step = Step::Load { slot: "model".into(), platform, model: source, options };
+        let step = Step::Load { slot: "model".into(), platform, model: source, options, work: Vec::new() };
         let outcome = pollster::block_on(host.perform(step));
         let Outcome::Loaded { model, .. } = outcome else { panic!("{family:?}: {outcome:?}") };
         let inputs = model.inputs.iter().map(|input| (input.name.clone(), input.sample(7))).collect();
@@ -308,7 +308,7 @@ fn what_a_cache_cannot_follow_is_refused() {
     let refused = |family: &str, kv: KvCache| {
         let mut host = Host::new("");
         let (platform, model) = (Platform::NativeCpu, folder(family));
-        let step = Step::Load { slot: "model".into(), platform, model, options: kept(kv) };
+        let step = Step::Load { slot: "model".into(), platform, model, options: kept(kv), work: Vec::new() };
         match pollster::block_on(host.perform(step)) {
             Outcome::Failed { kind, message } => (kind, message),
             other => panic!("not refused: {other:?}"),

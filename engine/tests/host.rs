@@ -9,7 +9,8 @@ use matrix_engine::{
 fn load(host: &mut Host, slot: &str, platform: Platform, int4: bool) -> Memory {
     let options = Options { integer: int4.then(|| Integer::bits(4)), ..Options::default() };
     let model = ModelSource::Synthetic { family: Family::Roberta, size: Size::Tiny, seed: 5 };
-    let outcome = pollster::block_on(host.perform(Step::Load { slot: slot.into(), platform, model, options }));
+    let outcome =
+        pollster::block_on(host.perform(Step::Load { slot: slot.into(), platform, model, options, work: Vec::new() }));
     let Outcome::Loaded { memory, model, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(memory.categories["weights"].live, model.weight_bytes);
     memory
@@ -115,7 +116,7 @@ fn operations_are_timed_by_themselves_and_leave_no_trace() {
         for (family, decode) in [(Family::Roberta, None), (Family::Llama, Some(Decode::greedy(3)))] {
             let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 5 };
             let slot = || "model".to_owned();
-            let load = Step::Load { slot: slot(), platform, model, options: Options::default() };
+            let load = Step::Load { slot: slot(), platform, model, options: Options::default(), work: Vec::new() };
             let Outcome::Loaded { memory: loaded, .. } = pollster::block_on(host.perform(load)) else {
                 panic!("loads")
             };

@@ -195,6 +195,7 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
         let words: Vec<u32> = match &inputs[&port.name].data {
             TensorData::F32(values) => bytemuck::cast_slice(values).to_vec(),
             TensorData::I32(values) => bytemuck::cast_slice(values).to_vec(),
+            TensorData::Absent => panic!("{} is absent", port.name),
         };
         buffers[port.buffer][..words.len()].copy_from_slice(&words);
     }

@@ -19,7 +19,8 @@ fn tiny_presets_give_numbers_that_differ_and_stay_small() {
             }
             let mut host = Host::new("");
             let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 3 };
-            let load = Step::Load { slot: "model".into(), platform, model, options: Options::default() };
+            let load =
+                Step::Load { slot: "model".into(), platform, model, options: Options::default(), work: Vec::new() };
             let outcome = pollster::block_on(host.perform(load));
             let Outcome::Loaded { model, .. } = outcome else { panic!("{family:?}: {outcome:?}") };
             assert!(!model.inputs.is_empty(), "{family:?}");

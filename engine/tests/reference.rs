@@ -60,7 +60,10 @@ fn check(platform: Platform, options: &Options) {
         let case = pollster::block_on(Case::read(&folder(family))).expect("the case is readable");
         let mut host = Host::new("");
         let model = ModelSource::Folder { at: folder(family).display().to_string() };
-        perform(&mut host, Step::Load { slot: "model".into(), platform, model, options: options.clone() });
+        perform(
+            &mut host,
+            Step::Load { slot: "model".into(), platform, model, options: options.clone(), work: Vec::new() },
+        );
         let (mut worst_abs, mut worst_rel, mut used) = (0.0_f64, 0.0_f64, 0.0_f64);
         for run in &case.runs {
             let outcomes = run.steps("model").into_iter().map(|step| perform(&mut host, step)).collect();

@@ -14,6 +14,44 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchAction {
     /// Linear layers in every format, beside a copy of memory and a prediction
     Kernels(KernelsArgs),
+    /// Front ends of audio models by themselves: on the CPU, and as compute shaders
+    Sound(SoundArgs),
+    /// How long answers of a GPU take to arrive, and whether the page goes on meanwhile
+    Waits(WaitsArgs),
+}
+
+/// `matrix bench sound`
+#[derive(Args, Debug)]
+pub(crate) struct SoundArgs {
+    /// Browsers: chrome, edge, firefox, safari, or native for none
+    #[arg(long, value_name = "BROWSER", value_delimiter = ',', default_value = "chrome")]
+    pub(crate) browser: Vec<String>,
+    /// Models: whisper, wav2vec2, clap
+    #[arg(long, value_name = "MODEL", value_delimiter = ',', default_value = "whisper,wav2vec2,clap")]
+    pub(crate) model: Vec<String>,
+    /// Seconds of sound
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',', default_value = "1,10,30")]
+    pub(crate) seconds: Vec<u32>,
+    /// Milliseconds for each line
+    #[arg(long, value_name = "MS", default_value_t = 500.0)]
+    pub(crate) budget: f64,
+    /// As JSON, with every sample
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `matrix bench waits`
+#[derive(Args, Debug)]
+pub(crate) struct WaitsArgs {
+    /// Browsers: chrome, edge, firefox, safari, or native for none
+    #[arg(long, value_name = "BROWSER", value_delimiter = ',', default_value = "chrome,firefox")]
+    pub(crate) browser: Vec<String>,
+    /// Milliseconds of waits in each
+    #[arg(long, value_name = "MS", default_value_t = 500.0)]
+    pub(crate) budget: f64,
+    /// As JSON, with every sample
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `matrix bench kernels`

@@ -25,7 +25,11 @@ struct Found {
 
 /// Times kernels and prints what they reach.
 pub(crate) async fn run(global: &Global, args: &BenchArgs) -> Result<ExitCode, Error> {
-    let BenchAction::Kernels(args) = &args.action;
+    let args = match &args.action {
+        BenchAction::Kernels(args) => args,
+        BenchAction::Sound(args) => return super::bench_sound::run(global, args).await,
+        BenchAction::Waits(args) => return super::bench_waits::run(global, args).await,
+    };
     let browser: BrowserId = word(&args.browser)?;
     let usual = if browser == BrowserId::Native { Platform::NativeGpu } else { Platform::Webgpu };
     let platform: Platform = args.platform.as_deref().map_or(Ok(usual), word)?;
@@ -34,9 +38,7 @@ pub(crate) async fn run(global: &Global, args: &BenchArgs) -> Result<ExitCode, E
         return Err(Error::usage(format!("{} has no platform {}", browser.title(), platform.name()))
             .hint("native-gpu and native-cpu belong to `--browser native`, webgpu and wasm to the others"));
     }
-    if !(args.budget.is_finite() && args.budget > 0.0 && args.budget <= 60_000.0) {
-        return Err(Error::usage("`--budget` must be a number of milliseconds above 0, at most 60000"));
-    }
+    check_budget(args.budget)?;
     let server = Server::start(0).await?;
     let mut session =
         Launcher::default().start(browser).await.map_err(|error| Error::environment(error.to_string()))?;
@@ -58,6 +60,22 @@ pub(crate) async fn run(global: &Global, args: &BenchArgs) -> Result<ExitCode, E
         (false, _) => ExitCode::NothingToRun,
         (true, false) => ExitCode::Ok,
     })
+}
+
+/// Refuses a time that nothing can be timed in.
+pub(crate) fn check_budget(budget_ms: f64) -> Result<(), Error> {
+    if budget_ms.is_finite() && budget_ms > 0.0 && budget_ms <= 60_000.0 {
+        return Ok(());
+    }
+    Err(Error::usage("`--budget` must be a number of milliseconds above 0, at most 60000"))
+}
+
+/// What a device calls itself, and whether it is a chip of its own.
+pub(crate) fn named(device: &DeviceInfo) -> String {
+    let words = [&device.vendor, &device.architecture, &device.description];
+    let words: Vec<_> = words.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
+    let kind = if device.software { "software" } else { "hardware" };
+    printable(&format!("{} ({kind})", words.join(" "))).into_owned()
 }
 
 async fn measure(
@@ -135,10 +153,7 @@ fn table(found: &Found) -> String {
     for line in &found.lines {
         table.add_row(line.cells());
     }
-    let device = [&found.device.vendor, &found.device.architecture, &found.device.description];
-    let device: Vec<_> = device.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
-    let kind = if found.device.software { "software" } else { "hardware" };
-    let device = printable(&format!("{} ({kind})", device.join(" "))).into_owned();
+    let device = named(&found.device);
     format!(
         "{} {} · {} · {device}\n{table}\nmedians, {clock} time; predicted: bytes of the weight at the copy's bandwidth",
         found.browser, found.browser_version, found.platform

@@ -123,8 +123,14 @@ async fn one(
         Platform::Webgpu | Platform::Wasm => server.serve_folder(folder, Network::default()),
         Platform::NativeGpu | Platform::NativeCpu => folder.to_string_lossy().into_owned(),
     };
-    let load =
-        Step::Load { slot: SLOT.into(), platform, model: ModelSource::Folder { at }, options: Options::default() };
+    let load = Step::Load {
+        slot: SLOT.into(),
+        platform,
+        model: ModelSource::Folder { at },
+        // Beside its numbers it is checked that all its shaders are known beforehand.
+        options: Options { shader_precompile: platform.is_gpu(), ..Options::default() },
+        work: case.runs.iter().flat_map(|run| run.steps(SLOT)).filter_map(|step| step.work()).collect(),
+    };
     match link.perform(load, PATIENCE).await {
         Ok(Outcome::Loaded { .. }) => {}
         Ok(Outcome::Failed { kind: FailureKind::Unsupported, message }) => {
@@ -139,7 +145,14 @@ async fn one(
         let mut outcomes = Vec::new();
         for step in run.steps(SLOT) {
             match link.perform(step, PATIENCE).await {
-                Ok(outcome) => outcomes.push(outcome),
+                Ok(outcome) => {
+                    let misses = outcome.measure("shader_misses").unwrap_or(0.0);
+                    if misses > 0.0 {
+                        let missed = format!("run {}: {misses} shaders were not precompiled", run.name);
+                        return Ok(trouble(&missed));
+                    }
+                    outcomes.push(outcome);
+                }
                 Err(error) => return Ok(trouble(&format!("run {}: {error}", run.name))),
             }
         }

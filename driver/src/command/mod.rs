@@ -3,6 +3,8 @@
 pub(crate) mod analyze;
 pub(crate) mod ask;
 pub(crate) mod bench;
+pub(crate) mod bench_sound;
+pub(crate) mod bench_waits;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod conformance;

@@ -19,7 +19,7 @@ use crate::run::event::{RunInfo, RunStatus};
 use crate::run::listener::Listeners;
 use crate::run::{Runner, described};
 use crate::session::{LaunchSettings, Launcher, MockLauncher, Sessions};
-use crate::spec::{Flags, Gate, Known, LAST_GREEN, OPTIMIZATIONS, Spec};
+use crate::spec::{Flags, Gate, Known, LAST_GREEN, OPTIMIZATIONS, Rule, Spec};
 use crate::store::{Access, Recorder, Store};
 use crate::terminal::Terminal;
 use crate::weights;
@@ -124,6 +124,7 @@ pub(super) fn spec(args: &RunArgs, words: &[String]) -> Result<Spec, Error> {
         (args.flash_attention, "flash_attention"),
         (args.kv_cache, "kv_cache"),
         (args.compute_shaders, "compute_shaders"),
+        (args.shader_precompile, "shader_precompile"),
     ];
     optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
     optimizations.extend(args.loading.words().map(str::to_owned));
@@ -137,7 +138,11 @@ pub(super) fn spec(args: &RunArgs, words: &[String]) -> Result<Spec, Error> {
         models: args.model.clone(),
         optimizations,
         settings,
-        combinations: args.combinations.clone(),
+        // What is asked for all at once is measured all at once.
+        combinations: args
+            .combinations
+            .clone()
+            .or_else(|| args.all_optimizations.then(|| Rule::Together.name().to_owned())),
         scenario: args.scenario.scenario(),
         min_samples: args.min_samples,
         max_samples: args.max_samples,

@@ -98,18 +98,25 @@ fn longest(model_type: &str, config: &Config) -> u32 {
     u32::try_from(positions.saturating_sub(first)).unwrap_or(u32::MAX)
 }
 
+/// The tokens of a prompt that a text model takes, of those asked for: what follows has to fit too. With a note if
+/// they are fewer.
+#[must_use]
+pub fn prompt_length(folder: &ModelFolder, asked: u32, decode: u32) -> (u32, Option<String>) {
+    let model_type = folder.model_type();
+    let follow = if CONTINUING.contains(&model_type) { decode } else { 0 };
+    let tokens = asked.min(longest(model_type, folder.config()).saturating_sub(follow).max(1));
+    let note = format!("{folder} takes sequences of at most {tokens} tokens: longer ones are cut");
+    (tokens, (tokens < asked).then_some(note))
+}
+
 impl Inputs {
     fn text(&mut self, folder: &ModelFolder, model_type: &str, sources: &Sources) -> Result<(), Error> {
-        let config = folder.config();
-        let vocabulary = config.integer(&["/vocab_size", "/text_config/vocab_size"]).unwrap_or(VOCABULARY);
+        let vocabulary = folder.config().integer(&["/vocab_size", "/text_config/vocab_size"]).unwrap_or(VOCABULARY);
         // Seeded ids stay below the one that stands for an image.
-        let image = config.integer(&["/image_token_index", "/image_token_id"]).unwrap_or(vocabulary);
+        let image = folder.config().integer(&["/image_token_index", "/image_token_id"]).unwrap_or(vocabulary);
         let vocabulary = u32::try_from(vocabulary.min(image)).unwrap_or(u32::MAX);
-        let follow = if CONTINUING.contains(&model_type) { sources.decode } else { 0 };
-        let tokens = sources.tokens.min(longest(model_type, config).saturating_sub(follow).max(1));
-        if tokens < sources.tokens {
-            self.notes.push(format!("{folder} takes sequences of at most {tokens} tokens: longer ones are cut"));
-        }
+        let (tokens, note) = prompt_length(folder, sources.tokens, sources.decode);
+        self.notes.extend(note);
         self.tensors = text_inputs(folder.path(), vocabulary, &sources.texts, tokens)?;
         if !matches!(model_type, "bert" | "roberta") {
             self.tensors.remove("token_type_ids");

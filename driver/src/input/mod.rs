@@ -27,7 +27,7 @@ pub mod defaults;
 pub mod inputs;
 pub mod model_folder;
 
-pub use inputs::{Inputs, inputs_for, media};
+pub use inputs::{Inputs, inputs_for, media, prompt_length};
 pub use model_folder::ModelFolder;
 pub use sources::Sources;
 pub use text::text_inputs;

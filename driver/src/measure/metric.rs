@@ -62,6 +62,8 @@ const TIME: Metric = Metric {
     threshold: 3.0,
 };
 const MEMORY: Metric = Metric { unit: Unit::Bytes, exact: true, threshold: 1.0, ..TIME };
+/// A time that only one arm has.
+const SHOWN_TIME: Metric = Metric { compare: Compare::Shown, ..TIME };
 const ERROR: Metric = Metric { unit: Unit::Plain, exact: true, compare: Compare::Shown, ..TIME };
 const AGREEMENT: Metric =
     Metric { unit: Unit::Plain, exact: true, compare: Compare::Points, better: Better::Higher, threshold: 1.0, ..TIME };
@@ -71,6 +73,10 @@ const METRICS: &[Metric] = &[
     Metric { name: "load_time", title: "Load time", ..TIME },
     Metric { name: "fetch_time", title: "Load: fetching", ..TIME },
     Metric { name: "convert_time", title: "Load: converting", ..TIME },
+    Metric { name: "precompile_time", title: "Load: shaders", ..SHOWN_TIME },
+    Metric { name: "precompiled_shaders", title: "Shaders precompiled", ..ERROR },
+    Metric { name: "shader_hits", title: "First inference: shaders there", ..ERROR },
+    Metric { name: "shader_misses", title: "First inference: shaders compiled", ..ERROR },
     Metric { name: "first_infer_time", title: "First inference", ..TIME },
     Metric { name: "time_to_first_infer", title: "Load and first inference", ..TIME },
     Metric { name: "infer_time", title: "Inference", ..TIME },

@@ -210,6 +210,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::Probe { .. } => "probe",
         Step::Compile { .. } => "compile",
         Step::Bench { .. } => "bench",
+        Step::Wait { .. } => "wait",
         Step::Load { .. } => "load",
         Step::Infer { .. } => "infer",
         Step::Hear { .. } => "hear",

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use matrix_engine::host;
 use matrix_engine::protocol::{Options, Platform};
 
-use super::cell::{Cell, Expectation, Model};
+use super::cell::{Cell, Expectation, Model, Profile, Sampling};
 use super::id::{self, Switched};
 use super::{Filter, Shard};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::spec::{Goal, OPTIMIZATIONS, Selector, Setting, Spec, Value};
+use crate::spec::{Goal, OPTIMIZATIONS, Optimization, Origin, Selector, Setting, Sourced, Spec, Value, optimization};
 
 /// Most cells of a plan. More would run for days; it is a slip of the pen.
 pub const MAX_CELLS: usize = 10_000;
@@ -74,17 +74,17 @@ impl Plan {
 /// Every cell of a matrix, each once, in order.
 fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
     let named: Vec<&str> = spec.optimizations.iter().map(|chosen| chosen.optimization.word).collect();
-    let sets: Vec<Vec<Vec<&'static str>>> = spec
-        .models
-        .iter()
-        .map(|model| spec.combinations.sets(&named, model.family).into_iter().map(canonical).collect())
-        .collect();
-    check_size(spec, sets.iter().map(Vec::len).sum())?;
+    let sets = |platform: Platform, model: &Model| {
+        let sets = spec.combinations.sets(&named, model.family, platform);
+        sets.into_iter().map(canonical).collect::<Vec<_>>()
+    };
+    let of_platform = |platform: &Platform| spec.models.iter().map(|model| sets(*platform, model).len()).sum::<usize>();
+    check_size(spec, spec.platforms.iter().map(of_platform).sum())?;
     let mut cells = Vec::new();
     for &browser in &spec.browsers {
         for &platform in &spec.platforms {
-            for (model, sets) in spec.models.iter().zip(&sets) {
-                for set in sets {
+            for model in &spec.models {
+                for set in &sets(platform, model) {
                     let excluded =
                         spec.exclude.iter().position(|selector| selector.matches(browser, platform, model, set));
                     if !is_possible(browser, platform) {
@@ -123,7 +123,7 @@ fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &
             }
             for model in spec.models.iter().filter(|model| selector.wants_model(model)) {
                 let sets = if selector.optimizations.is_empty() {
-                    spec.combinations.sets(named, model.family)
+                    spec.combinations.sets(named, model.family, platform)
                 } else {
                     vec![selector.optimizations.clone()]
                 };
@@ -140,7 +140,7 @@ fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &
 }
 
 fn check_size(spec: &Spec, sets: usize) -> Result<()> {
-    let size = spec.browsers.len().saturating_mul(spec.platforms.len()).saturating_mul(sets);
+    let size = spec.browsers.len().saturating_mul(sets);
     if size > MAX_CELLS { Err(too_many(size)) } else { Ok(()) }
 }
 
@@ -174,20 +174,29 @@ fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set:
     host::check(&treatment).map_err(|error| Error::usage(error.to_string()))?;
     let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
     let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
+    let profile = profile(spec, set);
     Ok(Cell {
-        id: id::of_cell(browser, platform, model, &switched, &spec.scenario, spec.sampling.profile)?,
+        id: id::of_cell(browser, platform, model, &switched, &spec.scenario, profile)?,
         browser,
         platform,
         model: model.clone(),
         optimizations,
         treatment,
         scenario: spec.scenario.clone(),
-        sampling: spec.sampling.clone(),
+        sampling: Sampling { profile, ..spec.sampling.clone() },
         timeouts: spec.timeouts.clone(),
         expect: expected
             .map(|expected| Expectation { status: expected.status.name().into(), why: expected.why.clone() }),
         goals,
     })
+}
+
+/// Whose browser first times are taken in: what the matrix says; where it says nothing, one that nobody has used for
+/// optimizations that show only there.
+fn profile(spec: &Spec, set: &[&'static str]) -> Profile {
+    let is_asked = |sourced: &Sourced| sourced.key == "sampling.profile" && sourced.origin != Origin::Default;
+    let is_cold = |word: &&str| optimization(word).is_ok_and(Optimization::is_cold);
+    if !spec.origins.iter().any(is_asked) && set.iter().any(is_cold) { Profile::Fresh } else { spec.sampling.profile }
 }
 
 /// What a set of optimizations comes to.

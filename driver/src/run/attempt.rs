@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step};
+use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Work};
 
 use super::event::{Arm, Event, Status};
 use super::listener::Listeners;
@@ -114,11 +114,13 @@ impl Attempt<'_> {
 
     /// Loads an arm; gives what the load took, and the bytes that were fetched for it.
     pub(super) async fn load(&mut self, arm: Arm) -> Result<Vec<Measure>, Ended> {
+        let options = self.options(arm);
         let step = Step::Load {
             slot: arm.name().into(),
             platform: self.cell.platform,
             model: self.source.clone(),
-            options: self.options(arm),
+            work: self.ahead(&options),
+            options,
         };
         match self.perform(step, self.cell.timeouts.load_s).await? {
             Outcome::Loaded { mut measures, memory, model } => {
@@ -170,7 +172,13 @@ impl Attempt<'_> {
         }
     }
 
-    fn options(&self, arm: Arm) -> Options {
+    /// What shaders are precompiled for.
+    fn ahead(&self, options: &Options) -> Vec<Work> {
+        let Reference { workload, inputs, .. } = self.reference;
+        if options.shader_precompile { vec![workload.ahead(inputs)] } else { Vec::new() }
+    }
+
+    pub(super) fn options(&self, arm: Arm) -> Options {
         match arm {
             Arm::Baseline => Options::default(),
             Arm::Treatment => self.cell.treatment.clone(),

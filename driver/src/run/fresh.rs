@@ -46,8 +46,14 @@ impl Attempt<'_> {
         let load = measures.iter().find(|measure| measure.metric == "load_time").map_or(0.0, |measure| measure.value);
         measures.push(Measure::ms("first_infer_time", first.total_ms));
         measures.push(Measure::ms("time_to_first_infer", load + first.total_ms));
+        let misses = first.shaders.iter().find(|measure| measure.metric == "shader_misses").map_or(0.0, |m| m.value);
+        measures.extend(first.shaders);
         let trusted = self.look()?;
         self.emit_timed(arm, block, measures, trusted)?;
+        if misses > 0.0 && self.options(arm).shader_precompile {
+            let reason = format!("{misses} shaders were compiled during the first inference, not before it");
+            return Err(Ended::Cell(Status::Fail, reason));
+        }
         if block > 0 {
             return Ok(());
         }

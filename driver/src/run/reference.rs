@@ -12,7 +12,7 @@ use super::workload::{Taken, Workload, made_up_inputs};
 use crate::error::Error;
 use crate::input::audio::{SECONDS, made_up};
 use crate::input::sources::Medium;
-use crate::input::{Inputs, Sources, inputs_for};
+use crate::input::{Inputs, Sources, inputs_for, prompt_length};
 use crate::plan::{Model, Scenario};
 
 /// A model with a scenario: what goes in, and what comes out in f32 on the CPU.
@@ -70,6 +70,7 @@ async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error>
         platform: Platform::NativeCpu,
         model: located.native_source(),
         options: Options::default(),
+        work: Vec::new(),
     };
     let info = match host.perform(load).await {
         Outcome::Loaded { model, .. } => model,
@@ -94,11 +95,12 @@ fn inputs_of(model: &Model, info: &ModelInfo, scenario: &Scenario) -> Result<Inp
     let sources = Sources::from(scenario).only(media);
     let reads_only = media == [Medium::Text];
     if media.is_empty() || !sources.suffice(media) || (reads_only && folder.path().is_none()) {
-        let mut tensors = made_up_inputs(info, scenario.tokens);
+        let (tokens, note) = prompt_length(&folder, scenario.tokens, scenario.decode);
+        let mut tensors = made_up_inputs(info, tokens, reads_only);
         if let Some(extractor) = folder.extractor()? {
             hear_something(&extractor, media == [Medium::Audio], scenario, &mut tensors);
         }
-        return Ok(Inputs { tensors, notes: Vec::new() });
+        return Ok(Inputs { tensors, notes: note.filter(|_| reads_only).into_iter().collect() });
     }
     inputs_for(&folder, folder.model_type(), &sources)
 }

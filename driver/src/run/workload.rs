@@ -1,7 +1,7 @@
 //! What is timed in a cell: one forward pass, or a prompt and the tokens that follow it.
 
 use matrix_engine::front_end::SAMPLES;
-use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Sampling, Step, Tensors};
+use matrix_engine::protocol::{Decode, InputKind, Measure, Memory, ModelInfo, Outcome, Sampling, Step, Tensors, Work};
 
 use crate::plan::Scenario;
 
@@ -55,6 +55,8 @@ pub(super) struct Taken {
     pub(super) outputs: Tensors,
     /// The ids that were generated, a row for each sequence.
     pub(super) ids: Vec<Vec<i32>>,
+    /// How many shaders were there when they were needed, and how many had to be compiled first, on a GPU.
+    pub(super) shaders: Vec<Measure>,
 }
 
 impl Workload {
@@ -122,10 +124,24 @@ impl Workload {
         }
     }
 
+    /// What will be computed for the first time and then be timed: what shaders are precompiled for.
+    #[must_use]
+    pub fn ahead(&self, inputs: &Tensors) -> Work {
+        let inputs = inputs.clone();
+        match self {
+            Self::Forward { output, .. } => Work { inputs, outputs: vec![output.clone()], decode: Vec::new() },
+            Self::Generate { tokens, choice, .. } => {
+                let decode = [1, *tokens].map(|tokens| Decode { sampling: *choice, ..Decode::greedy(tokens) });
+                Work { inputs, outputs: Vec::new(), decode: decode.to_vec() }
+            }
+        }
+    }
+
     /// The step that makes features of sound, if some is heard.
     #[must_use]
     pub fn hear(&self, slot: &str, inputs: &Tensors) -> Option<Step> {
-        inputs.contains_key(SAMPLES).then(|| Step::Hear { slot: slot.into(), inputs: inputs.clone() })
+        let step = || Step::Hear { slot: slot.into(), inputs: inputs.clone(), budget_ms: 0.0 };
+        inputs.contains_key(SAMPLES).then(step)
     }
 
     /// The step that times the operations of what is timed, one by one.
@@ -166,6 +182,10 @@ impl Taken {
             let found = measures.iter().find(|measure| measure.metric == metric).map(|measure| measure.value);
             found.filter(|time| time.is_finite() && *time >= 0.0)
         };
+        let shaders = |measures: &[Measure]| {
+            let shaders = measures.iter().filter(|measure| measure.metric.starts_with("shader_"));
+            shaders.cloned().collect()
+        };
         let traffic = |measures: &[Measure]| {
             let is_traffic = |measure: &&Measure| TRAFFIC.contains(&measure.metric.as_str());
             measures.iter().filter(is_traffic).filter(|measure| measure.value.is_finite()).cloned().collect()
@@ -178,6 +198,7 @@ impl Taken {
                 memory,
                 outputs,
                 ids: Vec::new(),
+                shaders: shaders(&measures),
             }),
             Outcome::Generated { measures, memory, outputs, tokens: chosen } => {
                 let prefill = time(&measures, "prefill_time")?;
@@ -191,21 +212,23 @@ impl Taken {
                 let width = chosen.shape.last().copied().unwrap_or(1).max(1);
                 let ids = chosen.as_i32()?.chunks(width).map(<[i32]>::to_vec).collect();
                 let (total_ms, traffic) = (encode + prefill + decode, traffic(&measures));
-                Some(Self { total_ms, parts, traffic, memory, outputs, ids })
+                let shaders = shaders(&measures);
+                Some(Self { total_ms, parts, traffic, memory, outputs, ids, shaders })
             }
             _ => None,
         }
     }
 }
 
-/// Inputs of the usual shapes, made up; sequences of ids are `tokens` long.
+/// Inputs of the usual shapes, made up; sequences of ids are `tokens` long, but for models that do not only read at
+/// most as long as usual.
 #[must_use]
-pub fn made_up_inputs(info: &ModelInfo, tokens: u32) -> Tensors {
+pub fn made_up_inputs(info: &ModelInfo, tokens: u32, reads_only: bool) -> Tensors {
     let length = usize::try_from(tokens).unwrap_or(usize::MAX);
     let made = info.inputs.iter().map(|input| {
         let mut input = input.clone();
         if let (InputKind::Ids | InputKind::Mask, [_, sequence]) = (input.kind, input.shape.as_mut_slice()) {
-            *sequence = length.min(*sequence);
+            *sequence = if reads_only { length } else { length.min(*sequence) };
         }
         (input.name.clone(), input.sample(SEED))
     });

@@ -225,7 +225,9 @@ impl Page {
 fn on_cpu(step: Step) -> Step {
     match step {
         Step::Probe { .. } => Step::Probe { platform: Platform::NativeCpu },
-        Step::Load { slot, model, options, .. } => Step::Load { slot, platform: Platform::NativeCpu, model, options },
+        Step::Load { slot, model, options, .. } => {
+            Step::Load { slot, platform: Platform::NativeCpu, model, options, work: Vec::new() }
+        }
         step => step,
     }
 }

@@ -1,6 +1,7 @@
 //! Which optimizations are measured together.
 
 use matrix_engine::catalog::Family;
+use matrix_engine::protocol::Platform;
 
 use super::node::{Fault, Node};
 use super::optimization;
@@ -18,11 +19,13 @@ pub enum Rule {
     All,
     /// Those that suit the model's family, each on its own and all together.
     Recommended,
+    /// All together.
+    Together,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 4] = [Self::Each, Self::Pairs, Self::All, Self::Recommended];
+    pub const ALL: [Self; 5] = [Self::Each, Self::Pairs, Self::All, Self::Recommended, Self::Together];
 
     /// The word in matrix files.
     #[must_use]
@@ -32,6 +35,7 @@ impl Rule {
             Self::Pairs => "pairs",
             Self::All => "all",
             Self::Recommended => "recommended",
+            Self::Together => "together",
         }
     }
 }
@@ -40,8 +44,14 @@ word! { Rule => "combination rule", }
 
 /// What suits which families.
 const RECOMMENDED: &[(&[Family], &[&str])] = &[
-    (&[Family::Bert, Family::Roberta, Family::T5], &["int4", "int8"]),
-    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "int8", "flash_attention"]),
+    (&[Family::Bert, Family::Roberta, Family::T5], &["int4", "int8", "shader_precompile"]),
+    (&[Family::Llama, Family::Qwen2, Family::Gpt2], &["int4", "int8", "flash_attention", "progressive_loading"]),
+    (&[Family::Vit, Family::Resnet, Family::Convnext], &["shader_precompile"]),
+    (&[Family::Whisper, Family::Wav2vec2], &["compute_shaders", "shader_precompile"]),
+    (
+        &[Family::Clip, Family::Llava, Family::LlavaNext, Family::Xclip],
+        &["parallel_loading", "progressive_loading", "shader_precompile"],
+    ),
 ];
 
 /// Most optimizations of which every set is formed.
@@ -68,15 +78,18 @@ impl Combinations {
                 sets.iter().map(read_set).collect::<Result<_, _>>().map(Self::Listed)
             }
             Tree::Text(_) => node.word().map(Self::By),
-            _ => Err(node.expected("a rule (each, pairs, all, recommended) or a list such as `[[int4]]`")),
+            _ => Err(node.expected("a rule (each, pairs, all, recommended, together) or a list such as `[[int4]]`")),
         }
     }
 
     /// The sets for a model, from the optimizations named, in a stable order. Rules leave out sets with
-    /// optimizations that exclude each other, or that are not for such a model.
+    /// optimizations that exclude each other, or that are not for such a model or a platform without a GPU.
     #[must_use]
-    pub fn sets(&self, named: &[&'static str], family: Option<Family>) -> Vec<Vec<&'static str>> {
-        let suits = |word: &&&str| optimization::find(word).map_or(true, |row| row.suits(family));
+    pub fn sets(&self, named: &[&'static str], family: Option<Family>, platform: Platform) -> Vec<Vec<&'static str>> {
+        let suits = |word: &&&str| {
+            let row = optimization::find(word);
+            row.map_or(true, |row| row.suits(family) && (platform.is_gpu() || !row.is_for_gpus()))
+        };
         let named: Vec<&'static str> = named.iter().filter(suits).copied().collect();
         let mut sets = self.formed(&named, family);
         sets.retain(|set| optimization::conflict(set).is_none());
@@ -111,13 +124,29 @@ impl Combinations {
                 };
                 let words: Vec<&str> = named.iter().copied().filter(|word| suits(word)).collect();
                 let mut sets = each(&words);
-                if words.len() > 1 {
-                    sets.push(words);
+                let together = together(&words);
+                if together.len() > 1 {
+                    sets.push(together);
                 }
                 sets
             }
+            Self::By(Rule::Together) => {
+                let words = together(named);
+                if words.is_empty() { Vec::new() } else { vec![words] }
+            }
         }
     }
+}
+
+/// All of `words`; of those that exclude each other the first.
+fn together(words: &[&'static str]) -> Vec<&'static str> {
+    words.iter().fold(Vec::new(), |mut together, word| {
+        let with = [together.as_slice(), &[*word]].concat();
+        if optimization::conflict(&with).is_none() {
+            together = with;
+        }
+        together
+    })
 }
 
 fn read_set(node: &Node<'_>) -> Result<Vec<&'static str>, Fault> {
@@ -139,7 +168,7 @@ mod tests {
     #[test]
     fn rules_make_the_sets_they_say() {
         let named = ["a", "b", "c"];
-        let sets = |rule| Combinations::By(rule).sets(&named, None);
+        let sets = |rule| Combinations::By(rule).sets(&named, None, Platform::Wasm);
         assert_eq!(sets(Rule::Each), [["a"], ["b"], ["c"]]);
         assert_eq!(sets(Rule::Pairs)[3..], [["a", "b"], ["a", "c"], ["b", "c"]]);
         assert_eq!(sets(Rule::All).len(), 7);
@@ -148,13 +177,22 @@ mod tests {
 
     #[test]
     fn what_excludes_each_other_is_never_together() {
-        let sets = Combinations::By(Rule::All).sets(&["int4", "int8", "other"], None);
+        let sets = Combinations::By(Rule::All).sets(&["int4", "int8", "other"], None, Platform::Wasm);
         assert_eq!(sets, [vec!["int4"], vec!["int8"], vec!["other"], vec!["int4", "other"], vec!["int8", "other"]]);
     }
 
     #[test]
     fn a_family_gets_what_suits_it() {
-        let sets = Combinations::By(Rule::Recommended).sets(&["int4", "other"], Some(Family::Bert));
-        assert_eq!(sets, [["int4"]]);
+        let sets = |named: &[&'static str], family, platform| {
+            Combinations::By(Rule::Recommended).sets(named, Some(family), platform)
+        };
+        assert_eq!(sets(&["int4", "other"], Family::Bert, Platform::Wasm), [["int4"]]);
+        let named = ["int4", "int8", "compute_shaders", "shader_precompile"];
+        let [bert, clap] = [Family::Bert, Family::Clap].map(|family| sets(&named, family, Platform::Webgpu));
+        assert_eq!(bert.last(), Some(&vec!["int4", "shader_precompile"]), "of two kinds of weights the first");
+        assert_eq!(clap.last(), Some(&vec!["int4", "compute_shaders", "shader_precompile"]));
+        assert_eq!(sets(&named, Family::Clap, Platform::Wasm), [["int4"], ["int8"]], "a CPU has no shaders");
+        let together = Combinations::By(Rule::Together).sets(&named, Some(Family::Bert), Platform::Webgpu);
+        assert_eq!(together, [["int4", "shader_precompile"]]);
     }
 }

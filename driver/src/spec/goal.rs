@@ -18,6 +18,7 @@ pub const GOALS: &[(&str, &str, Meaning)] = &[
     ("time_to_first_infer", "time_to_first_infer", Meaning::Change),
     ("first_infer_time", "first_infer_time", Meaning::Change),
     ("infer_time", "infer_time", Meaning::Change),
+    ("front_end_time", "front_end_time", Meaning::Change),
     ("accuracy_loss", "accuracy.cosine", Meaning::Loss),
 ];
 

@@ -68,6 +68,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
     FLASH_ATTENTION,
     KV_CACHE,
     COMPUTE_SHADERS,
+    SHADER_PRECOMPILE,
     PROGRESSIVE_LOADING,
     PARALLEL_LOADING,
     STREAMING,
@@ -102,8 +103,22 @@ const COMPUTE_SHADERS: Optimization = Optimization {
     variable: Some("WEBGPU_COMPUTE_SHADERS_ENABLED"),
     families: &[Family::Whisper, Family::Wav2vec2, Family::Clap],
     settings: &[],
-    seam: "front end",
+    seam: FRONT_END,
     switch_on: |options| options.compute_shaders = true,
+};
+
+const FRONT_END: &str = "front end";
+const PIPELINES: &str = "pipelines";
+
+const SHADER_PRECOMPILE: Optimization = Optimization {
+    word: "shader_precompile",
+    title: "Shader precompilation",
+    also: &["shader-precompile", "shader_precompilation", "precompile", "precompile_shaders"],
+    variable: Some("WEBGPU_SHADER_PRECOMPILE_ENABLED"),
+    families: &[],
+    settings: &[],
+    seam: PIPELINES,
+    switch_on: |options| options.shader_precompile = true,
 };
 
 /// Two of `words` that change the same part of the engine.
@@ -141,6 +156,18 @@ impl Optimization {
     #[must_use]
     pub fn suits(&self, family: Option<Family>) -> bool {
         self.families.is_empty() || family.is_none_or(|family| self.families.contains(&family))
+    }
+
+    /// Whether it is about what only a GPU has.
+    #[must_use]
+    pub fn is_for_gpus(&self) -> bool {
+        [PIPELINES, FRONT_END].contains(&self.seam)
+    }
+
+    /// Whether only a browser that nobody has used shows what it gains: another has its pipelines.
+    #[must_use]
+    pub fn is_cold(&self) -> bool {
+        self.seam == PIPELINES
     }
 
     /// The setting called `key`.

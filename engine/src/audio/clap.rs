@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    clip::{self, Fill},
+    clip::{self, Fill, Row},
     cut::Cut,
     filters::Bank,
     logarithm,
@@ -91,7 +91,7 @@ impl Clap {
         let mut features = Vec::new();
         let chosen = self.choose(clips, draw)?;
         for (clip, blends) in chosen.clips.iter().zip(chosen.blends()) {
-            let all = self.log_mel(clip)?;
+            let all = self.log_mel(&clip.joined())?;
             let row = |row: usize| &all[row * bands..][..bands];
             for ([first, second], share) in blends {
                 let pairs = row(*first).iter().zip(row(*second));
@@ -111,18 +111,19 @@ impl Clap {
     ///
     /// # Errors
     /// When a clip is empty or holds something that isn't a number, or there are too many samples.
-    pub fn cut(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Cut> {
+    pub fn cut<'a>(&self, clips: &[&'a [f32]], draw: Draw<'_>) -> Result<Cut<'a>> {
         let chosen = self.choose(clips, draw)?;
         let others = chosen.others();
-        let cut = Cut { others, ..Cut::new(&chosen.clips, 0.0)? };
-        Ok(if chosen.shares.is_empty() { cut } else { cut.blending(&chosen.rows, chosen.shares) })
+        let Chosen { clips, rows, shares, .. } = chosen;
+        let cut = Cut { others, ..Cut::new(clips, 0.0)? };
+        Ok(if shares.is_empty() { cut } else { cut.blending(&rows, shares) })
     }
 
     /// `input_features` of a cut.
     ///
     /// # Errors
     /// When there would be too many features.
-    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut<'_>) -> Result<Value> {
         let values = cut.values(graph);
         let &[clips, samples] = graph.shape(values[0]) else { return Err(Error::internal("samples have two axes")) };
         let power = self.mel.log_power(graph, values[0], values[1], self.mel.count(samples))?;
@@ -139,21 +140,21 @@ impl Clap {
     }
 
     /// What of each clip becomes features, and which of its frames.
-    fn choose(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Chosen> {
+    fn choose<'a>(&self, clips: &[&'a [f32]], draw: Draw<'_>) -> Result<Chosen<'a>> {
         let mut chosen = Chosen::default();
         for clip in clips {
             clip::check(clip)?;
             let spare = clip.len().saturating_sub(self.samples);
             if spare == 0 || self.truncation == Truncation::Random {
                 let begin = if spare > 0 { below(spare + 1, draw) } else { 0 };
-                chosen.clips.push(clip::fitted(&clip[begin..], self.samples, self.fill));
+                chosen.clips.push(Row::fitted(&clip[begin..], self.samples, self.fill));
             } else {
-                chosen.clips.push(clip.to_vec());
+                chosen.clips.push(Row::whole(clip));
             }
             let frames = self.mel.count(self.samples);
             let mut longer = spare > 0;
             if self.truncation == Truncation::Fusion {
-                let total = self.mel.count(chosen.clips.last().map_or(0, Vec::len));
+                let total = self.mel.count(chosen.clips.last().map_or(0, |row| row.length));
                 longer = total > frames;
                 chosen.fuse(total, frames, draw);
             }
@@ -180,8 +181,8 @@ impl Clap {
 
 /// What of some clips becomes features.
 #[derive(Default)]
-struct Chosen {
-    clips: Vec<Vec<f32>>,
+struct Chosen<'a> {
+    clips: Vec<Row<'a>>,
     /// 1 where a clip was too long.
     longer: Vec<i32>,
     /// Which frames, or which of two and how much of the second: as many for each clip, or none for all as they are.
@@ -189,7 +190,7 @@ struct Chosen {
     shares: Vec<f32>,
 }
 
-impl Chosen {
+impl Chosen<'_> {
     fn others(&self) -> Tensors {
         let longer = Tensor::i32(&[self.longer.len(), 1], self.longer.clone());
         Tensors::from([("is_longer".to_owned(), longer)])

@@ -60,7 +60,7 @@ impl Extractor {
     ///
     /// # Errors
     /// As [`Self::extract`].
-    pub fn cut(&self, clips: &[&[f32]], draw: Draw<'_>) -> Result<Cut> {
+    pub fn cut<'a>(&self, clips: &[&'a [f32]], draw: Draw<'_>) -> Result<Cut<'a>> {
         match self {
             Self::Whisper(extractor) => extractor.cut(clips),
             Self::Clap(extractor) => extractor.cut(clips, draw),
@@ -72,7 +72,7 @@ impl Extractor {
     ///
     /// # Errors
     /// When there would be too many features.
-    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut<'_>) -> Result<Value> {
         match self {
             Self::Whisper(extractor) => extractor.graph(graph, cut),
             Self::Clap(extractor) => extractor.graph(graph, cut),

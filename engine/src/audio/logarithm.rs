@@ -13,6 +13,20 @@ pub fn floored(values: &mut [f32]) {
     }
 }
 
+/// The largest of finite values.
+#[must_use]
+pub fn largest(values: &[f32]) -> f32 {
+    let mut largest = [f32::NEG_INFINITY; 8];
+    let (blocks, rest) = values.as_chunks::<8>();
+    for block in blocks {
+        for (largest, &value) in largest.iter_mut().zip(block) {
+            // Without f32::max's care for NaN this is one instruction for many.
+            *largest = if value > *largest { value } else { *largest };
+        }
+    }
+    largest.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
 /// log10 of a positive normal number, within 2 units in the last place of the larger of the result and 1.
 ///
 /// x = 2^e m with m in [√½, √2), and ln m = 2 artanh(s) with s = (m − 1) / (m + 1), |s| < 0.172, whose series

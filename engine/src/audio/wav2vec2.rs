@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    clip,
+    clip::{self, Row},
     cut::{self, Cut},
     settings::Settings,
 };
@@ -79,10 +79,11 @@ impl Wav2Vec2 {
     ///
     /// # Errors
     /// When a clip is empty or holds something that isn't a number, or the batch is too large.
-    pub fn cut(&self, clips: &[&[f32]]) -> Result<Cut> {
+    pub fn cut<'a>(&self, clips: &[&'a [f32]]) -> Result<Cut<'a>> {
         clips.iter().try_for_each(|clip| clip::check(clip))?;
         let longest = cut::longest(clips.iter().map(|clip| clip.len()))?;
-        let cut = Cut { others: self.masks(clips, longest), ..Cut::new(clips, self.padding)? };
+        let rows = clips.iter().map(|clip| Row::whole(clip)).collect();
+        let cut = Cut { others: self.masks(clips, longest), ..Cut::new(rows, self.padding)? };
         Ok(if self.mask { cut } else { cut.known_throughout() })
     }
 
@@ -104,7 +105,7 @@ impl Wav2Vec2 {
     /// # Errors
     /// Only on a defect.
     #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
-    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut<'_>) -> Result<Value> {
         let values = cut.values(graph);
         if !self.normalize {
             // What goes out is never where something comes in.

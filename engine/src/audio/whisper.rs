@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    clip::{self, Fill},
+    clip::{self, Fill, Row},
     cut::Cut,
     filters::Bank,
     logarithm,
@@ -21,6 +21,9 @@ use crate::{
 const RANGE: f32 = 8.0;
 /// Upper edge of the last band in Hertz, whatever the sampling rate.
 const HIGHEST: f64 = 8000.0;
+
+/// Frames whose axes are exchanged together.
+const BLOCK: usize = 32;
 
 /// The extractor: clips of any length → features of one length.
 #[derive(Clone)]
@@ -78,7 +81,7 @@ impl Whisper {
     pub fn extract(&self, clips: &[&[f32]]) -> Result<Tensors> {
         let mut features = Vec::new();
         for clip in self.fitted(clips)? {
-            features.extend(self.log_mel(&clip)?);
+            features.extend(self.log_mel(&clip.joined())?);
         }
         let shape = [clips.len(), self.mel.bands(), self.frames(self.samples)];
         let mut tensors = self.masks(clips);
@@ -90,15 +93,15 @@ impl Whisper {
     ///
     /// # Errors
     /// When a clip is empty or holds something that isn't a number.
-    pub fn cut(&self, clips: &[&[f32]]) -> Result<Cut> {
-        Ok(Cut { others: self.masks(clips), ..Cut::new(&self.fitted(clips)?, self.padding)? })
+    pub fn cut<'a>(&self, clips: &[&'a [f32]]) -> Result<Cut<'a>> {
+        Ok(Cut { others: self.masks(clips), ..Cut::new(self.fitted(clips)?, self.padding)? })
     }
 
     /// `input_features` of a cut.
     ///
     /// # Errors
     /// When there would be too many features.
-    pub fn graph(&self, graph: &mut Graph, cut: &Cut) -> Result<Value> {
+    pub fn graph(&self, graph: &mut Graph, cut: &Cut<'_>) -> Result<Value> {
         let values = cut.values(graph);
         let (frames, bands) = (self.frames(self.samples), self.mel.bands());
         let power = self.mel.log_power(graph, values[0], values[1], frames)?;
@@ -111,9 +114,9 @@ impl Whisper {
     }
 
     /// Clips brought to the length of a chunk.
-    fn fitted(&self, clips: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
+    fn fitted<'a>(&self, clips: &[&'a [f32]]) -> Result<Vec<Row<'a>>> {
         clips.iter().try_for_each(|clip| clip::check(clip))?;
-        Ok(clips.iter().map(|clip| clip::fitted(clip, self.samples, Fill::Value(self.padding))).collect())
+        Ok(clips.iter().map(|clip| Row::fitted(clip, self.samples, Fill::Value(self.padding))).collect())
     }
 
     /// `attention_mask`, where configured.
@@ -144,11 +147,16 @@ impl Whisper {
         let (bands, frames) = (self.mel.bands(), self.frames(clip.len()));
         let mut power = self.mel.power(clip, frames)?;
         logarithm::floored(&mut power);
-        let least = power.iter().copied().fold(f32::NEG_INFINITY, f32::max) - RANGE;
+        let least = logarithm::largest(&power) - RANGE;
         let mut features = vec![0.0; power.len()];
-        for (frame, row) in power.chunks_exact(bands).enumerate() {
-            for (band, value) in row.iter().enumerate() {
-                features[band * frames + frame] = (value.max(least) + 4.0) / 4.0;
+        // Some frames at a time, so that what is read stays in the nearest cache.
+        for (block, rows) in power.chunks(BLOCK * bands).enumerate() {
+            for band in 0..bands {
+                let begin = band * frames + block * BLOCK;
+                let values = rows[band..].iter().step_by(bands);
+                for (feature, value) in features[begin..].iter_mut().zip(values) {
+                    *feature = (value.max(least) + 4.0) / 4.0;
+                }
             }
         }
         Ok(features)

@@ -6,11 +6,13 @@ mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod stock;
+#[cfg(feature = "gpu")]
+mod waits;
 
 use crate::{
     device::Device,
     error::{Error, Result},
-    protocol::{Bench, BenchAttention, BenchWeights, BenchWork, Integer, Options},
+    protocol::{Bench, BenchAttention, BenchWeights, BenchWork, Integer, Measure, Options},
     weights::format,
 };
 
@@ -43,6 +45,18 @@ pub async fn run(device: &Device, work: BenchWork, budget_ms: f64) -> Result<Ben
         Device::Cpu => cpu::run(work, budget_ms).await,
         #[cfg(feature = "gpu")]
         Device::Gpu(gpu) => gpu::run(gpu, work, budget_ms).await,
+    }
+}
+
+/// Times how long a device lets wait, for about as long as asked.
+pub async fn wait(device: &Device, budget_ms: f64) -> Result<Vec<Measure>> {
+    if !budget_ms.is_finite() || budget_ms <= 0.0 {
+        return Err(Error::unsupported("no time to wait").found(format!("{budget_ms} ms")));
+    }
+    match device {
+        Device::Cpu => Err(Error::unsupported("nobody waits for a CPU").expected("a GPU")),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(gpu) => waits::run(gpu, budget_ms).await,
     }
 }
 

@@ -26,6 +26,9 @@ enum Storage {
     #[cfg(feature = "gpu")]
     Gpu(wgpu::Buffer, Rc<Gpu>),
     Outside(Outside),
+    /// Nowhere: what would be in it is of no interest.
+    #[cfg(feature = "gpu")]
+    Imagined,
 }
 
 /// Bytes that are copied to a device at a time.
@@ -53,6 +56,11 @@ impl Buffer {
         Ok(Self::new(ledger, category, bytes, Storage::Gpu(buffer, gpu.clone())))
     }
 
+    #[cfg(feature = "gpu")]
+    pub(super) fn imagined(ledger: &Rc<Ledger>, category: Category, bytes: u64) -> Self {
+        Self::new(ledger, category, bytes, Storage::Imagined)
+    }
+
     pub(super) fn outside(ledger: &Rc<Ledger>, bytes: u64) -> Result<Self> {
         Ok(Self::new(ledger, Category::Offloaded, bytes, Storage::Outside(Outside::new(bytes)?)))
     }
@@ -73,6 +81,8 @@ impl Buffer {
             }
             #[cfg(feature = "gpu")]
             Storage::Gpu(buffer, gpu) => gpu.write(buffer, offset, data),
+            #[cfg(feature = "gpu")]
+            Storage::Imagined => {}
             Storage::Outside(bytes) => bytes.write(usize::try_from(offset).unwrap_or(usize::MAX), data),
         }
         Ok(())
@@ -110,6 +120,8 @@ impl Buffer {
                 let mut words = words.borrow_mut();
                 view.copy_to(&mut bytemuck::cast_slice_mut(&mut words)[start..start + length]);
             }
+            #[cfg(feature = "gpu")]
+            Storage::Imagined => {}
             Storage::Outside(bytes) => bytes.part(start, length).set(view, 0),
         }
         Ok(())
@@ -145,7 +157,7 @@ impl Buffer {
                 Ok(Ref::map(words, Vec::as_slice))
             }
             #[cfg(feature = "gpu")]
-            Storage::Gpu(..) => Err(Error::internal("a GPU buffer where the CPU computes")),
+            Storage::Gpu(..) | Storage::Imagined => Err(Error::internal("a GPU buffer where the CPU computes")),
             Storage::Outside(_) => Err(Error::internal("a buffer beside the device where the CPU computes")),
         }
     }
@@ -159,7 +171,7 @@ impl Buffer {
                 Ok(RefMut::map(words, Vec::as_mut_slice))
             }
             #[cfg(feature = "gpu")]
-            Storage::Gpu(..) => Err(Error::internal("a GPU buffer where the CPU computes")),
+            Storage::Gpu(..) | Storage::Imagined => Err(Error::internal("a GPU buffer where the CPU computes")),
             Storage::Outside(_) => Err(Error::internal("a buffer beside the device where the CPU computes")),
         }
     }
@@ -169,7 +181,9 @@ impl Buffer {
     pub fn raw(&self) -> Result<&wgpu::Buffer> {
         match &self.storage {
             Storage::Gpu(buffer, _) => Ok(buffer),
-            Storage::Cpu(_) | Storage::Outside(_) => Err(Error::internal("a CPU buffer where the GPU computes")),
+            Storage::Cpu(_) | Storage::Outside(_) | Storage::Imagined => {
+                Err(Error::internal("no GPU buffer where the GPU computes"))
+            }
         }
     }
 }

@@ -63,6 +63,16 @@ impl Device {
         }
     }
 
+    /// Lookups of pipelines since the device was opened; a CPU has none.
+    #[must_use]
+    pub fn lookups(&self) -> Lookups {
+        match self {
+            Self::Cpu => Lookups::default(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.lookups(),
+        }
+    }
+
     /// How the device describes itself.
     #[must_use]
     pub fn info(&self) -> DeviceInfo {
@@ -74,18 +84,35 @@ impl Device {
     }
 }
 
+/// How often a pipeline was there when it was needed, and how often it had to be made first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// It was there.
+    pub hits: usize,
+    /// It was not.
+    pub misses: usize,
+}
+
 /// One slot's buffers on a device. A clone is the same account.
 #[derive(Clone)]
 pub struct Space {
     device: Device,
     ledger: Rc<Ledger>,
+    imagined: bool,
 }
 
 impl Space {
     /// An empty account.
     #[must_use]
     pub fn new(device: Device) -> Self {
-        Self { device, ledger: Rc::new(Ledger::default()) }
+        Self { device, ledger: Rc::default(), imagined: false }
+    }
+
+    /// An account of buffers that take no memory: for plans of what will be computed.
+    #[cfg(feature = "gpu")]
+    #[must_use]
+    pub fn imagined(device: Device) -> Self {
+        Self { device, ledger: Rc::default(), imagined: true }
     }
 
     /// The device.
@@ -98,6 +125,8 @@ impl Space {
     pub fn create(&self, category: Category, bytes: u64) -> Result<Buffer> {
         match &self.device {
             Device::Cpu => Buffer::on_cpu(&self.ledger, category, bytes),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) if self.imagined => Ok(Buffer::imagined(&self.ledger, category, bytes)),
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => Buffer::on_gpu(&self.ledger, category, bytes, gpu),
         }

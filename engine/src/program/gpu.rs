@@ -6,7 +6,7 @@ use super::{Timed, input_bytes, output_tensor, trace};
 use crate::{
     device::{
         Buffer, Category, Space,
-        gpu::{Gpu, Pipeline},
+        gpu::{Capability, Gpu, Pipeline},
     },
     error::{Error, Result},
     graph::{self, Plan, Step},
@@ -68,18 +68,7 @@ impl GpuProgram {
         space: &Space,
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
-        let capability = gpu.capability();
-        let needs = plan
-            .steps
-            .iter()
-            .filter_map(|step| linear::gpu::packed_bytes(step.op, &operands(step, &buffers, weights), capability));
-        let packed = match needs.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]) {
-            Some([codes, factors]) => Some(Packed {
-                codes: space.create(Category::Activations, codes)?,
-                factors: space.create(Category::Activations, factors)?,
-            }),
-            None => None,
-        };
+        let packed = packed(&plan, &buffers, weights, space, gpu.capability())?;
         let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
         let readback = space.create(Category::Staging, readback.max(4))?;
         Ok(Self { plan, gpu: gpu.clone(), buffers, packed, readback, recording: None })
@@ -87,13 +76,8 @@ impl GpuProgram {
 
     /// The dispatches of some steps, with everything bound.
     pub fn record(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Recording> {
-        let (buffers, capability) = (&self.buffers, self.gpu.capability());
-        let mut steps = Vec::new();
-        for step in &self.plan.steps[part] {
-            let operands = operands(step, buffers, weights);
-            let made = dispatch(step.op, &operands, &buffers[step.output], self.packed.as_ref(), capability);
-            steps.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
-        }
+        let (steps, packed) = (&self.plan.steps[part], self.packed.as_ref());
+        let steps = dispatches(steps, &self.buffers, weights, packed, self.gpu.capability())?;
         Recording::new(linear::gpu::with_shared_packing(steps), space, &self.gpu)
     }
 
@@ -223,6 +207,57 @@ impl Recording {
     pub fn kernel(&self, index: usize) -> String {
         format!("{:?}", self.dispatches[index].kernel)
     }
+}
+
+/// The kernels of a plan, in the order of their use; of one whose weights come and go, those of every way in which it
+/// may be cut into stages. Nothing is computed: `space` may be imagined.
+pub fn kernels(
+    plan: &Plan,
+    in_stages: bool,
+    weights: &[Weight],
+    space: &Space,
+    capability: Capability,
+) -> Result<Vec<Kernel>> {
+    let buffers = plan.buffers.iter().map(|&bytes| space.create(Category::Activations, bytes).map(Rc::new));
+    let buffers = buffers.collect::<Result<Vec<_>>>()?;
+    let packed = packed(plan, &buffers, weights, space, capability)?;
+    let steps = dispatches(&plan.steps, &buffers, weights, packed.as_ref(), capability)?;
+    // What makes x and what packs it may be in two stages, or in one.
+    let mut kernels: Vec<Kernel> = steps.iter().filter(|_| in_stages).map(|step| step.kernel).collect();
+    kernels.extend(linear::gpu::with_shared_packing(steps).iter().map(|step| step.kernel));
+    Ok(kernels)
+}
+
+/// Memory for packed inputs of linear layers, if one of them packs its input.
+fn packed(
+    plan: &Plan,
+    buffers: &[Rc<Buffer>],
+    weights: &[Weight],
+    space: &Space,
+    capability: Capability,
+) -> Result<Option<Packed>> {
+    let bytes = |step: &Step| linear::gpu::packed_bytes(step.op, &operands(step, buffers, weights), capability);
+    let needs = plan.steps.iter().filter_map(bytes);
+    let Some([codes, factors]) = needs.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]) else { return Ok(None) };
+    let create = |bytes| space.create(Category::Activations, bytes);
+    Ok(Some(Packed { codes: create(codes)?, factors: create(factors)? }))
+}
+
+/// The dispatches of some steps.
+fn dispatches<'a>(
+    steps: &'a [Step],
+    buffers: &'a [Rc<Buffer>],
+    weights: &'a [Weight],
+    packed: Option<&'a Packed>,
+    capability: Capability,
+) -> Result<Vec<Dispatch<'a>>> {
+    let mut all = Vec::new();
+    for step in steps {
+        let operands = operands(step, buffers, weights);
+        let made = dispatch(step.op, &operands, &buffers[step.output], packed, capability);
+        all.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
+    }
+    Ok(all)
 }
 
 fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {

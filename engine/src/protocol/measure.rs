@@ -22,6 +22,13 @@ impl Measure {
         Self { metric: metric.into(), value, unit: "ms".into() }
     }
 
+    /// A number of things.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    pub fn count(metric: &str, value: usize) -> Self {
+        Self { metric: metric.into(), value: value as f64, unit: "count".into() }
+    }
+
     /// A number of bytes.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "byte counts stay far below 2^53")]

@@ -8,6 +8,7 @@ mod loading;
 mod measure;
 mod options;
 mod trace;
+mod work;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ pub use loading::{Offload, Parallel, Progressive, Streaming};
 pub use measure::{Measure, Memory, Moment, Timeline, Usage};
 pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
 pub use trace::Traced;
+pub use work::Work;
 
 /// Where the engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,6 +102,13 @@ pub enum Step {
         /// Milliseconds to spend, about.
         budget_ms: f64,
     },
+    /// Time how long answers of a GPU take to arrive.
+    Wait {
+        /// Which GPU.
+        platform: Platform,
+        /// Milliseconds to spend, about.
+        budget_ms: f64,
+    },
     /// Load a model into a named slot; whatever the slot held is unloaded first.
     Load {
         /// Name of the slot.
@@ -110,6 +119,9 @@ pub enum Step {
         model: ModelSource,
         /// Which optimizations.
         options: Options,
+        /// What will be computed first, where it is known: what shaders are precompiled for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        work: Vec<Work>,
     },
     /// One forward pass. The time runs from the call until the outputs are on the CPU.
     Infer {
@@ -128,6 +140,9 @@ pub enum Step {
         slot: String,
         /// Inputs with `samples`, mono clips `[clips, samples]` at the model's rate, and perhaps `sample_counts` `[clips]`.
         inputs: Tensors,
+        /// Again and again until so many milliseconds are over; once, where it is 0.
+        #[serde(default)]
+        budget_ms: f64,
     },
     /// Continue a prompt. Times run from the call until ids are on the CPU.
     Generate {
@@ -188,6 +203,11 @@ pub enum Outcome {
         /// What was found.
         bench: Bench,
     },
+    /// Answer to [`Step::Wait`].
+    Waited {
+        /// `submit_wait` and `read_wait` again and again, `long_wait`, and in a browser `longest_gap`.
+        measures: Vec<Measure>,
+    },
     /// Answer to [`Step::Load`].
     Loaded {
         /// Times and bytes of the load.
@@ -245,6 +265,22 @@ pub enum Outcome {
         /// What, where, allowed, hint.
         message: String,
     },
+}
+
+impl Outcome {
+    /// The first number that is called `metric`.
+    #[must_use]
+    pub fn measure(&self, metric: &str) -> Option<f64> {
+        let (Self::Waited { measures }
+        | Self::Loaded { measures, .. }
+        | Self::Inferred { measures, .. }
+        | Self::Generated { measures, .. }
+        | Self::Footprint { measures }) = self
+        else {
+            return None;
+        };
+        measures.iter().find(|measure| measure.metric == metric).map(|measure| measure.value)
+    }
 }
 
 /// Why a step failed; decides the status of a cell.

@@ -128,6 +128,9 @@ pub struct Options {
     /// The front end of an audio model on the GPU instead of the CPU.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compute_shaders: bool,
+    /// Shaders compiled while weights load instead of when they are first needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shader_precompile: bool,
     /// Attention without a matrix of scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flash_attention: Option<FlashAttention>,

@@ -81,6 +81,7 @@ impl Copy {
             platform: Platform::NativeCpu,
             model: self.source(),
             options: Options::default(),
+            work: Vec::new(),
         };
         match pollster::block_on(Host::new("").perform(step)) {
             Outcome::Failed { kind: FailureKind::Model, message } => {
@@ -99,7 +100,7 @@ impl Drop for Copy {
 }
 
 pub fn load(host: &mut Host, model: ModelSource, options: Options) -> (BTreeMap<String, f64>, Memory, ModelInfo) {
-    let step = Step::Load { slot: "model".into(), platform: Platform::NativeCpu, model, options };
+    let step = Step::Load { slot: "model".into(), platform: Platform::NativeCpu, model, options, work: Vec::new() };
     match pollster::block_on(host.perform(step)) {
         Outcome::Loaded { measures, memory, model } => {
             (measures.into_iter().map(|measure| (measure.metric, measure.value)).collect(), memory, model)

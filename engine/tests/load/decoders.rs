@@ -15,7 +15,7 @@ fn refusal(family: &str, name: &str, key: &str, value: Value) -> String {
     let copy = Copy::of(family, name);
     copy.change_config(key, value);
     let (slot, platform, options) = ("model".into(), Platform::NativeCpu, Options::default());
-    let step = Step::Load { slot, platform, model: copy.source(), options };
+    let step = Step::Load { slot, platform, model: copy.source(), options, work: Vec::new() };
     match pollster::block_on(Host::new("").perform(step)) {
         Outcome::Failed { message, .. } => message,
         other => panic!("not refused: {other:?}"),
@@ -68,7 +68,7 @@ fn configurations_that_cannot_be_are_refused_by_key_allowed_and_found() {
     copy.change_config("use_sliding_window", true);
     copy.change_config("sliding_window", 16);
     let (slot, platform, options) = ("model".into(), Platform::NativeCpu, Options::default());
-    let step = Step::Load { slot, platform, model: copy.source(), options };
+    let step = Step::Load { slot, platform, model: copy.source(), options, work: Vec::new() };
     let outcome = pollster::block_on(Host::new("").perform(step));
     let Outcome::Failed { message, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(

@@ -78,7 +78,7 @@ fn inputs(info: &ModelInfo) -> Tensors {
 fn run(platform: Platform, model: ModelSource, options: &Options) -> Run {
     let mut host = Host::new("");
     let mut perform = |step| pollster::block_on(host.perform(step));
-    let load = Step::Load { slot: "a".into(), platform, model, options: options.clone() };
+    let load = Step::Load { slot: "a".into(), platform, model, options: options.clone(), work: Vec::new() };
     let Outcome::Loaded { memory: loaded, model: info, .. } = (match perform(load) {
         Outcome::Failed { message, .. } => panic!("{message}"),
         other => other,
@@ -186,7 +186,7 @@ fn chunks_of_nothing_are_refused() {
         ..Options::default()
     };
     let model = ModelSource::Synthetic { family: Family::Bert, size: Size::Tiny, seed: 1 };
-    let step = Step::Load { slot: "a".into(), platform: Platform::NativeCpu, model, options };
+    let step = Step::Load { slot: "a".into(), platform: Platform::NativeCpu, model, options, work: Vec::new() };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else { panic!("not refused") };
     assert_eq!(message, "progressive_loading: nothing fits into 0 MB");
 }
@@ -257,7 +257,13 @@ fn a_budget_that_is_too_small_is_told() {
     let preset = Preset::of(Family::Llama, "small");
     let mut host = Host::new("");
     let options = Options { streaming: Some(Streaming { budget_mb: Some(1) }), ..Options::default() };
-    let step = Step::Load { slot: "a".into(), platform: Platform::NativeCpu, model: preset.source(), options };
+    let step = Step::Load {
+        slot: "a".into(),
+        platform: Platform::NativeCpu,
+        model: preset.source(),
+        options,
+        work: Vec::new(),
+    };
     assert!(matches!(pollster::block_on(host.perform(step)), Outcome::Loaded { .. }));
     let inputs = Tensors::from([("input_ids".to_owned(), matrix_engine::protocol::Tensor::i32(&[1, 2], vec![3, 4]))]);
     let decode = Decode::greedy(1);
@@ -270,7 +276,13 @@ fn a_budget_that_is_too_small_is_told() {
         cpu_offload: Some(Offload::default()),
         ..Options { streaming: Some(Streaming::default()), ..Options::default() }
     };
-    let step = Step::Load { slot: "a".into(), platform: Platform::NativeCpu, model: preset.source(), options: both };
+    let step = Step::Load {
+        slot: "a".into(),
+        platform: Platform::NativeCpu,
+        model: preset.source(),
+        options: both,
+        work: Vec::new(),
+    };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else { panic!("not refused") };
     assert_eq!(message, "streaming and cpu_offload both decide where weights are (hint: choose one of them)");
 }

@@ -49,6 +49,7 @@ fn configurations_that_contradict_themselves_are_refused() {
             platform: Platform::NativeCpu,
             model: copy.source(),
             options: Options::default(),
+            work: Vec::new(),
         };
         let outcome = pollster::block_on(Host::new("").perform(step));
         let Outcome::Failed { message: found, .. } = outcome else { panic!("{family} {key}: {outcome:?}") };
@@ -104,7 +105,7 @@ fn both(family: Family, inputs: &Tensors, output: &str) -> Vec<f32> {
         }
         let mut host = Host::new("");
         let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 8 };
-        let step = Step::Load { slot: "model".into(), platform, model, options: Options::default() };
+        let step = Step::Load { slot: "model".into(), platform, model, options: Options::default(), work: Vec::new() };
         let outcome = pollster::block_on(host.perform(step));
         assert!(matches!(outcome, Outcome::Loaded { .. }), "{outcome:?}");
         let outputs = vec![output.to_owned()];

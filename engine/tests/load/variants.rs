@@ -144,7 +144,7 @@ fn heads_and_odd_widths_run() {
         let int4 = Integer { group_size: 32, ..Integer::bits(4) };
         for options in [Options::default(), Options { integer: Some(int4), ..Options::default() }] {
             let mut host = Host::new("");
-            let step = Step::Load { slot: "model".into(), platform, model: copy.source(), options };
+            let step = Step::Load { slot: "model".into(), platform, model: copy.source(), options, work: Vec::new() };
             let outcome = pollster::block_on(host.perform(step));
             assert!(matches!(outcome, Outcome::Loaded { .. }), "{outcome:?}");
             let inputs = Tensors::from([("input_ids".to_owned(), Tensor::i32(&[2, 3], vec![5, 6, 7, 8, 1, 1]))]);
@@ -195,6 +195,7 @@ fn int4_saves_what_it_says_and_stays_close() {
         platform: Platform::NativeCpu,
         model: copy.source(),
         options: Options { integer: Some(Integer { group_size: 48, ..Integer::bits(4) }), ..Options::default() },
+        work: Vec::new(),
     };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else {
         panic!("48 is no power of two")

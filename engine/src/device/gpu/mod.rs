@@ -3,6 +3,7 @@
 //! Nothing here blocks in a browser, and nothing panics: errors that wgpu reports on the side are kept and
 //! come out at the next wait.
 
+mod ahead;
 mod capability;
 mod faults;
 mod info;
@@ -10,14 +11,21 @@ mod pipeline;
 mod timestamps;
 mod wait;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
+pub use ahead::{Ahead, Compiled};
 pub use capability::Capability;
 use faults::Faults;
 pub use pipeline::Pipeline;
 pub use timestamps::Timestamps;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wait::timeout;
 
-use super::Category;
+use super::{Category, Lookups};
 use crate::{
     error::{Error, Result},
     kernel::shader::Kernel,
@@ -36,6 +44,7 @@ pub struct Gpu {
     capability: Capability,
     faults: Faults,
     pipelines: RefCell<HashMap<Kernel, Rc<Pipeline>>>,
+    lookups: Cell<Lookups>,
 }
 
 impl Gpu {
@@ -63,7 +72,16 @@ impl Gpu {
         let faults = Faults::of(&device);
         let info = info::describe(&adapter, &limits, raw);
         let capability = Capability::of(&info, &device, &limits);
-        Ok(Self { device, queue, info, limits, capability, faults, pipelines: RefCell::default() })
+        Ok(Self {
+            device,
+            queue,
+            info,
+            limits,
+            capability,
+            faults,
+            pipelines: RefCell::default(),
+            lookups: Cell::default(),
+        })
     }
 
     /// The same GPU, but kernels are chosen as if it could do something else.
@@ -106,11 +124,36 @@ impl Gpu {
     #[must_use]
     pub fn pipeline(&self, kernel: Kernel) -> Rc<Pipeline> {
         let known = self.pipelines.borrow().get(&kernel).cloned();
-        known.unwrap_or_else(|| {
-            let pipeline = Rc::new(Pipeline::new(&self.device, kernel));
-            self.pipelines.borrow_mut().insert(kernel, pipeline.clone());
-            pipeline
-        })
+        let Lookups { hits, misses } = self.lookups.get();
+        if let Some(pipeline) = known {
+            self.lookups.set(Lookups { hits: hits + 1, misses });
+            return pipeline;
+        }
+        self.lookups.set(Lookups { hits, misses: misses + 1 });
+        let pipeline = Rc::new(Pipeline::new(&self.device, kernel));
+        self.keep(kernel, pipeline.clone());
+        pipeline
+    }
+
+    /// Lookups of pipelines since the GPU was opened.
+    #[must_use]
+    pub fn lookups(&self) -> Lookups {
+        self.lookups.get()
+    }
+
+    /// Makes a kernel's pipeline if it is not there.
+    fn compile(&self, kernel: Kernel) {
+        if !self.has(kernel) {
+            self.keep(kernel, Rc::new(Pipeline::new(&self.device, kernel)));
+        }
+    }
+
+    fn has(&self, kernel: Kernel) -> bool {
+        self.pipelines.borrow().contains_key(&kernel)
+    }
+
+    fn keep(&self, kernel: Kernel, pipeline: Rc<Pipeline>) {
+        self.pipelines.borrow_mut().insert(kernel, pipeline);
     }
 
     /// Compiles a kernel anew; what the compiler has against it, if anything.

@@ -82,7 +82,7 @@ pub async fn until<T>(_device: &wgpu::Device, queue: &wgpu::Queue, signal: &Sign
 
     /// After this long a few milliseconds more are no longer worth a busy processor.
     const SPIN_MS: f64 = 200.0;
-    if !polls_slowly() {
+    if !is_firefox() {
         return Ok(signal.clone().await);
     }
     let started = clock::now();
@@ -98,7 +98,7 @@ pub async fn until<T>(_device: &wgpu::Device, queue: &wgpu::Queue, signal: &Sign
 
 /// Whether this is Firefox. No feature tells, only the name.
 #[cfg(target_arch = "wasm32")]
-fn polls_slowly() -> bool {
+pub(super) fn is_firefox() -> bool {
     use js_sys::Reflect;
     let navigator = Reflect::get(&js_sys::global(), &"navigator".into());
     let agent = navigator.and_then(|navigator| Reflect::get(&navigator, &"userAgent".into()));
@@ -123,7 +123,7 @@ fn next_task() -> wasm_bindgen_futures::JsFuture {
 
 /// Resolves after the browser's shortest timeout.
 #[cfg(target_arch = "wasm32")]
-fn timeout() -> wasm_bindgen_futures::JsFuture {
+pub fn timeout() -> wasm_bindgen_futures::JsFuture {
     use wasm_bindgen::JsCast;
     let promise = js_sys::Promise::new(&mut |resolve, reject| {
         let scope = js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>();

@@ -48,13 +48,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let reach = reach(params.length - 1u, ahead);
     let share = share(reach, TEAMS);
     let end = min(reach, (split + 1u) * share);
-    // Nothing but the end hides a key.
-    let plain = params.length == 1u && (params.window | params.block | params.ring | params.masked | params.biased) == 0u;
+    // Nothing but the end and padding hides a key.
+    let plain = params.length == 1u && (params.window | params.block | params.ring) == 0u;
     for (var start = next_key(split * share, TEAMS, nearest, ahead); start < end; start = next_key(start + KEYS * TEAMS, TEAMS, nearest, ahead)) {
+        // Heads that share keys see the same tokens in the same rows.
+        var tokens = array<i32, KEYS>();
+        var padded = array<bool, KEYS>();
         var keys_here = array<vec4<f32>, KEYS * VECTORS>();
         var values_here = array<vec4<f32>, KEYS * VECTORS>();
         for (var j = 0u; j < KEYS; j++) {
-            let row = memory + min(start + j * TEAMS + team, end - 1u) * params.row_stride;
+            let key = start + j * TEAMS + team;
+            tokens[j] = token(batch, at[0].y, min(key, end - 1u), ahead);
+            padded[j] = padding(batch, tokens[j]);
+            let row = memory + min(key, end - 1u) * params.row_stride;
             for (var v = 0u; v < VECTORS; v++) {
                 let column = min(lane + v * LANES, parts - 1u);
                 keys_here[j * VECTORS + v] = key_at(row, column);
@@ -76,18 +82,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var j = 0u; j < KEYS; j++) {
                 let key = start + j * TEAMS + team;
                 var score = scores[j * ROWS + r];
-                if plain {
-                    score = select(UNSEEN, score, key < end);
-                } else {
-                    let token = token(batch, at[r].y, key, ahead);
-                    if key >= end || !sees(at[r].z, token, ahead) || !block_seen(at[r].z, key) {
-                        score = UNSEEN;
-                    } else if padding(batch, token) {
-                        score = MASKED;
-                    } else {
-                        score += added(batch, at[r].y, at[r].z, token, ahead);
-                    }
+                if params.biased != 0u && tokens[j] >= 0 {
+                    score += added(batch, at[r].y, at[r].z, tokens[j], ahead);
                 }
+                score = select(score, MASKED, padded[j]);
+                let seen = plain || (sees(at[r].z, tokens[j], ahead) && block_seen(at[r].z, min(key, end - 1u)));
+                score = select(UNSEEN, score, seen && key < end);
                 scores[j * ROWS + r] = score;
                 now = max(now, score);
             }
