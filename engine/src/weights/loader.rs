@@ -295,7 +295,8 @@ impl Loader<'_> {
     }
 }
 
-/// Requests of all components in turns, so that every component is on its way from the start.
+/// Requests of all components in turns, so that every component is on its way from the start. In each they follow the
+/// file: nothing is used before everything is there, and neighbours take fewer requests.
 fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Vec<Request> {
     let declared: Vec<Declared> = jobs.iter().map(|job| job.declared.clone()).collect();
     let mut component = vec![0; jobs.len()];
@@ -307,7 +308,7 @@ fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Ve
     for wanted in wanted {
         parts[component[wanted.tensor]].push(wanted);
     }
-    let mut queues: Vec<_> = parts.into_iter().map(|part| fetch::plan_in_order(part, limits).into_iter()).collect();
+    let mut queues: Vec<_> = parts.into_iter().map(|part| fetch::plan(part, limits).into_iter()).collect();
     let mut requests = Vec::new();
     loop {
         let before = requests.len();

@@ -156,7 +156,7 @@ fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
     if let Some(Parallel { workers }) = &options.parallel_loading {
         let workers = workers.unwrap_or(WORKERS).clamp(1, 16);
         // Every chunk waits for its first byte, so a connection gets few of them; but no worker may be left with none.
-        let usual = (all() / u64::from(4 * workers)).clamp(PIECE / 16, 2 * PIECE);
+        let usual = (all() / u64::from(4 * workers)).clamp(PIECE / 8, 2 * PIECE);
         return Pace::Crew { workers: workers as usize, chunk: asked.unwrap_or(usual) };
     }
     let Some(wanted) = wanted else { return Pace::Whole };
