@@ -1,5 +1,6 @@
 //! The command line: what can be typed. No logic beyond choosing the command.
 
+mod analyze;
 mod bench;
 mod comparison;
 mod loading;
@@ -61,6 +62,7 @@ impl Global {
     }
 }
 
+pub(crate) use analyze::{AnalyzeAction, AnalyzeArgs, Shown};
 pub(crate) use bench::{BenchAction, BenchArgs, KernelsArgs, SoundArgs, WaitsArgs};
 pub(crate) use comparison::{
     ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
@@ -80,6 +82,8 @@ enum Command {
     Query(QueryArgs),
     /// Compute every effect again from the raw samples
     Recompute(RecomputeArgs),
+    /// Measure and show memory: of one model, with optimizations alone and together
+    Analyze(AnalyzeArgs),
     /// Time kernels by themselves, in a browser or without one
     Bench(BenchArgs),
     /// Compare two runs, or the arms of one
@@ -314,6 +318,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Report(args) => command::report::run(&global, &args),
             Command::Query(args) => command::query::run(&global, &args),
             Command::Recompute(args) => command::recompute::run(&global, &args),
+            Command::Analyze(args) => command::analyze::run(&global, &args).await,
             Command::Bench(args) => command::bench::run(&global, &args).await,
             Command::Compare(args) => command::compare::run(&global, &args),
             Command::Gate(args) => command::gate::run(&global, &args),

@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments in, exit code out.
 
+pub(crate) mod analyze;
 pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod bench_sound;
