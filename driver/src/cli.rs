@@ -64,7 +64,7 @@ impl Global {
     }
 }
 
-pub(crate) use analyze::{AnalyzeAction, AnalyzeArgs};
+pub(crate) use analyze::{AnalyzeAction, AnalyzeArgs, Shown, SubjectArgs};
 pub(crate) use bench::{BenchAction, BenchArgs, KernelsArgs, SoundArgs, WaitsArgs};
 pub(crate) use comparison::{
     ArmWord, CompareArgs, ExpectationsAction, ExpectationsArgs, ExpectationsOf, GateArgs, HistoryArgs, JudgeArgs,
@@ -86,10 +86,10 @@ enum Command {
     Query(QueryArgs),
     /// Compute every effect again from the raw samples
     Recompute(RecomputeArgs),
+    /// Measure for one question (memory, quantization, KV caches), and draw the answer
+    Analyze(AnalyzeArgs),
     /// Time kernels by themselves, in a browser or without one
     Bench(BenchArgs),
-    /// Measure for one question, and draw the answer
-    Analyze(AnalyzeArgs),
     /// Compare two runs, or the arms of one
     Compare(CompareArgs),
     /// Compare a run with an earlier one and fail when something got worse
@@ -322,8 +322,8 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Report(args) => command::report::run(&global, &args),
             Command::Query(args) => command::query::run(&global, &args),
             Command::Recompute(args) => command::recompute::run(&global, &args),
-            Command::Bench(args) => command::bench::run(&global, &args).await,
             Command::Analyze(args) => command::analyze::run(&global, &args).await,
+            Command::Bench(args) => command::bench::run(&global, &args).await,
             Command::Compare(args) => command::compare::run(&global, &args),
             Command::Gate(args) => command::gate::run(&global, &args),
             Command::History(args) => command::history::run(&global, &args),

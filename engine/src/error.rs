@@ -73,6 +73,11 @@ impl Error {
         Self::new(FailureKind::Internal, what)
     }
 
+    /// What another instance of the engine said.
+    pub fn told(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self::new(kind, message)
+    }
+
     /// Names the file, tensor or key the error is about; an outer name goes in front.
     #[must_use]
     pub fn of(mut self, subject: impl Into<String>) -> Self {

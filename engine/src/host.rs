@@ -219,7 +219,7 @@ impl Host {
             outputs: output_names(&*built.model)?,
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
-            warnings: format::warnings(&built.declared, &options),
+            warnings: warnings(&built.declared, &options, &store),
         };
         let memory = space.memory();
         self.slots.insert(
@@ -408,6 +408,15 @@ impl Slot {
             None => Err(Error::internal("no program")),
         }
     }
+}
+
+/// What the user should know about how a model was loaded.
+fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<String> {
+    let mut warnings = format::warnings(declared, options);
+    if store.cost.alone {
+        warnings.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
+    }
+    warnings
 }
 
 /// Names of what is on the device.

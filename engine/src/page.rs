@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 use crate::{
     host::Host,
     protocol::{FailureKind, Outcome},
+    weights::crew,
 };
 
 /// A host whose steps and outcomes are JSON.
@@ -56,6 +57,15 @@ impl Engine {
             *self.0.borrow_mut() = host;
         }
     }
+}
+
+/// One job of a worker beside the engine's: fetches a range and makes of it what a device stores. Throws what went
+/// wrong as JSON.
+#[wasm_bindgen(js_name = fetchRange)]
+pub async fn fetch_range(job: String) -> Result<js_sys::Array, JsValue> {
+    crew::web::perform(&job)
+        .await
+        .map_err(|error| JsValue::from(serde_json::to_string(&(error.kind(), error.to_string())).unwrap_or_default()))
 }
 
 /// The engine's version.

@@ -324,7 +324,8 @@ fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
             let Outcome::Loaded { model, .. } = pollster::block_on(host.perform(load)) else { panic!("{family:?}") };
             let wave =
                 |seconds: usize| (0..seconds * 16000).map(|i| (i as f32 * 0.05).sin() * 0.3 + (i % 97) as f32 * 1e-3);
-            for seconds in [1, 3] {
+            // A shorter sound leaves nothing behind of a longer one.
+            for seconds in [1, 3, 2] {
                 let samples = Tensor::f32(&[1, seconds * 16000], wave(seconds).collect());
                 let mut inputs = Tensors::from([("samples".to_owned(), samples)]);
                 let others = model.inputs.iter().filter(|input| input.name.ends_with("ids"));
@@ -352,7 +353,8 @@ fn models_hear_on_the_gpu_what_they_hear_on_the_cpu() {
             };
             assert_eq!(memory.total.live, 0, "{family:?}");
         }
-        for (cpu, gpu) in outputs[..2].iter().zip(&outputs[2..]) {
+        let (on_cpu, on_gpu) = outputs.split_at(outputs.len() / 2);
+        for (cpu, gpu) in on_cpu.iter().zip(on_gpu) {
             assert!(!cpu.is_empty());
             for (name, cpu) in cpu {
                 let pairs = cpu.as_f32().expect("floats").iter().zip(gpu[name].as_f32().expect("floats"));

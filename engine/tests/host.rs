@@ -116,7 +116,7 @@ fn operations_are_timed_by_themselves_and_leave_no_trace() {
         for (family, decode) in [(Family::Roberta, None), (Family::Llama, Some(Decode::greedy(3)))] {
             let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 5 };
             let slot = || "model".to_owned();
-            let load = Step::Load { slot: slot(), platform, model, options: Options::default() };
+            let load = Step::Load { slot: slot(), platform, model, options: Options::default(), work: Vec::new() };
             let Outcome::Loaded { memory: loaded, .. } = pollster::block_on(host.perform(load)) else {
                 panic!("loads")
             };

@@ -20,6 +20,32 @@ pub(crate) enum BenchAction {
     Waits(WaitsArgs),
 }
 
+/// `matrix bench kernels`
+#[derive(Args, Debug)]
+pub(crate) struct KernelsArgs {
+    /// The browser: chrome, edge, firefox, safari, or native for none
+    #[arg(long, value_name = "BROWSER", default_value = "chrome")]
+    pub(crate) browser: String,
+    /// The platform: webgpu or wasm; native-gpu or native-cpu without a browser
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Only kernels whose names have all of these words, such as gemv, int4, 11008x4096, dot
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    pub(crate) filter: Vec<String>,
+    /// Small matrices, as for a CPU, whatever the device
+    #[arg(long)]
+    pub(crate) small: bool,
+    /// The kernels for hardware, even on an adapter that runs on a CPU
+    #[arg(long)]
+    pub(crate) as_hardware: bool,
+    /// Milliseconds for each kernel
+    #[arg(long, value_name = "MS", default_value_t = 300.0)]
+    pub(crate) budget: f64,
+    /// As JSON, with every sample
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `matrix bench sound`
 #[derive(Args, Debug)]
 pub(crate) struct SoundArgs {
@@ -48,32 +74,6 @@ pub(crate) struct WaitsArgs {
     pub(crate) browser: Vec<String>,
     /// Milliseconds of waits in each
     #[arg(long, value_name = "MS", default_value_t = 500.0)]
-    pub(crate) budget: f64,
-    /// As JSON, with every sample
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `matrix bench kernels`
-#[derive(Args, Debug)]
-pub(crate) struct KernelsArgs {
-    /// The browser: chrome, edge, firefox, safari, or native for none
-    #[arg(long, value_name = "BROWSER", default_value = "chrome")]
-    pub(crate) browser: String,
-    /// The platform: webgpu or wasm; native-gpu or native-cpu without a browser
-    #[arg(long, value_name = "PLATFORM")]
-    pub(crate) platform: Option<String>,
-    /// Only kernels whose names have all of these words, such as gemv, int4, 11008x4096, dot
-    #[arg(long, value_name = "WORD", value_delimiter = ',')]
-    pub(crate) filter: Vec<String>,
-    /// Small matrices, as for a CPU, whatever the device
-    #[arg(long)]
-    pub(crate) small: bool,
-    /// The kernels for hardware, even on an adapter that runs on a CPU
-    #[arg(long)]
-    pub(crate) as_hardware: bool,
-    /// Milliseconds for each kernel
-    #[arg(long, value_name = "MS", default_value_t = 300.0)]
     pub(crate) budget: f64,
     /// As JSON, with every sample
     #[arg(long)]

@@ -11,6 +11,12 @@ pub(crate) struct LoadingArgs {
     /// Megabytes of a chunk: auto or a number
     #[arg(long, value_name = "MB")]
     chunk_mb: Option<String>,
+    /// Components of a model side by side, fetched and made by workers
+    #[arg(long, visible_alias = "enable-parallel-loading")]
+    parallel_loading: bool,
+    /// Workers of parallel loading: auto or a number
+    #[arg(long, value_name = "N")]
+    workers: Option<String>,
     /// Weights come when they are used and go again, within a budget
     #[arg(long, visible_alias = "enable-streaming")]
     streaming: bool,
@@ -33,6 +39,7 @@ impl LoadingArgs {
     pub(crate) fn words(&self) -> impl Iterator<Item = &'static str> {
         let switched = [
             (self.progressive_loading, "progressive_loading"),
+            (self.parallel_loading, "parallel_loading"),
             (self.streaming, "streaming"),
             (self.cpu_offload, "cpu_offload"),
         ];
@@ -44,6 +51,7 @@ impl LoadingArgs {
         let pin = Some(self.pin.join(",")).filter(|names| !names.is_empty());
         let written = [
             ("progressive_loading", "chunk_mb", self.chunk_mb.clone()),
+            ("parallel_loading", "workers", self.workers.clone()),
             ("streaming", "budget_mb", self.streaming_budget_mb.clone()),
             ("cpu_offload", "budget_mb", self.offload_budget_mb.clone()),
             ("cpu_offload", "pin", pin),

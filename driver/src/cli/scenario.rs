@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::spec::{Drawn, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
+use crate::plan::Network;
+use crate::spec::{Drawn, MAX_LATENCY_MS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
 
 /// What a cell computes.
 #[derive(Args, Clone, Debug, Default)]
@@ -42,12 +43,23 @@ pub(crate) struct ScenarioArgs {
     /// Folder of PNG or JPEG frames for models that watch
     #[arg(long, value_name = "DIR")]
     video: Option<PathBuf>,
+    /// Milliseconds until weights begin to come
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_LATENCY_MS)))]
+    latency_ms: Option<u32>,
+    /// Megabits per second at which weights come over one connection
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_MBPS)))]
+    mbps: Option<u32>,
+    /// Megabits per second at which weights come over all connections together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_MBPS)))]
+    total_mbps: Option<u32>,
 }
 
 impl ScenarioArgs {
     /// The same in the words of a matrix file.
     pub(crate) fn scenario(&self) -> Scenario {
         let drawn = Drawn { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, seed: self.seed };
+        let latency_ms = self.latency_ms.unwrap_or(0);
+        let network = Network { latency_ms, mbps: self.mbps, total_mbps: self.total_mbps };
         Scenario {
             texts: Some(self.text.clone()).filter(|texts| !texts.is_empty()),
             tokens: self.tokens,
@@ -57,6 +69,7 @@ impl ScenarioArgs {
             audio: self.audio.clone(),
             seconds: self.seconds,
             video: self.video.clone(),
+            network: Some(network).filter(|network| *network != Network::default()),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::page::Server;
 use crate::session::{Launcher, Sessions as _};
 
 const SLOT: &str = "front end";
+/// Short models with the front ends of whole ones.
+const SIZE: Size = Size::Small;
 
 /// One front end with one length of sound.
 #[derive(Serialize)]
@@ -78,14 +80,14 @@ async fn in_browser(
         if native { [Platform::NativeCpu, Platform::NativeGpu] } else { [Platform::Wasm, Platform::Webgpu] };
     let mut lines = Vec::new();
     for &family in models {
-        let extractor = ModelFolder::preset(family, Size::Tiny).extractor()?;
+        let extractor = ModelFolder::preset(family, SIZE).extractor()?;
         let rate = extractor.ok_or_else(|| Error::internal("an audio model without a front end"))?.sampling_rate();
         for (platform, compute_shaders) in [(cpu, false), (gpu, false), (gpu, true)] {
             if !global.quiet {
                 eprintln!("{} {} {}", browser.name(), platform.name(), family.name());
             }
             let options = Options { compute_shaders, ..Options::default() };
-            let model = ModelSource::Synthetic { family, size: Size::Tiny, seed: 0 };
+            let model = ModelSource::Synthetic { family, size: SIZE, seed: 0 };
             let load = Step::Load { slot: SLOT.into(), platform, model, options, work: Vec::new() };
             let loaded = page.ask(load).await.map_err(Error::environment)?;
             for &seconds in &args.seconds {

@@ -12,6 +12,7 @@ use crate::browser::BrowserId;
 use crate::cli::{ConformanceArgs, Global};
 use crate::error::{Error, ExitCode};
 use crate::page::Server;
+use crate::plan::Network;
 use crate::session::{Address, LaunchSettings, Launcher, Session, Sessions as _};
 
 /// One step of a case may take this long.
@@ -119,7 +120,7 @@ async fn one(
         return Ok(trouble(&error));
     }
     let at = match platform {
-        Platform::Webgpu | Platform::Wasm => server.serve_folder(folder),
+        Platform::Webgpu | Platform::Wasm => server.serve_folder(folder, Network::default()),
         Platform::NativeGpu | Platform::NativeCpu => folder.to_string_lossy().into_owned(),
     };
     let load = Step::Load {

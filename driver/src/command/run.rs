@@ -26,15 +26,19 @@ use crate::weights;
 
 /// Runs a matrix.
 pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Error> {
-    let spec = spec(args)?;
+    perform(global, args, &spec(args, &[])?, &[Kind::Compat, Kind::WebOptimizations]).await
+}
+
+/// Runs what is specified and tells it by these reports.
+pub(super) async fn perform(global: &Global, args: &RunArgs, spec: &Spec, told: &[Kind]) -> Result<ExitCode, Error> {
     let only = args.only.as_deref().map(str::parse::<Filter>).transpose()?;
     let shard = args.shard.as_deref().map(str::parse::<Shard>).transpose()?;
-    let plan = Plan::new(&spec, only.as_ref(), shard)?;
+    let plan = Plan::new(spec, only.as_ref(), shard)?;
     if args.dry_run {
-        print(&dry_run(&spec, &plan));
+        print(&dry_run(spec, &plan));
         return Ok(ExitCode::Ok);
     }
-    let held = Held::of(global, &spec)?;
+    let held = Held::of(global, spec)?;
     let sessions = sessions(args.mock.as_deref(), args.headed)?;
     if args.install {
         install(&plan).await?;
@@ -50,7 +54,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Err
     };
     let id = info.id.clone();
     let status = follow(global, args.port, sessions.as_ref(), info, &planned, &open).await?;
-    conclude(global, args, &held, &id, status)
+    conclude(global, args, &held, told, &id, status)
 }
 
 /// Records a run that answers one question; gives its id and how it ended.
@@ -103,8 +107,10 @@ impl Held {
     }
 }
 
-/// What the user wants: the file, with the flags over it and the environment under it.
-fn spec(args: &RunArgs) -> Result<Spec, Error> {
+/// What the user wants: the file, with the flags over it and the environment under it. `words` are optimizations that
+/// are switched on besides.
+pub(super) fn spec(args: &RunArgs, words: &[String]) -> Result<Spec, Error> {
+    let asked = words;
     let mut settings = Vec::new();
     // Without `--quantization` they are for whatever a file names.
     let words = args.quantization.map_or(vec!["int4", "int8"], |quantization| vec![quantization.word()]);
@@ -142,6 +148,7 @@ fn spec(args: &RunArgs) -> Result<Spec, Error> {
     ];
     optimizations.extend(switched.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()));
     optimizations.extend(args.loading.words().map(str::to_owned));
+    optimizations.extend(asked.iter().cloned());
     if args.all_optimizations {
         optimizations = OPTIMIZATIONS.iter().map(|optimization| optimization.word.to_owned()).collect();
     }
@@ -339,13 +346,20 @@ async fn signal() {
 }
 
 /// Prints the table, writes the report, says how the run went.
-fn conclude(global: &Global, args: &RunArgs, held: &Held, id: &str, status: RunStatus) -> Result<ExitCode, Error> {
+fn conclude(
+    global: &Global,
+    args: &RunArgs,
+    held: &Held,
+    told: &[Kind],
+    id: &str,
+    status: RunStatus,
+) -> Result<ExitCode, Error> {
     let store = Store::open(&global.db, Access::Read)?;
     let run = store.run(Some(id))?;
     let file: PathBuf = args.output_dir.join(format!("{id}.html"));
     let view = View::read(&store, &run)?;
-    for kind in [Kind::Compat, Kind::WebOptimizations] {
-        print(&render(&view, kind, Format::Table, global.look(), None)?);
+    for kind in told {
+        print(&render(&view, *kind, Format::Table, global.look(), None)?);
     }
     report::write(
         &file,

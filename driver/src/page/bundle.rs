@@ -14,6 +14,7 @@ const FILES: &[File] = &[
     ("index.html", "text/html; charset=utf-8", include_bytes!("web/index.html")),
     ("page.js", JAVASCRIPT, include_bytes!("web/page.js")),
     ("worker.js", JAVASCRIPT, include_bytes!("web/worker.js")),
+    ("loader.js", JAVASCRIPT, include_bytes!("web/loader.js")),
     ("engine.js", JAVASCRIPT, include_bytes!(concat!(env!("OUT_DIR"), "/engine.js"))),
     ("engine_bg.wasm", "application/wasm", WASM),
 ];

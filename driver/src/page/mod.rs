@@ -7,6 +7,7 @@ mod bundle;
 mod guard;
 mod hub;
 mod server;
+mod wire;
 
 pub use bundle::{engine_hash, wasm_bytes};
 pub use hub::{Hello, Link, LinkError, Note, Numbered};

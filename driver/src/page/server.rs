@@ -20,8 +20,10 @@ use tokio::task::JoinHandle;
 use tower_http::services::ServeFile;
 
 use super::hub::{Hello, Host, Hub, Link, Note};
+use super::wire::Wire;
 use super::{bundle, guard};
 use crate::error::Error;
+use crate::plan::Network;
 
 /// A host waits this long for a step before it asks again.
 const POLL: Duration = Duration::from_secs(10);
@@ -37,8 +39,8 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// Folders of weights by the number in their address.
-type Folders = Arc<Mutex<HashMap<usize, PathBuf>>>;
+/// Folders of weights by the number in their address, and what the wire to them is like.
+type Folders = Arc<Mutex<HashMap<usize, (PathBuf, Wire)>>>;
 
 #[derive(Clone)]
 struct Shared {
@@ -91,14 +93,15 @@ impl Server {
         Ok(self.hub.link(random_token()?, silence))
     }
 
-    /// Serves a folder of weights; gives its address, ending in `/`.
+    /// Serves a folder of weights over such a network; gives its address, ending in `/`.
     #[must_use]
-    pub fn serve_folder(&self, folder: &Path) -> String {
+    pub fn serve_folder(&self, folder: &Path, network: Network) -> String {
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = folders.iter().find(|(_, path)| *path == folder).map(|(number, _)| *number);
+        let known = folders.iter().find(|(_, (path, wire))| path == folder && wire.network() == network);
+        let known = known.map(|(number, _)| *number);
         let number = known.unwrap_or_else(|| {
             let number = folders.len();
-            folders.insert(number, folder.to_path_buf());
+            folders.insert(number, (folder.to_path_buf(), Wire::new(network)));
             number
         });
         format!("{}models/{number}/", self.url())
@@ -138,11 +141,13 @@ async fn weights(
     request: Request,
 ) -> Response {
     let folder = shared.folders.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
-    let Some(folder) = folder.filter(|_| is_weights_file(&file)) else {
+    let Some((folder, wire)) = folder.filter(|_| is_weights_file(&file)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let mut served = ServeFile::new(folder.join(file));
-    served.try_call(request).await.map_or_else(|_| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
+    match ServeFile::new(folder.join(file)).try_call(request).await {
+        Ok(response) => wire.carry(response.into_response()).await,
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// One plain name of a kind that the engine reads; nothing else of a folder is served.
@@ -224,8 +229,10 @@ mod tests {
         std::fs::write(folder.path().join("model.safetensors"), b"0123456789").expect("written");
         std::fs::write(folder.path().join("secret.txt"), b"no").expect("written");
         let server = Server::start(0).await.expect("starts");
-        let base = server.serve_folder(folder.path());
-        assert_eq!(base, server.serve_folder(folder.path()), "a folder has one address");
+        let base = server.serve_folder(folder.path(), Network::default());
+        assert_eq!(base, server.serve_folder(folder.path(), Network::default()), "a folder has one address");
+        let slow = Network { latency_ms: 1, ..Network::default() };
+        assert_ne!(base, server.serve_folder(folder.path(), slow), "and one for each network");
 
         let client = reqwest::Client::new();
         let range = client.get(format!("{base}model.safetensors")).header("range", "bytes=2-4").send().await;

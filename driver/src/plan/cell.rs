@@ -120,6 +120,23 @@ pub struct Scenario {
     /// The folder of frames that models watch, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<PathBuf>,
+    /// What the wire that weights come over is like; as fast as the machine without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+}
+
+/// A network as a scenario describes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Network {
+    /// Milliseconds between a request and the first byte of its answer.
+    #[serde(default)]
+    pub latency_ms: u32,
+    /// Megabits per second of one connection; not limited where it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mbps: Option<u32>,
+    /// Megabits per second of all connections together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_mbps: Option<u32>,
 }
 
 fn likeliest() -> Choice {

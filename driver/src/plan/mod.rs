@@ -7,6 +7,6 @@ mod id;
 mod shard;
 
 pub use build::{MAX_CELLS, Plan};
-pub use cell::{Cell, CellId, Expectation, Model, Profile, Sampling, Scenario, Timeouts, Weights};
+pub use cell::{Cell, CellId, Expectation, Model, Network, Profile, Sampling, Scenario, Timeouts, Weights};
 pub use filter::Filter;
 pub use shard::Shard;

@@ -7,7 +7,7 @@ use matrix_engine::protocol::{ModelSource, Platform};
 use crate::error::Error;
 use crate::input::ModelFolder;
 use crate::page::Server;
-use crate::plan::{Model, Weights};
+use crate::plan::{Model, Network, Weights};
 use crate::weights;
 
 /// Where a model's weights are on this machine.
@@ -54,19 +54,21 @@ pub fn described(model: &Model) -> Result<ModelFolder, Error> {
 
 impl Located {
     /// The model as a host on `platform` reaches it: browsers by address, native hosts by path. What is made up is
-    /// made where it is needed, unless it has to be `fetched`.
+    /// made where it is needed, unless it has to be `fetched` over some network.
     ///
     /// # Errors
     /// When what is to be fetched can't be written anywhere.
-    pub fn source(&self, platform: Platform, server: &Server, fetched: bool) -> Result<ModelSource, Error> {
+    pub fn source(&self, platform: Platform, server: &Server, fetched: Option<Network>) -> Result<ModelSource, Error> {
         Ok(match self {
-            Self::Synthetic(ModelSource::Synthetic { family, size, seed }) if fetched => {
+            Self::Synthetic(ModelSource::Synthetic { family, size, seed }) if fetched.is_some() => {
                 let folder = weights::preset_folder(*family, *size, *seed)?;
                 return Self::Folder(folder).source(platform, server, fetched);
             }
             Self::Synthetic(source) => source.clone(),
             Self::Folder(folder) => match platform {
-                Platform::Webgpu | Platform::Wasm => ModelSource::Folder { at: server.serve_folder(folder) },
+                Platform::Webgpu | Platform::Wasm => {
+                    ModelSource::Folder { at: server.serve_folder(folder, fetched.unwrap_or_default()) }
+                }
                 Platform::NativeGpu | Platform::NativeCpu => self.native_source(),
             },
         })

@@ -17,7 +17,7 @@ use super::trust::Trust;
 use crate::browser::BrowserId;
 use crate::error::Error;
 use crate::page::Server;
-use crate::plan::Cell;
+use crate::plan::{Cell, Network};
 use crate::session::{Address, Session, SessionError, Sessions};
 
 /// A cell that failed is tried once more, in a fresh browser.
@@ -206,7 +206,7 @@ impl Runner<'_> {
         let attempt = Attempt {
             cell,
             number,
-            source: reference.located.source(cell.platform, self.server, cell.treatment.fetches())?,
+            source: reference.located.source(cell.platform, self.server, network(cell))?,
             reference,
             server: self.server,
             session: open.session.as_mut(),
@@ -227,6 +227,11 @@ impl Runner<'_> {
     fn finish(&mut self, cell: &Cell, status: Status, reason: String) -> Result<(), Error> {
         self.listeners.tell(&Event::CellFinished { cell: cell.id.clone(), status, reason })
     }
+}
+
+/// The network that a cell's weights come over, if they have to come over one.
+fn network(cell: &Cell) -> Option<Network> {
+    cell.scenario.network.or_else(|| cell.treatment.fetches().then(Network::default))
 }
 
 fn heartbeat(cell: &Cell) -> Duration {

@@ -264,7 +264,7 @@ mod tests {
     fn scenario() -> Scenario {
         let texts = Vec::new();
         let (image, audio, seconds, video) = (None, None, None, None);
-        Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, seconds, video }
+        Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, seconds, video, network: None }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rows of optimizations that change how weights come to a device, and which of them stay.
 
-use matrix_engine::protocol::{Offload, Options, Progressive, Streaming};
+use matrix_engine::protocol::{Offload, Options, Parallel, Progressive, Streaming};
 
 use super::optimization::Optimization;
 use super::setting::{Kind, Setting, Value};
@@ -32,6 +32,27 @@ pub(super) const PROGRESSIVE_LOADING: Optimization = Optimization {
     ],
     seam: "loader",
     switch_on: |options| options.progressive_loading = Some(Progressive::default()),
+};
+
+pub(super) const PARALLEL_LOADING: Optimization = Optimization {
+    word: "parallel_loading",
+    title: "Parallel loading",
+    also: &["parallel-loading", "parallel", "parallel_model_loading", "web_parallel_loading"],
+    variable: Some("WEB_PARALLEL_LOADING_ENABLED"),
+    families: &[],
+    settings: &[Setting {
+        key: "workers",
+        kind: Kind::CountOr("auto", 1, 16),
+        variable: Some("WEB_PARALLEL_LOADING_WORKERS"),
+        default: || Value::Word("auto"),
+        apply: |options, value| {
+            if let Some(parallel) = &mut options.parallel_loading {
+                parallel.workers = count(value);
+            }
+        },
+    }],
+    seam: "workers",
+    switch_on: |options| options.parallel_loading = Some(Parallel::default()),
 };
 
 pub(super) const STREAMING: Optimization = Optimization {

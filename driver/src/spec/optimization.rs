@@ -6,7 +6,7 @@ use matrix_engine::protocol::{FlashAttention, Integer, Options};
 use super::goal::Goal;
 use super::integer::{CALIBRATION, GROUP_SIZE, HIGH_BITS_NAMES, SCHEME, SKIP_NAMES};
 use super::kv_cache::KV_CACHE;
-use super::loading::{CPU_OFFLOAD, PROGRESSIVE_LOADING, STREAMING};
+use super::loading::{CPU_OFFLOAD, PARALLEL_LOADING, PROGRESSIVE_LOADING, STREAMING};
 use super::node::{Fault, Node};
 use super::setting::{Kind, Setting, Value};
 use super::tree::Tree;
@@ -70,6 +70,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
     COMPUTE_SHADERS,
     SHADER_PRECOMPILE,
     PROGRESSIVE_LOADING,
+    PARALLEL_LOADING,
     STREAMING,
     CPU_OFFLOAD,
 ];

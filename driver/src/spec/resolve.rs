@@ -287,6 +287,7 @@ impl Layers<'_> {
             audio: self.find("scenario.audio", |w| w.scenario.audio.as_ref(), |path| path.display().to_string()),
             seconds: self.find("scenario.seconds", |w| w.scenario.seconds.as_ref(), ToString::to_string),
             video: self.find("scenario.video", |w| w.scenario.video.as_ref(), |path| path.display().to_string()),
+            network: self.find("scenario.network", |w| w.scenario.network.as_ref(), ToString::to_string),
         }
     }
 

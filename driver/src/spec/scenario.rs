@@ -6,6 +6,7 @@ use matrix_engine::protocol::Sampling as Choice;
 
 use super::node::{Fault, Node};
 use super::tree::Tree;
+use crate::plan::Network;
 
 /// Sentences used when a matrix names none; of different lengths, as real inputs are.
 pub const DEFAULT_TEXTS: [&str; 4] = [
@@ -26,6 +27,12 @@ pub const MAX_TOKENS: u32 = 8192;
 
 /// Longest sound that is made up: longer than any model listens at once.
 pub const MAX_SECONDS: u32 = 600;
+
+/// The fastest a network may be: faster than any machine.
+pub const MAX_MBPS: u32 = 1_000_000;
+
+/// The longest a network may take to answer.
+pub const MAX_LATENCY_MS: u32 = 60_000;
 
 /// The hottest a choice may be.
 pub const MAX_TEMPERATURE: f64 = 100.0;
@@ -49,6 +56,8 @@ pub struct Scenario {
     pub seconds: Option<u32>,
     /// A folder of PNG or JPEG frames.
     pub video: Option<PathBuf>,
+    /// What the wire that weights come over is like.
+    pub network: Option<Network>,
 }
 
 /// Tokens are drawn by chance. `None` leaves a rule out.
@@ -66,12 +75,12 @@ pub struct Drawn {
 
 impl Scenario {
     /// Reads `{texts: […], tokens: n, decode: n or {…}, image: file, audio: file, seconds: n,
-    /// video: folder}`.
+    /// video: folder, network: {…}}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let keys = ["texts", "tokens", "decode", "image", "audio", "seconds", "video"];
+        let keys = ["texts", "tokens", "decode", "image", "audio", "seconds", "video", "network"];
         let fields = node.fields("the scenario", &keys)?;
         let texts = fields.read("texts", |node| {
             let texts = node.list("a list of sentences")?;
@@ -88,8 +97,17 @@ impl Scenario {
             audio: path("audio", "a WAV or FLAC file")?,
             seconds: fields.read("seconds", |node| node.count("`seconds`", 1, MAX_SECONDS))?,
             video: path("video", "a folder of PNG or JPEG frames")?,
+            network: fields.read("network", read_network)?,
         })
     }
+}
+
+/// `{latency_ms, mbps, total_mbps}`.
+fn read_network(node: &Node<'_>) -> Result<Network, Fault> {
+    let fields = node.fields("`network`", &["latency_ms", "mbps", "total_mbps"])?;
+    let rate = |key: &str| fields.read(key, |node| node.count(&format!("`{key}`"), 1, MAX_MBPS));
+    let latency = fields.read("latency_ms", |node| node.count("`latency_ms`", 0, MAX_LATENCY_MS))?;
+    Ok(Network { latency_ms: latency.unwrap_or(0), mbps: rate("mbps")?, total_mbps: rate("total_mbps")? })
 }
 
 /// A number of tokens, or `{tokens, temperature, top_k, top_p, seed}`.
@@ -117,6 +135,14 @@ impl From<Drawn> for Choice {
             top_p: drawn.top_p.unwrap_or(1.0) as f32,
             seed: drawn.seed.unwrap_or(0).into(),
         }
+    }
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ms", self.latency_ms)?;
+        self.mbps.map_or(Ok(()), |mbps| write!(f, ", {mbps} Mbit/s each"))?;
+        self.total_mbps.map_or(Ok(()), |mbps| write!(f, ", {mbps} Mbit/s in total"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::expected::Outcome;
 use super::gate::{FailOn, LAST_GREEN};
 use super::goal::GOALS;
 use super::optimization::{OPTIMIZATIONS, Optimization};
-use super::scenario::{MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
+use super::scenario::{MAX_LATENCY_MS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
 use super::setting::{Kind, Value as Setting};
 use super::word::Word;
 use super::written;
@@ -120,6 +120,8 @@ fn scenario() -> Value {
         ],
         &[],
     );
+    let network =
+        [("latency_ms", count(0, MAX_LATENCY_MS)), ("mbps", count(1, MAX_MBPS)), ("total_mbps", count(1, MAX_MBPS))];
     object(
         &[
             ("texts", list(text())),
@@ -129,6 +131,7 @@ fn scenario() -> Value {
             ("audio", text()),
             ("seconds", count(1, MAX_SECONDS)),
             ("video", text()),
+            ("network", object(&network, &[])),
         ],
         &[],
     )

@@ -129,7 +129,7 @@ impl Flash {
 }
 
 /// Keys of a part at least.
-const LEAST_KEYS: usize = 256;
+const LEAST_KEYS: usize = 64;
 /// Parts of all heads and sequences that keep a large GPU busy.
 const ENOUGH_PARTS: usize = 512;
 /// Parts of a sequence at most: joining them takes time too.

@@ -1,9 +1,10 @@
 //! Element types of a weight file, and what they mean in f32.
 
 use half::{bf16, f16};
+use serde::{Deserialize, Serialize};
 
 /// Element type of a tensor in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Dtype {
     /// 32-bit float.
     F32,

@@ -29,3 +29,10 @@ pub struct Offload {
     #[serde(default)]
     pub pin: Vec<String>,
 }
+
+/// Components of a model side by side, by workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parallel {
+    /// How many workers; four where it is `None`.
+    pub workers: Option<u32>,
+}

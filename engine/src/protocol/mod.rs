@@ -17,7 +17,7 @@ pub use crate::tensor::{Tensor, TensorData, Tensors};
 pub use bench::{Bench, BenchAttention, BenchForm, BenchWeights, BenchWork, CompiledKernel};
 pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
-pub use loading::{Offload, Progressive, Streaming};
+pub use loading::{Offload, Parallel, Progressive, Streaming};
 pub use measure::{Measure, Memory, Moment, Timeline, Usage};
 pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
 pub use trace::Traced;

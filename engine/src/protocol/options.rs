@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::loading::{Offload, Progressive, Streaming};
+use super::loading::{Offload, Parallel, Progressive, Streaming};
 
 /// Whether the codes of a group lie evenly around zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -140,6 +140,9 @@ pub struct Options {
     /// Weights in chunks instead of whole files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progressive_loading: Option<Progressive>,
+    /// Components side by side, by workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_loading: Option<Parallel>,
     /// Weights that come when they are used and go again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streaming: Option<Streaming>,
@@ -152,6 +155,9 @@ impl Options {
     /// Whether something is asked for that only shows where weights come over a wire or from a disk.
     #[must_use]
     pub fn fetches(&self) -> bool {
-        self.progressive_loading.is_some() || self.streaming.is_some() || self.cpu_offload.is_some()
+        self.progressive_loading.is_some()
+            || self.parallel_loading.is_some()
+            || self.streaming.is_some()
+            || self.cpu_offload.is_some()
     }
 }

@@ -1,5 +1,7 @@
 //! How a weight is stored on the device.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Declared, Role, glob, half, integer};
 use crate::{
     error::{Error, Result},
@@ -7,7 +9,7 @@ use crate::{
 };
 
 /// Storage format of one weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// 32-bit floats.
     F32,

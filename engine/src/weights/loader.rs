@@ -7,7 +7,10 @@ use futures_util::{StreamExt, stream::FuturesOrdered};
 
 use super::{
     Declared, Format, Weight,
-    rows::{Target, convert, distribution, transpose, write_rows},
+    component::components,
+    crew::{Brought, Crew},
+    rows::{Target, distribution, write_rows},
+    taking::{Help, Job, QUEUED, Taking},
 };
 #[cfg(feature = "gpu")]
 use super::{
@@ -28,8 +31,6 @@ use crate::{device::Device, load::synthetic::Distribution};
 
 /// Bytes that are converted, and of floats that are made, in one go.
 pub const PIECE: u64 = 8 << 20;
-/// Bytes that may be on their way to the device: a queue that is only fed holds a copy of everything.
-const QUEUED: u64 = 64 << 20;
 /// Bytes of one read of a file that is wanted as a whole: no browser has trouble with them.
 const SECTION: u64 = 1 << 30;
 
@@ -44,6 +45,13 @@ pub enum Pace {
         chunk: u64,
         /// Bytes that may be on their way at once; one chunk always is.
         in_flight: u64,
+    },
+    /// Chunks of all components side by side, fetched and made by workers.
+    Crew {
+        /// How many.
+        workers: usize,
+        /// Bytes of a chunk.
+        chunk: u64,
     },
 }
 
@@ -73,15 +81,8 @@ pub struct Cost {
     pub fetch_ms: f64,
     /// Milliseconds spent converting, quantizing and making values.
     pub convert_ms: f64,
-}
-
-/// A weight while its rows arrive.
-struct Job<'a> {
-    declared: &'a Declared,
-    weight: &'a Weight,
-    target: Target,
-    /// Of a matrix whose axes are to be exchanged, which is gathered whole: its values so far.
-    gathered: Option<(Vec<f32>, InFlight)>,
+    /// Whether workers were asked for and there were none.
+    pub alone: bool,
 }
 
 impl Loader<'_> {
@@ -161,28 +162,68 @@ impl Loader<'_> {
             }
             Pace::Chunks { chunk, in_flight } => {
                 let requests = fetch::plan_in_order(wanted, Limits::chunks(chunk, PIECE));
-                let mut waiting = requests.iter().peekable();
-                let mut flying = FuturesOrdered::new();
-                let mut bytes = 0;
-                loop {
-                    while let Some(next) = waiting.peek()
-                        && (flying.is_empty() || bytes + next.length <= in_flight)
-                        && let Some(next) = waiting.next()
-                    {
-                        bytes += next.length;
-                        flying.push_back(async move { (next, self.read(checkpoint, next).await) });
-                    }
-                    let started = clock::now();
-                    let Some((request, read)) = flying.next().await else { break };
-                    let (chunk, counted) = read?;
-                    taking.cost.fetch_ms += clock::now() - started;
-                    taking.take(request, &chunk).await?;
-                    drop((chunk, counted));
-                    bytes -= request.length;
-                }
+                self.several(checkpoint, &requests, in_flight, None, &mut taking).await?;
+            }
+            Pace::Crew { workers, chunk } => {
+                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(chunk, PIECE));
+                // Where nothing has to be made, or a GPU makes it, connections are all that helps.
+                let makes = !taking.helped() && requests.iter().any(|it| !taking.task(checkpoint, it).is_plain());
+                // A browser that gives no workers has this one do it alone.
+                let crew = if makes { Crew::start(workers).await.ok() } else { None };
+                taking.cost.alone = makes && crew.is_none();
+                self.several(checkpoint, &requests, chunk * workers as u64, crew.as_ref(), &mut taking).await?;
             }
         }
         Ok(taking.cost)
+    }
+
+    /// Some requests at once, taken in their order: rows of a tensor follow each other.
+    async fn several(
+        &self,
+        checkpoint: &Checkpoint,
+        requests: &[Request],
+        in_flight: u64,
+        crew: Option<&Crew>,
+        taking: &mut Taking<'_, '_>,
+    ) -> Result<()> {
+        let mut waiting = requests.iter().enumerate().peekable();
+        let mut flying = FuturesOrdered::new();
+        let mut bytes = 0;
+        // While workers start, this one does what they would.
+        let starting = usize::try_from(in_flight / requests.first().map_or(1, |first| first.length.max(1)));
+        let starting = starting.unwrap_or(usize::MAX);
+        loop {
+            while let Some((_, next)) = waiting.peek()
+                && (flying.is_empty() || bytes + next.length <= in_flight)
+                && let Some((index, next)) = waiting.next()
+            {
+                bytes += next.length;
+                let crew = crew.filter(|_| index >= starting);
+                let task = crew.map(|crew| (crew, taking.task(checkpoint, next)));
+                let task = task.filter(|(_, task)| !task.is_plain());
+                flying.push_back(async move {
+                    let Some((crew, task)) = task else {
+                        let (chunk, counted) = self.read(checkpoint, next).await?;
+                        return Ok((next, Brought::Bytes(chunk), counted));
+                    };
+                    let counted = self.space.in_flight(next.length);
+                    Ok((next, crew.perform(task).await?, counted))
+                });
+            }
+            let started = clock::now();
+            let Some(read) = flying.next().await else { return Ok(()) };
+            let (request, brought, counted): (&Request, Brought, InFlight) = read?;
+            taking.cost.fetch_ms += clock::now() - started;
+            match &brought {
+                Brought::Bytes(chunk) => taking.take(request, chunk).await?,
+                Brought::Made(made) => {
+                    drop(counted);
+                    let _counted = self.space.in_flight(made.iter().map(|made| made.words.length() as u64).sum());
+                    taking.take_made(request, made).await?;
+                }
+            }
+            bytes -= request.length;
+        }
     }
 
     async fn read(&self, checkpoint: &Checkpoint, request: &Request) -> Result<(Chunk, InFlight)> {
@@ -217,7 +258,7 @@ impl Loader<'_> {
             let rows = declared.elements() / columns;
             let piece = match self.pace {
                 Pace::Whole => PIECE,
-                Pace::Chunks { chunk, .. } => chunk.min(PIECE),
+                Pace::Chunks { chunk, .. } | Pace::Crew { chunk, .. } => chunk.min(PIECE),
             };
             let step = (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1);
             #[cfg(feature = "gpu")]
@@ -254,86 +295,27 @@ impl Loader<'_> {
     }
 }
 
-/// What makes weights faster, where a device has it.
-struct Help {
-    #[cfg(feature = "gpu")]
-    quantizer: Option<Quantizer>,
-}
-
-/// Weights while chunks are taken apart.
-struct Taking<'a, 'j> {
-    loader: &'a Loader<'a>,
-    jobs: &'a mut [Job<'j>],
-    dtypes: &'a [Dtype],
-    help: &'a Help,
-    cost: Cost,
-    queued: u64,
-}
-
-impl Taking<'_, '_> {
-    async fn take(&mut self, request: &Request, chunk: &Chunk) -> Result<()> {
-        let started = clock::now();
-        self.cost.fetched_bytes += request.length;
-        for part in &request.parts {
-            let put = self.put(part, chunk);
-            put.map_err(|error| self.jobs[part.tensor].blame(error))?;
-        }
-        self.queued += request.length;
-        if self.queued >= QUEUED {
-            self.loader.space.finish().await?;
-            self.queued = 0;
-        }
-        self.cost.convert_ms += clock::now() - started;
-        Ok(())
+/// Requests of all components in turns, so that every component is on its way from the start. In each they follow the
+/// file: nothing is used before everything is there, and neighbours take fewer requests.
+fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Vec<Request> {
+    let declared: Vec<Declared> = jobs.iter().map(|job| job.declared.clone()).collect();
+    let mut component = vec![0; jobs.len()];
+    let components = components(&declared);
+    for (index, (_, numbers)) in components.iter().enumerate() {
+        numbers.iter().for_each(|&number| component[number] = index);
     }
-
-    fn put(&mut self, part: &fetch::Part, chunk: &Chunk) -> Result<()> {
-        let dtype = self.dtypes[part.tensor];
-        let job = &mut self.jobs[part.tensor];
-        let (weight, declared) = (job.weight, job.declared);
-        let space = self.loader.space;
-        if declared.transposed {
-            let elements = declared.elements();
-            let (values, _) = job.gathered.get_or_insert_with(|| (Vec::new(), space.in_flight(4 * elements as u64)));
-            values.extend(convert(dtype, &chunk.part(part.offset, part.length))?);
-            if values.len() == elements {
-                let _counted = space.in_flight(4 * elements as u64);
-                let gathered = job.gathered.take().map_or_else(Vec::new, |(values, _)| values);
-                let values = transpose(&gathered, &declared.shape);
-                write_rows(weight, declared, 0, &values, &mut job.target)?;
-            }
-            return Ok(());
-        }
-        if let (Weight::F32(buffer), Dtype::F32) = (weight, dtype) {
-            let columns = declared.shape.last().copied().unwrap_or(1);
-            return buffer.write_chunk((part.rows.start * columns * 4) as u64, chunk, part.offset, part.length);
-        }
-        if let (Weight::F16 { layout, halves }, Dtype::F16) = (weight, dtype)
-            && layout.dense()
-        {
-            let offset = (part.rows.start * layout.row_words() * 4) as u64;
-            return halves.write_chunk(offset, chunk, part.offset, part.length);
-        }
-        #[cfg(feature = "gpu")]
-        if let (Some(quantizer), Weight::Integer { layout, .. }, Format::Integer { calibration, .. }) =
-            (&self.help.quantizer, weight, job.target.format)
-            && quantizer.suits(*layout, dtype)
-        {
-            quantizer.upload.write_chunk(0, chunk, part.offset, part.length)?;
-            let (first, rows) = (part.rows.start, part.rows.len());
-            return quantizer.run(weight, calibration, &Piece { source: dtype, first, rows, tensor: part.tensor });
-        }
-        #[cfg(not(feature = "gpu"))]
-        let _ = self.help;
-        let _counted = space.in_flight((4 * part.length / dtype.size()) as u64);
-        let values = convert(dtype, &chunk.part(part.offset, part.length))?;
-        write_rows(weight, declared, part.rows.start, &values, &mut job.target)
+    let mut parts: Vec<Vec<Wanted<'_>>> = components.iter().map(|_| Vec::new()).collect();
+    for wanted in wanted {
+        parts[component[wanted.tensor]].push(wanted);
     }
-}
-
-impl Job<'_> {
-    fn blame(&self, error: Error) -> Error {
-        blame(self.declared, error)
+    let mut queues: Vec<_> = parts.into_iter().map(|part| fetch::plan(part, limits).into_iter()).collect();
+    let mut requests = Vec::new();
+    loop {
+        let before = requests.len();
+        requests.extend(queues.iter_mut().filter_map(Iterator::next));
+        if requests.len() == before {
+            return requests;
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 //!
 //! A model only declares. Precision is a property of a stored weight, chosen when it is loaded.
 
+pub mod component;
+pub mod crew;
 pub mod declare;
 pub mod format;
 pub mod glob;
 pub mod half;
 pub mod integer;
 pub mod loader;
+pub mod made;
 #[cfg(feature = "gpu")]
 pub mod quantizer;
 pub mod residency;
@@ -18,6 +21,7 @@ pub mod save;
 pub mod store;
 #[cfg(feature = "gpu")]
 pub mod synthesis;
+mod taking;
 
 pub use declare::{Declared, Param, Role, Weights};
 pub use format::Format;

@@ -2,9 +2,10 @@
 
 use super::{
     Declared, Format, Role, Weight,
-    integer::{self, Factors},
+    integer::{self, Factors, Layout},
 };
 use crate::{
+    device::Buffer,
     error::{Error, Result},
     load::{Dtype, synthetic::Distribution},
 };
@@ -35,7 +36,7 @@ pub(super) fn distribution(weight: &Declared) -> Distribution {
 /// A weight while its rows arrive.
 pub(super) struct Target {
     pub(super) format: Format,
-    factors: Factors,
+    pub(super) factors: Factors,
 }
 
 impl Target {
@@ -57,13 +58,7 @@ pub(super) fn write_rows(
             let mut words = Vec::with_capacity(values.len() / layout.columns * layout.row_words());
             integer::quantize(*layout, calibration, values, &mut words, &mut target.factors)?;
             codes.write((first * layout.row_words() * 4) as u64, bytemuck::cast_slice(&words))?;
-            if target.factors.complete(*layout) {
-                let (packed_scales, packed_zeros) = std::mem::take(&mut target.factors).pack(*layout);
-                scales.write(0, bytemuck::cast_slice(&packed_scales))?;
-                if let Some(zeros) = zeros {
-                    zeros.write(0, bytemuck::cast_slice(&packed_zeros))?;
-                }
-            }
+            complete(*layout, scales, zeros.as_ref(), &mut target.factors)?;
             Ok(())
         }
         (Weight::F16 { layout, halves }, _) => {
@@ -76,4 +71,16 @@ pub(super) fn write_rows(
         }
         (Weight::Integer { .. }, _) => Err(Error::internal("a weight differs from its format")),
     }
+}
+
+/// Writes scales and zero points once those of every row are there.
+pub(super) fn complete(layout: Layout, scales: &Buffer, zeros: Option<&Buffer>, factors: &mut Factors) -> Result<()> {
+    if factors.complete(layout) {
+        let (packed_scales, packed_zeros) = std::mem::take(factors).pack(layout);
+        scales.write(0, bytemuck::cast_slice(&packed_scales))?;
+        if let Some(zeros) = zeros {
+            zeros.write(0, bytemuck::cast_slice(&packed_zeros))?;
+        }
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{
     device::{Buffer, Category, Space},
     error::{Error, Result},
     load::Origin,
-    protocol::{Offload, Options, Progressive, Streaming},
+    protocol::{Offload, Options, Parallel, Progressive, Streaming},
 };
 
 /// One weight on the device.
@@ -96,7 +96,7 @@ impl Store {
     /// Loads `declared` from `origin` as the options say.
     pub async fn open(origin: Rc<Origin>, declared: &[Declared], options: &Options, space: &Space) -> Result<Self> {
         let formats: Vec<Format> = declared.iter().map(|weight| Format::choose(weight, options)).collect();
-        let pace = options.progressive_loading.as_ref().map_or(Pace::Whole, |wanted| pace(wanted, &origin, declared));
+        let pace = pace(options, &origin, declared);
         let (residency, cost) = if let Some(Streaming { budget_mb }) = options.streaming {
             let budget = budget_mb.map(megabytes);
             (Residency::streamed(origin.clone(), declared, &formats, budget, space)?, Cost::default())
@@ -141,15 +141,26 @@ impl Store {
 }
 
 /// Chunks of the size that was asked for; without one, so many that those on their way are a small part of the model.
-fn pace(wanted: &Progressive, origin: &Origin, declared: &[Declared]) -> Pace {
+fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
     /// Chunks of a model.
     const CHUNKS: u64 = 32;
+    /// Workers: browsers have six connections to a server.
+    const WORKERS: u32 = 4;
     let length = |weight: &Declared| match origin {
         Origin::Files(checkpoint) => checkpoint.tensor(&weight.name).map_or(0, |(_, entry)| entry.length),
         Origin::Synthetic(_) => 4 * weight.elements() as u64,
     };
-    let usual = || (declared.iter().map(length).sum::<u64>() / CHUNKS).clamp(PIECE / 32, 100_000_000);
-    let chunk = wanted.chunk_mb.map_or_else(usual, megabytes);
+    let all = || declared.iter().map(length).sum::<u64>();
+    let wanted = options.progressive_loading.as_ref();
+    let asked = wanted.and_then(|wanted| wanted.chunk_mb).map(megabytes);
+    if let Some(Parallel { workers }) = &options.parallel_loading {
+        let workers = workers.unwrap_or(WORKERS).clamp(1, 16);
+        // Every chunk waits for its first byte, so a connection gets few of them; but no worker may be left with none.
+        let usual = (all() / u64::from(4 * workers)).clamp(PIECE / 8, 2 * PIECE);
+        return Pace::Crew { workers: workers as usize, chunk: asked.unwrap_or(usual) };
+    }
+    let Some(wanted) = wanted else { return Pace::Whole };
+    let chunk = asked.unwrap_or_else(|| (all() / CHUNKS).clamp(PIECE / 32, 100_000_000));
     Pace::Chunks { chunk, in_flight: wanted.in_flight_mb.map_or(2 * chunk, megabytes) }
 }
 

@@ -8,8 +8,8 @@ use matrix_engine::{
     load::{Folder, Origin, Synthetic, preset},
     model,
     protocol::{
-        Decode, FailureKind, Integer, Measure, Memory, ModelInfo, ModelSource, Offload, Options, Outcome, Platform,
-        Progressive, Step, Streaming, Tensors, Timeline,
+        Decode, FailureKind, Integer, Measure, Memory, ModelInfo, ModelSource, Offload, Options, Outcome, Parallel,
+        Platform, Progressive, Scheme, Step, Streaming, Tensors, Timeline,
     },
     weights::save,
 };
@@ -285,4 +285,23 @@ fn a_budget_that_is_too_small_is_told() {
     };
     let Outcome::Failed { message, .. } = pollster::block_on(host.perform(step)) else { panic!("not refused") };
     assert_eq!(message, "streaming and cpu_offload both decide where weights are (hint: choose one of them)");
+}
+
+#[test]
+fn workers_make_the_same_weights() {
+    for family in [Family::Llava, Family::Gpt2, Family::Clip, Family::Clap] {
+        let preset = Preset::of(family, "workers");
+        for integer in [None, Some(Integer::bits(4)), Some(Integer { scheme: Scheme::Asymmetric, ..Integer::bits(8) })]
+        {
+            for f16 in [false, true] {
+                let alone = Options { integer: integer.clone(), f16, ..Options::default() };
+                let crew = Options { parallel_loading: Some(Parallel { workers: Some(3) }), ..alone.clone() };
+                let alone = run(Platform::NativeCpu, preset.source(), &alone);
+                let crew = run(Platform::NativeCpu, preset.source(), &crew);
+                assert!(crew.outputs == alone.outputs, "{family:?} {integer:?} {f16}");
+                assert!(crew.info.warnings.is_empty(), "{:?}", crew.info.warnings);
+                assert!(crew.loaded.whole.peak < alone.loaded.whole.peak, "{family:?}: what is on its way is bounded");
+            }
+        }
+    }
 }

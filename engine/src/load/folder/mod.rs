@@ -11,7 +11,18 @@ pub use native::{Chunk, Folder};
 #[cfg(target_arch = "wasm32")]
 pub use web::{Chunk, Folder};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
+
+/// A file as anyone can read it who knows no folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Address or path.
+    pub at: String,
+    /// What it is known to be, so that no other file is taken for it; empty where nothing is known.
+    pub version: String,
+}
 
 /// The most a file that is read as a whole may hold: configurations and indices, never weights.
 const WHOLE_FILE_LIMIT: u64 = 64 << 20;

@@ -9,13 +9,25 @@ use std::{
     path::PathBuf,
 };
 
-use super::{changed, short_read};
+use super::{Place, changed, short_read};
 use crate::error::{Error, Result};
 
 /// Bytes as they were read.
 pub struct Chunk(Vec<u8>);
 
 impl Chunk {
+    /// Bytes that are there.
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
     /// All bytes.
     #[must_use]
     pub fn bytes(self) -> Vec<u8> {
@@ -43,7 +55,14 @@ impl Folder {
     }
 
     fn error(&self, file: &str, error: &std::io::Error) -> Error {
-        Error::model(format!("cannot be read: {error}")).of(self.path.join(file).display().to_string())
+        unreadable(&self.path.join(file).display().to_string(), error)
+    }
+
+    /// A file of the folder, for others to read.
+    #[must_use]
+    pub fn place(&self, file: &str) -> Place {
+        let version = self.versions.borrow().get(file).cloned().unwrap_or_default();
+        Place { at: self.path.join(file).display().to_string(), version }
     }
 
     /// Bytes of a file, or `None` if there is no such file.
@@ -60,19 +79,30 @@ impl Folder {
 
     /// `length` bytes from `start` on.
     pub async fn range(&self, file: &str, start: u64, length: u64) -> Result<Chunk> {
-        let mut handle = File::open(self.path.join(file)).map_err(|error| self.error(file, &error))?;
-        let now = version(&handle.metadata().map_err(|error| self.error(file, &error))?);
-        if let Some(before) = self.versions.borrow().get(file).filter(|before| **before != now) {
-            return Err(changed(&self.path.join(file).display().to_string(), before, &now));
-        }
-        handle.seek(SeekFrom::Start(start)).map_err(|error| self.error(file, &error))?;
-        let mut bytes = Vec::new();
-        handle.take(length).read_to_end(&mut bytes).map_err(|error| self.error(file, &error))?;
-        if (bytes.len() as u64) < length {
-            return Err(short_read(file, start, length, bytes.len() as u64));
-        }
-        Ok(Chunk(bytes))
+        Self::read_at(&self.place(file), start, length).map(Chunk)
     }
+
+    /// `length` bytes of a file from `start` on.
+    pub fn read_at(place: &Place, start: u64, length: u64) -> Result<Vec<u8>> {
+        let failed = |error: std::io::Error| unreadable(&place.at, &error);
+        let mut handle = File::open(&place.at).map_err(failed)?;
+        let now = version(&handle.metadata().map_err(failed)?);
+        if !place.version.is_empty() && place.version != now {
+            return Err(changed(&place.at, &place.version, &now));
+        }
+        handle.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut bytes = Vec::new();
+        handle.take(length).read_to_end(&mut bytes).map_err(failed)?;
+        if (bytes.len() as u64) < length {
+            let file = std::path::Path::new(&place.at).file_name().unwrap_or_default().to_string_lossy();
+            return Err(short_read(&file, start, length, bytes.len() as u64));
+        }
+        Ok(bytes)
+    }
+}
+
+fn unreadable(at: &str, error: &std::io::Error) -> Error {
+    Error::model(format!("cannot be read: {error}")).of(at)
 }
 
 /// What tells a file from what it was before.

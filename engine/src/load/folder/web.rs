@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response, WorkerGlobalScope};
 
-use super::{changed, short_read};
+use super::{Place, changed, short_read};
 use crate::{
     clock,
     device::outside,
@@ -35,6 +35,26 @@ enum Broken {
 }
 
 impl Chunk {
+    /// Bytes that are there.
+    #[must_use]
+    pub fn of(bytes: Uint8Array) -> Self {
+        Self(bytes)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.0.length() as usize
+    }
+
+    /// The bytes, where they are, for someone who gives them away.
+    #[must_use]
+    pub fn take(self) -> Uint8Array {
+        let bytes = self.0.clone();
+        std::mem::forget(self);
+        bytes
+    }
+
     /// All bytes, copied into the heap of the module.
     #[must_use]
     pub fn bytes(self) -> Vec<u8> {
@@ -58,20 +78,7 @@ impl Chunk {
 /// A folder over HTTP.
 pub struct Folder {
     url: String,
-    versions: RefCell<BTreeMap<String, Version>>,
-}
-
-/// What tells a file from what it was before: its length, and its tag where the server names one.
-#[derive(Clone, PartialEq)]
-struct Version {
-    length: u64,
-    tag: String,
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} bytes, version {}", self.length, if self.tag.is_empty() { "unknown" } else { &self.tag })
-    }
+    versions: RefCell<BTreeMap<String, String>>,
 }
 
 impl Folder {
@@ -100,13 +107,29 @@ impl Folder {
         match response.status() {
             404 => Ok(None),
             206 => {
-                let (_, version) = self.told(file, &response)?;
-                let length = version.length;
+                let (_, length, version) = self.told(file, &response)?;
                 self.versions.borrow_mut().insert(file.to_owned(), version);
                 Ok(Some(length))
             }
             status => Err(self.refused(file, status)),
         }
+    }
+
+    /// A file of the folder, for others to read.
+    #[must_use]
+    pub fn place(&self, file: &str) -> Place {
+        let version = self.versions.borrow().get(file).cloned().unwrap_or_default();
+        Place { at: format!("{}{file}", self.url), version }
+    }
+
+    /// `length` bytes of a file from `start` on.
+    pub async fn read_at(place: &Place, start: u64, length: u64) -> Result<Chunk> {
+        let (url, file) = place.at.rsplit_once('/').unwrap_or(("", &place.at));
+        let folder = Self::new("", url);
+        if !place.version.is_empty() {
+            folder.versions.borrow_mut().insert(file.to_owned(), place.version.clone());
+        }
+        folder.range(file, start, length).await
     }
 
     /// `length` bytes from `start` on. A broken connection is tried again.
@@ -136,7 +159,7 @@ impl Folder {
             status @ 500.. => return Err(Broken::Again(self.refused(file, status))),
             status => return Err(Broken::ForGood(self.refused(file, status))),
         }
-        let (first, now) = self.told(file, &response).map_err(Broken::ForGood)?;
+        let (first, _, now) = self.told(file, &response).map_err(Broken::ForGood)?;
         if first != start {
             return Err(Broken::ForGood(
                 Error::model("the server answered with another range")
@@ -147,7 +170,7 @@ impl Folder {
         }
         if let Some(before) = self.versions.borrow().get(file).filter(|before| **before != now) {
             let url = format!("{}{file}", self.url);
-            return Err(Broken::ForGood(changed(&url, &before.to_string(), &now.to_string())));
+            return Err(Broken::ForGood(changed(&url, before, &now)));
         }
         let failed = |error: JsValue| Broken::Again(self.failed(file, &error));
         let body = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
@@ -156,22 +179,23 @@ impl Folder {
         if found == length { Ok(chunk) } else { Err(Broken::Again(short_read(file, start, length, found))) }
     }
 
-    /// The first byte of an answer, and the version of the file it is from.
-    fn told(&self, file: &str, response: &Response) -> Result<(u64, Version)> {
+    /// The first byte of an answer; the length and the version of the file it is from.
+    fn told(&self, file: &str, response: &Response) -> Result<(u64, u64, String)> {
         let header = |name: &str| response.headers().get(name).ok().flatten().unwrap_or_default();
         let range = header("Content-Range");
         let numbers = range.strip_prefix("bytes ").and_then(|range| {
             let (place, length) = range.split_once('/')?;
             Some((place.split_once('-')?.0.parse().ok()?, length.parse().ok()?))
         });
-        let (first, length) = numbers.ok_or_else(|| {
+        let (first, length): (u64, u64) = numbers.ok_or_else(|| {
             Error::model("the server does not say what it sent")
                 .of(format!("{}{file}", self.url))
                 .expected("Content-Range: bytes FIRST-LAST/LENGTH")
                 .found(format!("'{range}'"))
         })?;
         let tag = [header("ETag"), header("Last-Modified")].into_iter().find(|tag| !tag.is_empty());
-        Ok((first, Version { length, tag: tag.unwrap_or_default() }))
+        let tag = tag.map_or_else(String::new, |tag| format!(", version {tag}"));
+        Ok((first, length, format!("{length} bytes{tag}")))
     }
 
     async fn request(&self, file: &str, range: &str) -> Result<Response> {

@@ -23,6 +23,26 @@ impl Factors {
         self.scales.len() == layout.rows * layout.groups()
     }
 
+    /// Adds those of the rows that follow.
+    pub fn append(&mut self, mut more: Self) {
+        self.scales.append(&mut more.scales);
+        self.zeros.append(&mut more.zeros);
+    }
+
+    /// Scales and zero points as little-endian bytes.
+    #[must_use]
+    pub fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
+        let scales = self.scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+        (scales, self.zeros.iter().flat_map(|zero| zero.to_le_bytes()).collect())
+    }
+
+    /// What [`Factors::bytes`] gave.
+    #[must_use]
+    pub fn from_bytes(scales: &[u8], zeros: &[u8]) -> Self {
+        let scales = scales.chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]])).collect();
+        Self { scales, zeros: bytemuck::pod_collect_to_vec(zeros) }
+    }
+
     /// Words of all scales and of all zero points, as [`Layout`] has them.
     #[must_use]
     pub fn pack(&self, layout: Layout) -> (Vec<u32>, Vec<u32>) {

@@ -1,0 +1,186 @@
+//! Weights while their bytes arrive: a chunk is taken apart, and every part goes where it stays.
+
+#[cfg(feature = "gpu")]
+use super::quantizer::{Piece, Quantizer};
+use super::{
+    Declared, Format, Weight,
+    crew::Job as Task,
+    loader::{Cost, Loader, blame},
+    made::{Made, Rows},
+    rows::{Target, complete, convert, transpose, write_rows},
+};
+use crate::{
+    clock,
+    device::InFlight,
+    error::{Error, Result},
+    load::{
+        Checkpoint, Chunk, Dtype,
+        fetch::{self, Request},
+    },
+};
+
+/// Bytes that may be on their way to the device: a queue that is only fed holds a copy of everything.
+pub(super) const QUEUED: u64 = 64 << 20;
+
+/// A weight while its rows arrive.
+pub(super) struct Job<'a> {
+    pub(super) declared: &'a Declared,
+    pub(super) weight: &'a Weight,
+    pub(super) target: Target,
+    /// Of a matrix whose axes are to be exchanged, which is gathered whole: its values so far.
+    pub(super) gathered: Option<(Vec<f32>, InFlight)>,
+}
+
+impl Job<'_> {
+    pub(super) fn blame(&self, error: Error) -> Error {
+        blame(self.declared, error)
+    }
+}
+
+/// What makes weights faster, where a device has it.
+pub(super) struct Help {
+    #[cfg(feature = "gpu")]
+    pub(super) quantizer: Option<Quantizer>,
+}
+
+/// Weights while chunks are taken apart.
+pub(super) struct Taking<'a, 'j> {
+    pub(super) loader: &'a Loader<'a>,
+    pub(super) jobs: &'a mut [Job<'j>],
+    pub(super) dtypes: &'a [Dtype],
+    pub(super) help: &'a Help,
+    pub(super) cost: Cost,
+    pub(super) queued: u64,
+}
+
+impl Taking<'_, '_> {
+    /// Whether a GPU makes integers.
+    pub(super) fn helped(&self) -> bool {
+        #[cfg(feature = "gpu")]
+        return self.help.quantizer.is_some();
+        #[cfg(not(feature = "gpu"))]
+        false
+    }
+
+    /// A request as a worker does it. Matrices whose axes are exchanged only become floats there.
+    pub(super) fn task(&self, checkpoint: &Checkpoint, request: &Request) -> Task {
+        let rows = request.parts.iter().map(|part| {
+            let job = &self.jobs[part.tensor];
+            Rows {
+                source: self.dtypes[part.tensor],
+                format: if job.declared.transposed { Format::F32 } else { job.target.format },
+                shape: job.declared.shape.clone(),
+                offset: part.offset,
+                length: part.length,
+            }
+        });
+        let place = checkpoint.folder().place(&checkpoint.files()[request.file]);
+        Task { place, start: request.start, length: request.length, rows: rows.collect() }
+    }
+
+    pub(super) async fn take_made(&mut self, request: &Request, made: &[Made]) -> Result<()> {
+        let started = clock::now();
+        self.cost.fetched_bytes += request.length;
+        for (part, made) in request.parts.iter().zip(made) {
+            let put = self.put_made(part, made);
+            put.map_err(|error| self.jobs[part.tensor].blame(error))?;
+        }
+        self.queued(request.length).await?;
+        self.cost.convert_ms += clock::now() - started;
+        Ok(())
+    }
+
+    fn put_made(&mut self, part: &fetch::Part, made: &Made) -> Result<()> {
+        let job = &mut self.jobs[part.tensor];
+        let length = made.words.length();
+        if job.declared.transposed {
+            return self.gather(part.tensor, Dtype::F32, &made.words.part(0, length));
+        }
+        let first = part.rows.start;
+        match job.weight {
+            Weight::F32(buffer) => {
+                let columns = job.declared.shape.last().copied().unwrap_or(1);
+                buffer.write_chunk((first * columns * 4) as u64, &made.words, 0, length)
+            }
+            Weight::F16 { layout, halves } => {
+                halves.write_chunk((first * layout.row_words() * 4) as u64, &made.words, 0, length)
+            }
+            Weight::Integer { layout, codes, scales, zeros } => {
+                codes.write_chunk((first * layout.row_words() * 4) as u64, &made.words, 0, length)?;
+                job.target.factors.append(made.factors.clone());
+                complete(*layout, scales, zeros.as_ref(), &mut job.target.factors)
+            }
+        }
+    }
+
+    /// Adds values to a matrix whose axes are exchanged, and writes it when it is whole.
+    fn gather(&mut self, tensor: usize, dtype: Dtype, bytes: &[u8]) -> Result<()> {
+        let space = self.loader.space;
+        let job = &mut self.jobs[tensor];
+        let (weight, declared) = (job.weight, job.declared);
+        let elements = declared.elements();
+        let (values, _) = job.gathered.get_or_insert_with(|| (Vec::new(), space.in_flight(4 * elements as u64)));
+        values.extend(convert(dtype, bytes)?);
+        if values.len() < elements {
+            return Ok(());
+        }
+        let _counted = space.in_flight(4 * elements as u64);
+        let gathered = job.gathered.take().map_or_else(Vec::new, |(values, _)| values);
+        write_rows(weight, declared, 0, &transpose(&gathered, &declared.shape), &mut job.target)
+    }
+
+    async fn queued(&mut self, bytes: u64) -> Result<()> {
+        self.queued += bytes;
+        if self.queued >= QUEUED {
+            self.loader.space.finish().await?;
+            self.queued = 0;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn take(&mut self, request: &Request, chunk: &Chunk) -> Result<()> {
+        let started = clock::now();
+        self.cost.fetched_bytes += request.length;
+        for part in &request.parts {
+            let put = self.put(part, chunk);
+            put.map_err(|error| self.jobs[part.tensor].blame(error))?;
+        }
+        self.queued(request.length).await?;
+        self.cost.convert_ms += clock::now() - started;
+        Ok(())
+    }
+
+    fn put(&mut self, part: &fetch::Part, chunk: &Chunk) -> Result<()> {
+        let dtype = self.dtypes[part.tensor];
+        let job = &mut self.jobs[part.tensor];
+        let (weight, declared) = (job.weight, job.declared);
+        let space = self.loader.space;
+        if declared.transposed {
+            return self.gather(part.tensor, dtype, &chunk.part(part.offset, part.length));
+        }
+        if let (Weight::F32(buffer), Dtype::F32) = (weight, dtype) {
+            let columns = declared.shape.last().copied().unwrap_or(1);
+            return buffer.write_chunk((part.rows.start * columns * 4) as u64, chunk, part.offset, part.length);
+        }
+        if let (Weight::F16 { layout, halves }, Dtype::F16) = (weight, dtype)
+            && layout.dense()
+        {
+            let offset = (part.rows.start * layout.row_words() * 4) as u64;
+            return halves.write_chunk(offset, chunk, part.offset, part.length);
+        }
+        #[cfg(feature = "gpu")]
+        if let (Some(quantizer), Weight::Integer { layout, .. }, Format::Integer { calibration, .. }) =
+            (&self.help.quantizer, weight, job.target.format)
+            && quantizer.suits(*layout, dtype)
+        {
+            quantizer.upload.write_chunk(0, chunk, part.offset, part.length)?;
+            let (first, rows) = (part.rows.start, part.rows.len());
+            return quantizer.run(weight, calibration, &Piece { source: dtype, first, rows, tensor: part.tensor });
+        }
+        #[cfg(not(feature = "gpu"))]
+        let _ = self.help;
+        let _counted = space.in_flight((4 * part.length / dtype.size()) as u64);
+        let values = convert(dtype, &chunk.part(part.offset, part.length))?;
+        write_rows(weight, declared, part.rows.start, &values, &mut job.target)
+    }
+}
