@@ -257,7 +257,12 @@ fn headline(column: &Column, cells: &[Measured]) -> Option<Headline> {
             cell.row.cell.optimization() == column.optimization && cell.row.status.is_some_and(Status::is_success)
         })
         .collect();
-    let effects = ["infer_time", "load_time", "memory_peak", "weight_bytes"].into_iter().filter_map(|metric| {
+    // What an optimization is for comes first.
+    let has = |word: &str| column.optimization.split('+').any(|part| part == word);
+    let own = [("compute_shaders", "front_end_time"), ("shader_precompile", "first_infer_time")];
+    let own = own.into_iter().filter(|(word, _)| has(word)).map(|(_, metric)| metric);
+    let shown = own.chain(["infer_time", "load_time", "memory_peak", "weight_bytes"]);
+    let effects = shown.filter_map(|metric| {
         let values = passed.iter().flat_map(|cell| &cell.effects).filter(|(name, _)| name == metric);
         let values: Vec<f64> = values.filter_map(|(_, effect)| effect.improvement_percent).collect();
         let low = values.iter().copied().min_by(f64::total_cmp)?;
