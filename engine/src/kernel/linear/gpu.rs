@@ -118,7 +118,7 @@ fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
     }
     match &mut maker.kernel {
         Kernel::RmsNorm { packs, .. } | Kernel::LayerNorm { packs, .. } if maker.params[..2] == pack.params[..2] => {
-            *packs = true
+            *packs = true;
         }
         Kernel::Multiply { packs } if maker.params[0] == pack.params[0] * pack.params[1] => {
             *packs = true;
