@@ -212,7 +212,7 @@ async fn faults(browser: BrowserId, platform: Platform) {
     session.close().await;
 }
 
-/// What was fetched once is not fetched again, unless the file is another.
+/// What was fetched once is not fetched again, unless it is too small to be kept or the file is another.
 async fn kept(browser: BrowserId) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/reference/bert");
     let (bad, at) = Bad::start(folder).await;
@@ -235,7 +235,6 @@ async fn kept(browser: BrowserId) {
     session.close().await;
     let [cold, warm, other, again] = asked[..] else { panic!("four pages") };
     assert!(cold > 0 && warm < cold && other == cold && again == warm, "{asked:?}");
-    assert_eq!(warm, 0, "nothing is fetched twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
