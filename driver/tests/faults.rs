@@ -39,13 +39,23 @@ struct Bad {
     folder: PathBuf,
     fault: Mutex<Fault>,
     left: AtomicU32,
+    /// Ranges of weights that were asked for.
+    asked: AtomicU32,
+    /// What the file is called by.
+    tag: Mutex<String>,
 }
 
 impl Bad {
     async fn start(folder: PathBuf) -> (Arc<Self>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}/", listener.local_addr().expect("bound"));
-        let bad = Arc::new(Self { folder, fault: Mutex::new(Fault::None), left: AtomicU32::new(0) });
+        let bad = Arc::new(Self {
+            folder,
+            fault: Mutex::new(Fault::None),
+            left: AtomicU32::new(0),
+            asked: AtomicU32::new(0),
+            tag: Mutex::new("one".into()),
+        });
         let server = Arc::clone(&bad);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -89,8 +99,10 @@ impl Bad {
         // Headers are read rightly: what is wrong comes with the weights.
         let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
         let is_weights = name.ends_with(".safetensors") && first as u64 >= 8 + header;
+        self.asked.fetch_add(u32::from(is_weights), Ordering::SeqCst);
+        let one = self.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let fault = if is_weights { fault } else { Fault::None };
-        let (mut from, mut tag) = (first, "one");
+        let (mut from, mut tag) = (first, one.as_str());
         let mut sent = &bytes[first..=last];
         match fault {
             Fault::None => {}
@@ -130,7 +142,10 @@ fn every_way() -> Vec<(&'static str, Options)> {
     vec![
         ("whole files", none()),
         ("progressive_loading", Options { progressive_loading: Some(Progressive::default()), ..none() }),
-        ("parallel_loading", Options { parallel_loading: Some(Parallel::default()), f16: true, ..none() }),
+        (
+            "parallel_loading",
+            Options { parallel_loading: Some(Parallel { workers: Some(2), keep: true }), f16: true, ..none() },
+        ),
         ("cpu_offload", Options { cpu_offload: Some(Offload::default()), ..none() }),
         ("streaming", Options { streaming: Some(Streaming::default()), ..none() }),
     ]
@@ -195,6 +210,41 @@ async fn faults(browser: BrowserId, platform: Platform) {
         }
     }
     session.close().await;
+}
+
+/// What was fetched once is not fetched again, unless it is too small to be kept or the file is another.
+async fn kept(browser: BrowserId) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/reference/bert");
+    let (bad, at) = Bad::start(folder).await;
+    let server = Server::start(0).await.expect("starts");
+    let launcher = Launcher { settings: LaunchSettings { headed: false } };
+    let mut session = launcher.start(browser).await.expect("a browser");
+    let mut asked = Vec::new();
+    for content in ["a", "a", "b", "a"] {
+        *bad.tag.lock().unwrap_or_else(PoisonError::into_inner) = format!("sha256-{}", content.repeat(64));
+        // Every time a page that has done nothing yet.
+        let mut link = server.link(PATIENCE).expect("a link");
+        session.open(&Address::of(&server, &link)).await.expect("opens");
+        link.hello(PATIENCE).await.expect("a page");
+        let parallel = Some(Parallel { workers: Some(2), keep: true });
+        let options = Options { parallel_loading: parallel, f16: true, ..Options::default() };
+        bad.asked.store(0, Ordering::SeqCst);
+        assert_eq!(attempt(&mut link, Platform::Wasm, &at, options).await, None);
+        asked.push(bad.asked.load(Ordering::SeqCst));
+    }
+    session.close().await;
+    let [cold, warm, other, again] = asked[..] else { panic!("four pages") };
+    assert!(cold > 0 && warm < cold && other == cold && again == warm, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_keeps_what_it_fetched() {
+    kept(BrowserId::Chrome).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firefox_keeps_what_it_fetched() {
+    kept(BrowserId::Firefox).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

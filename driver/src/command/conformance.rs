@@ -120,7 +120,7 @@ async fn one(
         return Ok(trouble(&error));
     }
     let at = match platform {
-        Platform::Webgpu | Platform::Wasm => server.serve_folder(folder, Network::default()),
+        Platform::Webgpu | Platform::Wasm => server.serve_folder(folder, Network::default(), false)?,
         Platform::NativeGpu | Platform::NativeCpu => folder.to_string_lossy().into_owned(),
     };
     let load = Step::Load {

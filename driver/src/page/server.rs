@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, Query, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
@@ -24,6 +24,7 @@ use super::wire::Wire;
 use super::{bundle, guard};
 use crate::error::Error;
 use crate::plan::Network;
+use crate::weights::sha256;
 
 /// A host waits this long for a step before it asks again.
 const POLL: Duration = Duration::from_secs(10);
@@ -39,8 +40,17 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// Folders of weights by the number in their address, and what the wire to them is like.
-type Folders = Arc<Mutex<HashMap<usize, (PathBuf, Wire)>>>;
+/// Folders of weights by the number in their address.
+type Folders = Arc<Mutex<HashMap<usize, Served>>>;
+
+/// A folder of weights.
+#[derive(Clone)]
+struct Served {
+    folder: PathBuf,
+    wire: Wire,
+    /// Hashes of its weight files by their names, where they are told.
+    hashes: Option<Arc<HashMap<String, String>>>,
+}
 
 #[derive(Clone)]
 struct Shared {
@@ -93,18 +103,28 @@ impl Server {
         Ok(self.hub.link(random_token()?, silence))
     }
 
-    /// Serves a folder of weights over such a network; gives its address, ending in `/`.
-    #[must_use]
-    pub fn serve_folder(&self, folder: &Path, network: Network) -> String {
+    /// Serves a folder of weights over such a network; gives its address, ending in `/`. With `hashed`, files are named
+    /// by the hash of their content, which takes a look at all of it.
+    ///
+    /// # Errors
+    /// When a file that is to be hashed can't be read.
+    pub fn serve_folder(&self, folder: &Path, network: Network, hashed: bool) -> Result<String, Error> {
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = folders.iter().find(|(_, (path, wire))| path == folder && wire.network() == network);
-        let known = known.map(|(number, _)| *number);
-        let number = known.unwrap_or_else(|| {
-            let number = folders.len();
-            folders.insert(number, (folder.to_path_buf(), Wire::new(network)));
-            number
-        });
-        format!("{}models/{number}/", self.url())
+        let is_known = |served: &Served| {
+            served.folder == folder && served.wire.network() == network && served.hashes.is_some() == hashed
+        };
+        let known = folders.iter().find(|(_, served)| is_known(served)).map(|(number, _)| *number);
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let hashes = if hashed { Some(Arc::new(hashes(folder)?)) } else { None };
+                let number = folders.len();
+                let served = Served { folder: folder.to_path_buf(), wire: Wire::new(network), hashes };
+                folders.insert(number, served);
+                number
+            }
+        };
+        Ok(format!("{}models/{number}/", self.url()))
     }
 }
 
@@ -141,13 +161,34 @@ async fn weights(
     request: Request,
 ) -> Response {
     let folder = shared.folders.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
-    let Some((folder, wire)) = folder.filter(|_| is_weights_file(&file)) else {
+    let Some(Served { folder, wire, hashes }) = folder.filter(|_| is_weights_file(&file)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match ServeFile::new(folder.join(file)).try_call(request).await {
-        Ok(response) => wire.carry(response.into_response()).await,
+    match ServeFile::new(folder.join(&file)).try_call(request).await {
+        Ok(response) => {
+            let mut response = response.into_response();
+            let hash = hashes.as_ref().and_then(|hashes| hashes.get(&file));
+            if let Some(tag) = hash.and_then(|hash| HeaderValue::from_str(&format!("\"sha256-{hash}\"")).ok()) {
+                response.headers_mut().insert(ETAG, tag);
+            }
+            wire.carry(response).await
+        }
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// Hashes of the weight files of a folder.
+fn hashes(folder: &Path) -> Result<HashMap<String, String>, Error> {
+    let unreadable = |error: std::io::Error| Error::environment(format!("cannot read {}: {error}", folder.display()));
+    let mut hashes = HashMap::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".safetensors") {
+            hashes.insert(name, sha256(&path).map_err(unreadable)?);
+        }
+    }
+    Ok(hashes)
 }
 
 /// One plain name of a kind that the engine reads; nothing else of a folder is served.
@@ -229,10 +270,11 @@ mod tests {
         std::fs::write(folder.path().join("model.safetensors"), b"0123456789").expect("written");
         std::fs::write(folder.path().join("secret.txt"), b"no").expect("written");
         let server = Server::start(0).await.expect("starts");
-        let base = server.serve_folder(folder.path(), Network::default());
-        assert_eq!(base, server.serve_folder(folder.path(), Network::default()), "a folder has one address");
-        let slow = Network { latency_ms: 1, ..Network::default() };
-        assert_ne!(base, server.serve_folder(folder.path(), slow), "and one for each network");
+        let serve = |network, hashed| server.serve_folder(folder.path(), network, hashed).expect("readable");
+        let base = serve(Network::default(), false);
+        assert_eq!(base, serve(Network::default(), false), "a folder has one address");
+        let hashed = serve(Network::default(), true);
+        assert_ne!(base, serve(Network { latency_ms: 1, ..Network::default() }, false), "and one for each network");
 
         let client = reqwest::Client::new();
         let range = client.get(format!("{base}model.safetensors")).header("range", "bytes=2-4").send().await;
@@ -240,6 +282,9 @@ mod tests {
         assert_eq!(range.status(), 206);
         assert_eq!(range.headers()["cross-origin-embedder-policy"], "require-corp");
         assert_eq!(range.text().await.expect("text"), "234");
+        let named = client.get(format!("{hashed}model.safetensors")).send().await.expect("an answer");
+        let digits = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+        assert_eq!(named.headers()["etag"], format!("\"sha256-{digits}\"").as_str());
         for hidden in ["secret.txt", "..%2fmodel.safetensors", "missing.json"] {
             let answer = client.get(format!("{base}{hidden}")).send().await.expect("an answer");
             assert_eq!(answer.status(), 404, "{hidden}");

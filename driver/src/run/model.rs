@@ -54,20 +54,27 @@ pub fn described(model: &Model) -> Result<ModelFolder, Error> {
 
 impl Located {
     /// The model as a host on `platform` reaches it: browsers by address, native hosts by path. What is made up is
-    /// made where it is needed, unless it has to be `fetched` over some network.
+    /// made where it is needed, unless it has to be `fetched` over some network; with `hashed`, files are named by the hash
+    /// of their content.
     ///
     /// # Errors
     /// When what is to be fetched can't be written anywhere.
-    pub fn source(&self, platform: Platform, server: &Server, fetched: Option<Network>) -> Result<ModelSource, Error> {
+    pub fn source(
+        &self,
+        platform: Platform,
+        server: &Server,
+        fetched: Option<Network>,
+        hashed: bool,
+    ) -> Result<ModelSource, Error> {
         Ok(match self {
             Self::Synthetic(ModelSource::Synthetic { family, size, seed }) if fetched.is_some() => {
                 let folder = weights::preset_folder(*family, *size, *seed)?;
-                return Self::Folder(folder).source(platform, server, fetched);
+                return Self::Folder(folder).source(platform, server, fetched, hashed);
             }
             Self::Synthetic(source) => source.clone(),
             Self::Folder(folder) => match platform {
                 Platform::Webgpu | Platform::Wasm => {
-                    ModelSource::Folder { at: server.serve_folder(folder, fetched.unwrap_or_default()) }
+                    ModelSource::Folder { at: server.serve_folder(folder, fetched.unwrap_or_default(), hashed)? }
                 }
                 Platform::NativeGpu | Platform::NativeCpu => self.native_source(),
             },

@@ -206,7 +206,7 @@ impl Runner<'_> {
         let attempt = Attempt {
             cell,
             number,
-            source: reference.located.source(cell.platform, self.server, network(cell))?,
+            source: reference.located.source(cell.platform, self.server, network(cell), keeps(cell))?,
             reference,
             server: self.server,
             session: open.session.as_mut(),
@@ -232,6 +232,11 @@ impl Runner<'_> {
 /// The network that a cell's weights come over, if they have to come over one.
 fn network(cell: &Cell) -> Option<Network> {
     cell.scenario.network.or_else(|| cell.treatment.fetches().then(Network::default))
+}
+
+/// Whether a page keeps what it fetches, which it does of files that are known by their content.
+fn keeps(cell: &Cell) -> bool {
+    cell.treatment.parallel_loading.as_ref().is_some_and(|parallel| parallel.keep)
 }
 
 fn heartbeat(cell: &Cell) -> Duration {

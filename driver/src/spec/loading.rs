@@ -40,17 +40,30 @@ pub(super) const PARALLEL_LOADING: Optimization = Optimization {
     also: &["parallel-loading", "parallel", "parallel_model_loading", "web_parallel_loading"],
     variable: Some("WEB_PARALLEL_LOADING_ENABLED"),
     families: &[],
-    settings: &[Setting {
-        key: "workers",
-        kind: Kind::CountOr("auto", 1, 16),
-        variable: Some("WEB_PARALLEL_LOADING_WORKERS"),
-        default: || Value::Word("auto"),
-        apply: |options, value| {
-            if let Some(parallel) = &mut options.parallel_loading {
-                parallel.workers = count(value);
-            }
+    settings: &[
+        Setting {
+            key: "workers",
+            kind: Kind::CountOr("auto", 1, 16),
+            variable: Some("WEB_PARALLEL_LOADING_WORKERS"),
+            default: || Value::Word("auto"),
+            apply: |options, value| {
+                if let Some(parallel) = &mut options.parallel_loading {
+                    parallel.workers = count(value);
+                }
+            },
         },
-    }],
+        Setting {
+            key: "keep",
+            kind: Kind::Switch(&["no", "yes"]),
+            variable: Some("WEB_PARALLEL_LOADING_CACHE"),
+            default: || Value::Word("no"),
+            apply: |options, value| {
+                if let Some(parallel) = &mut options.parallel_loading {
+                    parallel.keep = *value == Value::Word("yes");
+                }
+            },
+        },
+    ],
     seam: "workers",
     switch_on: |options| options.parallel_loading = Some(Parallel::default()),
 };

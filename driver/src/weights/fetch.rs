@@ -112,7 +112,8 @@ fn verify(file: &Path, expected: &str, what: &str) -> Result<(), Error> {
         .hint("the download was damaged or the package changed; nothing was kept"))
 }
 
-fn sha256(file: &Path) -> io::Result<String> {
+/// The hash of a file's content.
+pub(crate) fn sha256(file: &Path) -> io::Result<String> {
     let mut file = File::open(file)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

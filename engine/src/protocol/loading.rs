@@ -35,4 +35,7 @@ pub struct Offload {
 pub struct Parallel {
     /// How many workers; four where it is `None`.
     pub workers: Option<u32>,
+    /// Whether a browser keeps what was fetched for the next start.
+    #[serde(default)]
+    pub keep: bool,
 }

@@ -96,6 +96,9 @@ impl Store {
     /// Loads `declared` from `origin` as the options say.
     pub async fn open(origin: Rc<Origin>, declared: &[Declared], options: &Options, space: &Space) -> Result<Self> {
         let formats: Vec<Format> = declared.iter().map(|weight| Format::choose(weight, options)).collect();
+        if let (Origin::Files(checkpoint), Some(Parallel { keep: true, .. })) = (&*origin, &options.parallel_loading) {
+            checkpoint.folder().keep();
+        }
         let pace = pace(options, &origin, declared);
         let (residency, cost) = if let Some(Streaming { budget_mb }) = options.streaming {
             let budget = budget_mb.map(megabytes);
@@ -153,7 +156,7 @@ fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
     let all = || declared.iter().map(length).sum::<u64>();
     let wanted = options.progressive_loading.as_ref();
     let asked = wanted.and_then(|wanted| wanted.chunk_mb).map(megabytes);
-    if let Some(Parallel { workers }) = &options.parallel_loading {
+    if let Some(Parallel { workers, .. }) = &options.parallel_loading {
         let workers = workers.unwrap_or(WORKERS).clamp(1, 16);
         // Every chunk waits for its first byte, so a connection gets few of them; but no worker may be left with none.
         let usual = (all() / u64::from(4 * workers)).clamp(PIECE / 8, 2 * PIECE);

@@ -295,7 +295,8 @@ fn workers_make_the_same_weights() {
         {
             for f16 in [false, true] {
                 let alone = Options { integer: integer.clone(), f16, ..Options::default() };
-                let crew = Options { parallel_loading: Some(Parallel { workers: Some(3) }), ..alone.clone() };
+                let crew =
+                    Options { parallel_loading: Some(Parallel { workers: Some(3), keep: false }), ..alone.clone() };
                 let alone = run(Platform::NativeCpu, preset.source(), &alone);
                 let crew = run(Platform::NativeCpu, preset.source(), &crew);
                 assert!(crew.outputs == alone.outputs, "{family:?} {integer:?} {f16}");

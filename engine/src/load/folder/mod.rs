@@ -1,6 +1,8 @@
 //! A folder of model files: over HTTP in a browser, on disk natively. Both read byte ranges, so that
 //! no weight file ever has to be in memory as a whole.
 
+#[cfg(target_arch = "wasm32")]
+mod kept;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(target_arch = "wasm32")]
@@ -22,6 +24,9 @@ pub struct Place {
     pub at: String,
     /// What it is known to be, so that no other file is taken for it; empty where nothing is known.
     pub version: String,
+    /// Whether what is read of it is kept for the next time, where that can be done.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// The most a file that is read as a whole may hold: configurations and indices, never weights.

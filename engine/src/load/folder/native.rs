@@ -54,6 +54,9 @@ impl Folder {
         Self { path: PathBuf::from(root).join(at), versions: RefCell::default() }
     }
 
+    /// Keeps what is read for the next time: the disk does.
+    pub fn keep(&self) {}
+
     fn error(&self, file: &str, error: &std::io::Error) -> Error {
         unreadable(&self.path.join(file).display().to_string(), error)
     }
@@ -62,7 +65,7 @@ impl Folder {
     #[must_use]
     pub fn place(&self, file: &str) -> Place {
         let version = self.versions.borrow().get(file).cloned().unwrap_or_default();
-        Place { at: self.path.join(file).display().to_string(), version }
+        Place { at: self.path.join(file).display().to_string(), version, keep: false }
     }
 
     /// Bytes of a file, or `None` if there is no such file.

@@ -1,13 +1,17 @@
 //! A folder over HTTP, read by range requests. The bytes stay in JavaScript memory until someone asks for them.
 
-use std::{borrow::Cow, cell::RefCell, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response, WorkerGlobalScope};
 
-use super::{Place, changed, short_read};
+use super::{Place, changed, kept, short_read};
 use crate::{
     clock,
     device::outside,
@@ -79,7 +83,11 @@ impl Chunk {
 pub struct Folder {
     url: String,
     versions: RefCell<BTreeMap<String, String>>,
+    keep: Cell<bool>,
 }
+
+/// Ranges below this are read again: headers and the like.
+const LEAST_KEPT: u64 = 16 << 10;
 
 impl Folder {
     /// The folder `at`, relative to `root` unless it is a URL or an absolute path.
@@ -90,7 +98,7 @@ impl Folder {
         if !url.ends_with('/') {
             url.push('/');
         }
-        Self { url, versions: RefCell::default() }
+        Self { url, versions: RefCell::default(), keep: Cell::new(false) }
     }
 
     /// Bytes of a file, or `None` if there is no such file.
@@ -119,7 +127,12 @@ impl Folder {
     #[must_use]
     pub fn place(&self, file: &str) -> Place {
         let version = self.versions.borrow().get(file).cloned().unwrap_or_default();
-        Place { at: format!("{}{file}", self.url), version }
+        Place { at: format!("{}{file}", self.url), version, keep: self.keep.get() }
+    }
+
+    /// Keeps what is read for the next time, where the browser lets it and the server names files by their content.
+    pub fn keep(&self) {
+        self.keep.set(true);
     }
 
     /// `length` bytes of a file from `start` on.
@@ -129,6 +142,7 @@ impl Folder {
         if !place.version.is_empty() {
             folder.versions.borrow_mut().insert(file.to_owned(), place.version.clone());
         }
+        folder.keep.set(place.keep);
         folder.range(file, start, length).await
     }
 
@@ -137,11 +151,22 @@ impl Folder {
         if length == 0 {
             return Ok(Chunk(Uint8Array::new_with_length(0)));
         }
+        let kept = if self.keep.get() && length >= LEAST_KEPT { self.kept_as(file, start, length) } else { None };
+        if let Some(name) = &kept
+            && let Some(bytes) = kept::get(name, length).await
+        {
+            return Ok(Chunk(bytes));
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
             match self.attempt(file, start, length).await {
-                Ok(chunk) => return Ok(chunk),
+                Ok(chunk) => {
+                    if let Some(name) = &kept {
+                        kept::put(name, &chunk.0).await;
+                    }
+                    return Ok(chunk);
+                }
                 Err(Broken::ForGood(error)) => return Err(error),
                 Err(Broken::Again(error)) if attempt == ATTEMPTS => {
                     return Err(error.hint(format!("the connection broke {ATTEMPTS} times at this place")));
@@ -149,6 +174,10 @@ impl Folder {
                 Err(Broken::Again(_)) => clock::sleep(PAUSE_MS << attempt).await,
             }
         }
+    }
+
+    fn kept_as(&self, file: &str, start: u64, length: u64) -> Option<String> {
+        kept::name(self.versions.borrow().get(file)?, start, length)
     }
 
     async fn attempt(&self, file: &str, start: u64, length: u64) -> Result<Chunk, Broken> {
