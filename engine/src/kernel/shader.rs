@@ -271,8 +271,9 @@ impl Kernel {
         match self {
             Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
             Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
-            Self::Flash(flash::FlashKernel { form: flash::Form::Team { lanes, .. }, .. }) => {
-                lanes <= capability.subgroup
+            Self::Flash(flash::FlashKernel { form, .. }) => {
+                let lanes = if let flash::Form::Team { lanes, .. } = form { lanes } else { 0 };
+                lanes <= capability.subgroup && form.workgroup_bytes() <= capability.workgroup_bytes
             }
             _ => true,
         }
