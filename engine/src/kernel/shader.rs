@@ -243,11 +243,12 @@ impl Kernel {
         for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Single]) {
             all.extend([Self::GroupedScores { tiling }, Self::GroupedContext { tiling }]);
         }
-        // The activation is a constant: one form has them all, the others compile with it or without.
+        // The activation is a constant: one form has them all, and none; the others one.
         for (tiling, format, input) in linear::all() {
             let plain = tiling == Tiling::Rows && format == WeightFormat::F32;
             let activations: &[Activation] = if plain { &Activation::ALL } else { &[Activation::Silu] };
-            let activations = std::iter::once(None).chain(activations.iter().copied().map(Some));
+            let none = plain.then_some(None);
+            let activations = none.into_iter().chain(activations.iter().copied().map(Some));
             all.extend(activations.map(|activation| Self::Linear { tiling, format, input, activation }));
         }
         let sources = [Dtype::F32, Dtype::F16, Dtype::Bf16].into_iter();
