@@ -41,7 +41,9 @@ impl Rows {
     pub fn are_stored_as_they_are(&self) -> bool {
         match self.format {
             Format::F32 => self.source == Dtype::F32,
-            Format::F16 => self.source == Dtype::F16 && self.format.halves(&self.shape).is_some_and(|it| it.dense()),
+            Format::F16 => {
+                self.source == Dtype::F16 && self.format.halves(&self.shape).is_some_and(super::half::Layout::dense)
+            }
             Format::Integer { .. } => false,
         }
     }
