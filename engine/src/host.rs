@@ -1,11 +1,15 @@
 //! Does what the driver asks: the same code in a page's worker and in a native process.
 
+mod devices;
+mod inspection;
 mod trace;
+
+pub use inspection::Inspection;
 
 use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use crate::{
-    bench, cache, clock,
+    cache, clock,
     device::{Device, Lookups, Space},
     error::{Error, Result},
     forward,
@@ -16,14 +20,9 @@ use crate::{
     model::{self, Model},
     precompile::{self, Expected},
     program::{Program, States},
-    protocol::{
-        BenchWork, Decode, Integer, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors,
-        Work,
-    },
+    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Work},
     weights::{Declared, Format, Store, Traffic, format, store},
 };
-#[cfg(feature = "gpu")]
-use crate::{kernel::shader::Kernel, protocol::CompiledKernel};
 
 /// Devices and the models on them.
 pub struct Host {
@@ -42,21 +41,6 @@ struct Slot {
     store: Store,
     options: Options,
     space: Space,
-}
-
-/// What is known of a model before it is loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inspection {
-    /// Architecture class.
-    pub architecture: &'static str,
-    /// Number of weights.
-    pub tensors: usize,
-    /// Number of values in them.
-    pub parameters: u64,
-    /// Bytes on a device in f32.
-    pub f32_bytes: u64,
-    /// Bytes on a device with the default 4-bit weights.
-    pub int4_bytes: u64,
 }
 
 /// What a program depends on: the shapes of the inputs, and the outputs.
@@ -107,64 +91,6 @@ impl Host {
             }
         };
         outcome.unwrap_or_else(|error| Outcome::Failed { kind: error.kind(), message: error.to_string() })
-    }
-
-    /// What a model is and would take. Opens its files and checks names, shapes and dtypes; loads nothing.
-    pub async fn inspect(&self, model: ModelSource) -> Result<Inspection> {
-        let (config, origin) = self.open(model).await?;
-        let built = model::build(&config, &origin)?;
-        let bytes = |options: &Options| {
-            let of = |weight: &Declared| Format::choose(weight, options).bytes(&weight.shape);
-            built.declared.iter().map(of).sum()
-        };
-        Ok(Inspection {
-            architecture: built.architecture,
-            tensors: built.declared.len(),
-            parameters: built.declared.iter().map(|weight| weight.elements() as u64).sum(),
-            f32_bytes: bytes(&Options::default()),
-            int4_bytes: bytes(&Options { integer: Some(Integer::bits(4)), ..Options::default() }),
-        })
-    }
-
-    async fn device(&mut self, platform: Platform) -> Result<Device> {
-        if let Some(device) = self.devices.get(&platform).filter(|device| !device.lost()) {
-            return Ok(device.clone());
-        }
-        let device = Device::open(platform).await?;
-        self.devices.insert(platform, device.clone());
-        Ok(device)
-    }
-
-    async fn probe(&mut self, platform: Platform) -> Result<Outcome> {
-        let device = self.device(platform).await?;
-        Ok(Outcome::Probed { device: device.info() })
-    }
-
-    async fn compile(&mut self, platform: Platform) -> Result<Outcome> {
-        match self.device(platform).await? {
-            Device::Cpu => Err(Error::unsupported("the CPU needs no kernels compiled")),
-            #[cfg(feature = "gpu")]
-            Device::Gpu(gpu) => {
-                let mut kernels = Vec::new();
-                for kernel in Kernel::all().into_iter().filter(|kernel| kernel.runs_on(gpu.capability())) {
-                    let started = clock::now();
-                    let rejected = gpu.try_compile(kernel).await;
-                    let (name, ms) = (format!("{kernel:?}"), clock::now() - started);
-                    kernels.push(CompiledKernel { name, ms, rejected });
-                }
-                Ok(Outcome::Compiled { kernels })
-            }
-        }
-    }
-
-    async fn bench(&mut self, platform: Platform, work: BenchWork, budget_ms: f64) -> Result<Outcome> {
-        let device = self.device(platform).await?;
-        Ok(Outcome::Benched { bench: bench::run(&device, work, budget_ms).await? })
-    }
-
-    async fn wait(&mut self, platform: Platform, budget_ms: f64) -> Result<Outcome> {
-        let device = self.device(platform).await?;
-        Ok(Outcome::Waited { measures: bench::wait(&device, budget_ms).await? })
     }
 
     async fn load(
