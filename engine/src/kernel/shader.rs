@@ -3,10 +3,12 @@
 
 pub mod flash;
 mod linear;
+mod list;
 pub mod sound;
 pub mod spatial;
+mod tiling;
 
-use crate::{device::gpu::Capability, graph::Activation, load::Dtype, protocol::Calibration};
+use crate::{graph::Activation, load::Dtype, protocol::Calibration};
 
 /// A compute pipeline. Equal keys mean equal pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,48 +162,10 @@ pub const ROW_THREADS: u32 = 128;
 /// Threads that share a row on a CPU: as many as it has lanes, so that barriers cost nothing.
 pub const ROW_THREADS_SOFTWARE: u32 = 4;
 
-/// How a product is cut up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tiling {
-    /// A workgroup shares operands in its memory.
-    Tile {
-        /// Threads on each side of the workgroup; each computes 4 × 4 results.
-        side: u32,
-    },
-    /// Every thread for itself.
-    Direct,
-    /// Four columns and four rows per workgroup.
-    Rows,
-    /// One result per thread.
-    Single,
-    /// A workgroup shares operands for 64 rows and 128 columns. Of linear layers only.
-    Wide,
-    /// A few threads share a few rows and columns. Of linear layers only.
-    Team {
-        /// Rows of x.
-        rows: u32,
-        /// Rows of weights.
-        columns: u32,
-        /// Threads of a team.
-        lanes: u32,
-        /// Whether they exchange registers.
-        subgroups: bool,
-    },
-}
-
-impl Tiling {
-    fn constants(self) -> Vec<(&'static str, f64)> {
-        match self {
-            Self::Tile { side } => vec![("SIDE", f64::from(side))],
-            Self::Team { lanes, .. } => vec![("TEAM", f64::from(lanes))],
-            Self::Direct | Self::Rows | Self::Single | Self::Wide => Vec::new(),
-        }
-    }
-}
-
 pub use super::weight::WeightFormat;
 use super::weight::{self, Reads};
 pub use linear::Input;
+pub use tiling::Tiling;
 
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,69 +181,6 @@ pub enum Access {
 use Access::{Read, Uniform, Write};
 
 impl Kernel {
-    /// Every kernel there is, for tests and for compiling ahead.
-    #[must_use]
-    pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Synthetic, Self::Pack, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
-        for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
-            for packs in [false, true] {
-                all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads, packs }));
-                all.push(Self::RmsNorm { threads, packs });
-            }
-            all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
-            all.push(Self::Normalize { threads });
-            all.extend([Self::Argmax { threads }, Self::Sample { threads }]);
-            all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
-        }
-        all.extend([false, true].map(|packs| Self::Multiply { packs }));
-        all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
-        all.extend(flash::WIDTHS.map(|columns| Self::Join { columns }));
-        all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
-        all.push(Self::Windows);
-        let tiles = [16, 8].map(|side| Tiling::Tile { side });
-        for tiling in tiles.into_iter().chain([Tiling::Direct]) {
-            all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
-        }
-        for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Single]) {
-            all.extend([Self::GroupedScores { tiling }, Self::GroupedContext { tiling }]);
-        }
-        // The activation is a constant: one form has them all, and none; the others one.
-        for (tiling, format, input) in linear::all() {
-            let plain = tiling == Tiling::Rows && format == WeightFormat::F32;
-            let activations: &[Activation] = if plain { &Activation::ALL } else { &[Activation::Silu] };
-            let none = plain.then_some(None);
-            let activations = none.into_iter().chain(activations.iter().copied().map(Some));
-            all.extend(activations.map(|activation| Self::Linear { tiling, format, input, activation }));
-        }
-        let sources = [Dtype::F32, Dtype::F16, Dtype::Bf16].into_iter();
-        for (source, calibration) in sources.flat_map(|source| Calibration::ALL.map(|way| (source, way))) {
-            for (bits, zeros) in [(4, false), (4, true), (8, false), (8, true)] {
-                all.push(Self::Quantize { bits, zeros, calibration, source });
-            }
-        }
-        for format in WeightFormat::ALL {
-            all.extend([false, true].map(|vectors| Self::Gather { format, vectors }));
-        }
-        all.extend(flash::FlashKernel::all().into_iter().map(Self::Flash));
-        all.extend(spatial::Spatial::all().into_iter().map(Self::Spatial));
-        all.extend(sound::Sound::all().into_iter().map(Self::Sound));
-        all
-    }
-
-    /// Whether a GPU can run it at all.
-    #[must_use]
-    pub fn runs_on(self, capability: Capability) -> bool {
-        match self {
-            Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
-            Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
-            Self::Flash(flash::FlashKernel { form, .. }) => {
-                let lanes = if let flash::Form::Team { lanes, .. } = form { lanes } else { 0 };
-                lanes <= capability.subgroup && form.workgroup_bytes() <= capability.workgroup_bytes
-            }
-            _ => true,
-        }
-    }
-
     /// The whole shader.
     #[must_use]
     pub fn source(self) -> String {
@@ -437,6 +338,9 @@ fn extensions(subgroups: bool) -> &'static str {
 
 /// Rows as signed bytes, beside whatever makes them.
 const PACKING: &str = include_str!("linear/packing.wgsl");
+
+/// A sum over a team of threads.
+const OVER_TEAM: &str = include_str!("subgroup/over_team.wgsl");
 
 /// The body of a product.
 fn product(tiling: Tiling) -> &'static str {

@@ -7,6 +7,7 @@
 //   const LANES: u32     threads of a team, within a subgroup; COLUMNS, or half of it
 
 const THREADS = 256u;
+const TEAM = LANES;
 const VECTORS = COLUMNS / LANES;
 const TEAMS = THREADS / LANES;
 // Keys and values that are on their way at once.
@@ -136,21 +137,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             finish(split, place(batch, group.y, first + r), column, value, most, sum);
         }
     }
-}
-
-// The sum over a team. Written out: in a loop over halves compilers keep arrays in memory instead of registers,
-// which made the kernel twice as slow.
-fn over_team(own: f32) -> f32 {
-    var sum = own + subgroupShuffleXor(own, 1u);
-    sum += subgroupShuffleXor(sum, 2u);
-    if LANES > 4u {
-        sum += subgroupShuffleXor(sum, 4u);
-    }
-    if LANES > 8u {
-        sum += subgroupShuffleXor(sum, 8u);
-    }
-    if LANES > 16u {
-        sum += subgroupShuffleXor(sum, 16u);
-    }
-    return sum;
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Access::{self, Read, Uniform, Write},
-    extensions,
+    OVER_TEAM, extensions,
 };
 use crate::graph::Stored;
 
@@ -114,7 +114,8 @@ impl FlashKernel {
             ),
         };
         let subgroups = matches!(self.form, Form::Team { .. });
-        [extensions(subgroups), include_str!("../flash/sight.wgsl"), rows, memory, &sizes, body].join("\n")
+        let sum = if subgroups { OVER_TEAM } else { "" };
+        [extensions(subgroups), include_str!("../flash/sight.wgsl"), rows, memory, &sizes, sum, body].join("\n")
     }
 
     /// What is bound where.

@@ -1,6 +1,6 @@
 //! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
 
-use super::{Access, Access::*, Tiling, extensions, product};
+use super::{Access, Access::*, OVER_TEAM, Tiling, extensions, product};
 use crate::kernel::weight::{Reads, WeightFormat};
 
 /// How a linear layer reads x.
@@ -43,11 +43,11 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
                 |known: &[(u32, &'static str)], wanted| known.iter().find(|(n, _)| *n == wanted).map(|row| row.1);
             parts.extend(number(&ROWS, rows));
             parts.extend(number(&COLUMNS, columns));
-            parts.push(if subgroups {
-                include_str!("../linear/total_subgroup.wgsl")
+            if subgroups {
+                parts.extend([OVER_TEAM, include_str!("../linear/total_subgroup.wgsl")]);
             } else {
-                include_str!("../linear/total_memory.wgsl")
-            });
+                parts.push(include_str!("../linear/total_memory.wgsl"));
+            }
             parts.push(include_str!("../linear/team.wgsl"));
         }
         (_, Input::Packed) => parts.push(include_str!("../linear/packed_tile.wgsl")),
