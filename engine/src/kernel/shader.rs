@@ -347,7 +347,6 @@ fn product(tiling: Tiling) -> &'static str {
     match tiling {
         Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
         Tiling::Direct => include_str!("matmul/direct.wgsl"),
-        Tiling::Rows => include_str!("linear/rows.wgsl"),
         Tiling::Single => include_str!("matmul/single.wgsl"),
         Tiling::Wide | Tiling::Team { .. } => include_str!("matmul/wide.wgsl"),
     }

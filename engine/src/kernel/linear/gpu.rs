@@ -20,6 +20,9 @@ const TEAM: u32 = 32;
 const THREADS: u32 = 256;
 /// Rows and columns of a wide tile.
 const WIDE: [usize; 2] = [64, 128];
+/// Up to so many rows of x every result has a thread of its own on an adapter that runs on a CPU: barriers are what
+/// costs there.
+const SINGLE_ROWS: usize = 2;
 /// From so many rows of weights on a team takes two.
 const MANY_COLUMNS: usize = 8192;
 /// With fewer wide tiles than this, smaller ones spread better over the GPU.
@@ -148,10 +151,12 @@ fn tiling(
         product(rows, columns, 1, capability)?;
         return Ok((Tiling::Wide, [number(wide[0])?, number(wide[1])?, 1]));
     }
+    if capability.software && rows > SINGLE_ROWS {
+        return product(rows, columns, 1, capability);
+    }
     // Floats that are no vectors are not read sixteen bytes at a time.
     if capability.software || (format == WeightFormat::F32 && input == Input::Scalar) {
-        let [across, down, _] = groups(columns.div_ceil(4))?;
-        return Ok((Tiling::Rows, [across, down, number(rows.div_ceil(4))?]));
+        return Ok((Tiling::Single, [number(columns.div_ceil(64))?, number(rows)?, 1]));
     }
     let (together, beside) = match (rows, input) {
         // Two rows for each team halve the reads of x; with few rows it is better that more teams are at work.

@@ -72,7 +72,7 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
     });
     let teams: Vec<_> = teams.collect();
     for format in WeightFormat::ALL {
-        for tiling in tiles.into_iter().chain([Tiling::Wide, Tiling::Direct, Tiling::Rows]) {
+        for tiling in tiles.into_iter().chain([Tiling::Wide, Tiling::Direct, Tiling::Single]) {
             all.extend([Input::Scalar, Input::Vector].map(|input| (tiling, format, input)));
         }
         let is_integer = matches!(format, WeightFormat::Integer { .. });

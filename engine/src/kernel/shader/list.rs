@@ -32,7 +32,7 @@ impl Kernel {
         }
         // The activation is a constant: one form has them all, and none; the others one.
         for (tiling, format, input) in linear::all() {
-            let plain = tiling == Tiling::Rows && format == WeightFormat::F32;
+            let plain = tiling == Tiling::Single && format == WeightFormat::F32;
             let activations: &[Activation] = if plain { &Activation::ALL } else { &[Activation::Silu] };
             let none = plain.then_some(None);
             let activations = none.into_iter().chain(activations.iter().copied().map(Some));

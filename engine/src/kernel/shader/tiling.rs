@@ -10,8 +10,6 @@ pub enum Tiling {
     },
     /// Every thread for itself.
     Direct,
-    /// Four columns and four rows per workgroup.
-    Rows,
     /// One result per thread.
     Single,
     /// A workgroup shares operands for 64 rows and 128 columns. Of linear layers only.
@@ -34,7 +32,7 @@ impl Tiling {
         match self {
             Self::Tile { side } => vec![("SIDE", f64::from(side))],
             Self::Team { lanes, .. } => vec![("TEAM", f64::from(lanes))],
-            Self::Direct | Self::Rows | Self::Single | Self::Wide => Vec::new(),
+            Self::Direct | Self::Single | Self::Wide => Vec::new(),
         }
     }
 }
