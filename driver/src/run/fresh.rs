@@ -96,7 +96,7 @@ impl Attempt<'_> {
             return Err(unexpected("footprint"));
         };
         self.emit(arm, 0, measures)?;
-        let outside = self.session.memory().await;
+        let outside = self.session.memory(self.cell.platform.is_gpu()).await;
         self.emit(arm, 0, outside)
     }
 

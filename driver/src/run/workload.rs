@@ -217,8 +217,9 @@ impl Taken {
                 }
                 let width = chosen.shape.last().copied().unwrap_or(1).max(1);
                 let ids = chosen.as_i32()?.chunks(width).map(<[i32]>::to_vec).collect();
-                let (total_ms, traffic) = (encode + prefill + decode, traffic(&measures));
-                let shaders = shaders(&measures);
+                // Not the sum of the parts: the first time, shaders are compiled in front of them.
+                let total_ms = time(&measures, "time_to_first_token")? + decode;
+                let (traffic, shaders) = (traffic(&measures), shaders(&measures));
                 Some(Self { total_ms, parts, traffic, memory, outputs, ids, shaders })
             }
             _ => None,
@@ -265,6 +266,24 @@ mod tests {
         let texts = Vec::new();
         let (image, audio, seconds, video) = (None, None, None, None);
         Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, seconds, video, network: None }
+    }
+
+    #[test]
+    fn a_generation_takes_from_its_call_to_its_last_token() {
+        let ms = |metric: &str, value: f64| Measure::ms(metric, value);
+        let measures = vec![
+            ms("prefill_time", 10.0),
+            // 500 of it are shaders, compiled in front of the prompt.
+            ms("time_to_first_token", 510.0),
+            ms("decode_time", 6.0),
+            Measure::count("decode_tokens", 2),
+        ];
+        let (memory, tokens, outputs) = (Memory::default(), Tensor::i32(&[1, 3], vec![1, 2, 3]), Tensors::new());
+        let Some(taken) = Taken::of(Outcome::Generated { measures, memory, tokens, outputs }) else {
+            panic!("a generation is a workload");
+        };
+        assert_eq!(taken.total_ms, 516.0);
+        assert_eq!(taken.parts, [ms("prefill_time", 10.0), ms("token_time", 3.0)]);
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl Session for Mock {
         Box::pin(async { Ok(()) })
     }
 
-    fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
+    fn memory(&mut self, _on_gpu: bool) -> BoxFuture<'_, Vec<Measure>> {
         Box::pin(async { vec![Measure::bytes("process_memory", 1 << 20)] })
     }
 

@@ -86,8 +86,9 @@ pub trait Session: Send {
     /// Starts the browser anew, as nobody has used it yet: with an empty profile and empty caches.
     fn restart(&mut self) -> BoxFuture<'_, Result<(), SessionError>>;
 
-    /// Memory of page and browser, as seen from outside the page. Never in the same sample as a time.
-    fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>>;
+    /// Memory of page and browser, as seen from outside the page; what the browser's GPU process holds only of work
+    /// `on_gpu`, because looking takes seconds. Never in the same sample as a time.
+    fn memory(&mut self, on_gpu: bool) -> BoxFuture<'_, Vec<Measure>>;
 
     /// Browsers that run beside it, by name.
     fn other_browsers(&self) -> Vec<String>;

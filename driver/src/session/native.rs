@@ -55,7 +55,7 @@ impl Session for Native {
         Box::pin(async { Ok(()) })
     }
 
-    fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
+    fn memory(&mut self, _on_gpu: bool) -> BoxFuture<'_, Vec<Measure>> {
         let measures = self.processes.memory();
         Box::pin(async move { measures })
     }

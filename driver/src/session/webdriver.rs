@@ -153,15 +153,17 @@ impl Session for WebDriver {
         })
     }
 
-    fn memory(&mut self) -> BoxFuture<'_, Vec<Measure>> {
-        Box::pin(async {
+    fn memory(&mut self, on_gpu: bool) -> BoxFuture<'_, Vec<Measure>> {
+        Box::pin(async move {
             let mut measures = self.processes.memory();
             if let Some(devtools) = &self.devtools {
                 measures.extend(devtools.js_heap().await.map(|heap| Measure::bytes("js_heap", heap)));
                 // Last, because looking costs memory, too.
-                match devtools.gpu_process_memory().await {
-                    Ok(held) => measures.extend(held),
-                    Err(error) => tracing::warn!("no memory of the GPU process: {error}"),
+                if on_gpu {
+                    match devtools.gpu_process_memory().await {
+                        Ok(held) => measures.extend(held),
+                        Err(error) => tracing::warn!("no memory of the GPU process: {error}"),
+                    }
                 }
             }
             measures
