@@ -5,7 +5,11 @@ alias Input = array<vec4<f32>, VECTORS>;
 fn input(m: u32, u: u32) -> Input {
     var x = Input();
     for (var i = 0u; i < VECTORS; i++) {
-        x[i] = left(0u, m, (u * VECTORS + i) * 4u);
+        // Past the inner length the last unit has no values.
+        let k = (u * VECTORS + i) * 4u;
+        if k < params.inputs {
+            x[i] = left(0u, m, k);
+        }
     }
     return x;
 }

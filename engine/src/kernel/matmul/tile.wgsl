@@ -3,8 +3,8 @@
 //
 // The operands come from a snippet in front of this body:
 //   fn extent() -> vec3<u32>                        rows, columns, inner length
-//   fn left(batch: u32, m: u32, k: u32) -> vec4<f32>    a[m, k .. k + 4], 0 past the inner length
-//   fn right(batch: u32, n: u32, k: u32) -> vec4<f32>   b[n, k .. k + 4], 0 past the inner length
+//   fn left(batch: u32, m: u32, k: u32) -> vec4<f32>    a[m, k .. k + 4] of a k inside, 0 past the inner length
+//   fn right(batch: u32, n: u32, k: u32) -> vec4<f32>   b[n, k .. k + 4] likewise
 //   fn store(batch: u32, m: u32, n: u32, sum: f32)
 
 // Five vectors a row instead of four: neighbouring threads read different banks.
@@ -27,14 +27,15 @@ fn main(
     let part = thread % 4u;
     var sums = array<vec4<f32>, 4>();
     for (var k = 0u; k < size.z; k += 16u) {
+        let at = k + part * 4u;
         for (var line = thread / 4u; line < 4u * SIDE; line += SIDE * SIDE / 4u) {
             var a = vec4<f32>();
             var b = vec4<f32>();
-            if first_row + line < size.x {
-                a = left(batch, first_row + line, k + part * 4u);
+            if first_row + line < size.x && at < size.z {
+                a = left(batch, first_row + line, at);
             }
-            if first_column + line < size.y {
-                b = right(batch, first_column + line, k + part * 4u);
+            if first_column + line < size.y && at < size.z {
+                b = right(batch, first_column + line, at);
             }
             tile_left[line * STRIDE + part] = a;
             tile_right[line * STRIDE + part] = b;

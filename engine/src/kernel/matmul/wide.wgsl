@@ -18,19 +18,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let row = min(group.y * HEIGHT + line, size.x - 1u);
     let column = min(group.x * WIDTH + line, size.y - 1u);
     let other = min(group.x * WIDTH + line + 64u, size.y - 1u);
-    var next_left = left(0u, row, part * 4u);
-    var next_right = right(0u, column, part * 4u);
-    var next_other = right(0u, other, part * 4u);
+    var next_left = vec4<f32>();
+    var next_right = vec4<f32>();
+    var next_other = vec4<f32>();
+    if part * 4u < size.z {
+        next_left = left(0u, row, part * 4u);
+        next_right = right(0u, column, part * 4u);
+        next_other = right(0u, other, part * 4u);
+    }
     var sums = array<vec4<f32>, 8>();
     for (var k = 0u; k < size.z; k += 16u) {
         tile_left[part * HEIGHT + line] = next_left;
         tile_right[part * WIDTH + line] = next_right;
         tile_right[part * WIDTH + line + 64u] = next_other;
         workgroupBarrier();
-        if k + 16u < size.z {
-            next_left = left(0u, row, k + 16u + part * 4u);
-            next_right = right(0u, column, k + 16u + part * 4u);
-            next_other = right(0u, other, k + 16u + part * 4u);
+        let at = k + 16u + part * 4u;
+        next_left = vec4<f32>();
+        next_right = vec4<f32>();
+        next_other = vec4<f32>();
+        if at < size.z {
+            next_left = left(0u, row, at);
+            next_right = right(0u, column, at);
+            next_other = right(0u, other, at);
         }
         for (var q = 0u; q < 4u; q++) {
             let a0 = tile_left[q * HEIGHT + down];

@@ -3,9 +3,6 @@
 @group(0) @binding(WEIGHT) var<storage, read> codes: array<u32>;  // [outputs, row_words]
 
 fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
-    if k >= params.inputs {
-        return vec4<f32>();
-    }
     let group = n * params.row_groups + (k >> params.group_shift);
     let word = codes[n * params.row_words + k / (32u / BITS)];
     var values = vec4<f32>();
