@@ -186,7 +186,7 @@ pub(crate) struct RunArgs {
     /// Every optimization this version has
     #[arg(long, visible_alias = "all-features")]
     pub(crate) all_optimizations: bool,
-    /// Which optimizations run together: each, pairs, all, recommended, together
+    /// Which optimizations run together: each, pairs, all, suited, recommended, together
     #[arg(long, value_name = "RULE")]
     pub(crate) combinations: Option<String>,
     #[command(flatten, next_help_heading = "What is computed")]

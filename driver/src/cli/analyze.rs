@@ -33,7 +33,7 @@ pub(crate) enum AnalyzeAction {
 pub(crate) struct MemoryArgs {
     #[command(flatten)]
     pub(crate) subject: SubjectArgs,
-    /// Which optimizations run together: each, pairs, all, recommended
+    /// Which optimizations run together: each, pairs, all, suited, recommended, together
     #[arg(long, value_name = "RULE", default_value = "each")]
     pub(crate) combinations: String,
 }

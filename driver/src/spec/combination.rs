@@ -17,6 +17,8 @@ pub enum Rule {
     Pairs,
     /// Every set that is not empty.
     All,
+    /// Those that suit the model's family, each on its own.
+    Suited,
     /// Those that suit the model's family, each on its own and all together.
     Recommended,
     /// All together.
@@ -25,7 +27,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 5] = [Self::Each, Self::Pairs, Self::All, Self::Recommended, Self::Together];
+    pub const ALL: [Self; 6] = [Self::Each, Self::Pairs, Self::All, Self::Suited, Self::Recommended, Self::Together];
 
     /// The word in matrix files.
     #[must_use]
@@ -34,6 +36,7 @@ impl Rule {
             Self::Each => "each",
             Self::Pairs => "pairs",
             Self::All => "all",
+            Self::Suited => "suited",
             Self::Recommended => "recommended",
             Self::Together => "together",
         }
@@ -78,7 +81,7 @@ impl Combinations {
                 sets.iter().map(read_set).collect::<Result<_, _>>().map(Self::Listed)
             }
             Tree::Text(_) => node.word().map(Self::By),
-            _ => Err(node.expected("a rule (each, pairs, all, recommended, together) or a list such as `[[int4]]`")),
+            _ => Err(node.expected("a rule (each, pairs, all, suited, recommended, together) or a list such as `[[int4]]`")),
         }
     }
 
@@ -115,14 +118,9 @@ impl Combinations {
                 sets.sort_by_key(Vec::len);
                 sets
             }
+            Self::By(Rule::Suited) => each(&suited(named, family)),
             Self::By(Rule::Recommended) => {
-                let suits = |word: &str| {
-                    let row = RECOMMENDED
-                        .iter()
-                        .find(|(families, _)| family.is_some_and(|family| families.contains(&family)));
-                    row.is_none_or(|(_, words)| words.contains(&word))
-                };
-                let words: Vec<&str> = named.iter().copied().filter(|word| suits(word)).collect();
+                let words = suited(named, family);
                 let mut sets = each(&words);
                 let together = together(&words);
                 if together.len() > 1 {
@@ -136,6 +134,12 @@ impl Combinations {
             }
         }
     }
+}
+
+/// Those of `words` that suit a family.
+fn suited(words: &[&'static str], family: Option<Family>) -> Vec<&'static str> {
+    let row = RECOMMENDED.iter().find(|(families, _)| family.is_some_and(|family| families.contains(&family)));
+    words.iter().copied().filter(|word| row.is_none_or(|(_, suited)| suited.contains(word))).collect()
 }
 
 /// All of `words`; of those that exclude each other the first.
@@ -190,6 +194,8 @@ mod tests {
         let named = ["int4", "int8", "compute_shaders", "shader_precompile"];
         let [bert, clap] = [Family::Bert, Family::Clap].map(|family| sets(&named, family, Platform::Webgpu));
         assert_eq!(bert.last(), Some(&vec!["int4", "shader_precompile"]), "of two kinds of weights the first");
+        let suited = Combinations::By(Rule::Suited).sets(&named, Some(Family::Bert), Platform::Webgpu);
+        assert_eq!(suited, bert[..bert.len() - 1], "each on its own only");
         assert_eq!(clap.last(), Some(&vec!["int4", "compute_shaders", "shader_precompile"]));
         assert_eq!(sets(&named, Family::Clap, Platform::Wasm), [["int4"], ["int8"]], "a CPU has no shaders");
         let together = Combinations::By(Rule::Together).sets(&named, Some(Family::Bert), Platform::Webgpu);
