@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, Plan},
     load::{Config, Folder},
-    program::{Program, States},
+    program::{Program, States, Timed},
     protocol::{Tensor, Tensors},
 };
 
@@ -168,6 +168,20 @@ impl FrontEnd {
         }
         space.finish().await?;
         Ok(clock::now() - started)
+    }
+
+    /// What the operations on the device take by themselves, with the clock that says so; none where the CPU makes
+    /// features. What they write is of no use afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub async fn trace(&mut self, inputs: &Tensors, space: &Space) -> Result<Option<(&'static str, Vec<Timed>)>> {
+        let Some(samples) = inputs.get(SAMPLES).filter(|_| self.compute_shaders) else { return Ok(None) };
+        let clips = clips(samples, inputs.get(SAMPLE_COUNTS))?;
+        let cut = self.extractor.cut(&clips, &mut middle)?;
+        self.make_ready(&cut, space).await?;
+        let ready = self.ready.take().ok_or_else(|| Error::internal("no program"))?;
+        Ok(Some((ready.program.clock(), ready.program.trace(&[], &cut.inputs, space).await?)))
     }
 
     /// Brings features that the CPU made to the device, as the pass that reads them would.

@@ -10,7 +10,7 @@ use crate::run::event::Arm;
 /// The operations of one pass.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PassView {
-    /// `infer`, `encode`, `prefill`, `token`.
+    /// `hear`, `infer`, `encode`, `prefill`, `token`.
     pub pass: String,
     /// Its name for people.
     pub title: String,
@@ -40,8 +40,13 @@ pub struct OperationView {
 /// Kinds of operations that are shown of a pass.
 const SHOWN: usize = 12;
 
-const TITLES: [(&str, &str); 4] =
-    [("infer", "Inference"), ("encode", "Encoder"), ("prefill", "Prompt"), ("token", "One token")];
+const TITLES: [(&str, &str); 5] = [
+    ("hear", "Features of sound"),
+    ("infer", "Inference"),
+    ("encode", "Encoder"),
+    ("prefill", "Prompt"),
+    ("token", "One token"),
+];
 
 impl PassView {
     /// The passes of a cell, in the order they are made.

@@ -96,7 +96,9 @@ impl Attempt<'_> {
             return Err(unexpected("footprint"));
         };
         self.emit(arm, 0, measures)?;
-        let outside = self.session.memory(self.cell.platform.is_gpu()).await;
+        // A software adapter holds memory of its process, which is known without asking the browser.
+        let on_gpu = self.cell.platform.is_gpu() && !self.trust.software();
+        let outside = self.session.memory(on_gpu).await;
         self.emit(arm, 0, outside)
     }
 

@@ -50,6 +50,11 @@ impl Trust {
         Self { strict, software, isolated: true, hidden: false, others, before: None, busy: false, told_busy: false }
     }
 
+    /// Whether what computes is a GPU that is none.
+    pub(super) fn software(&self) -> bool {
+        self.software
+    }
+
     /// Takes note of what a new page says.
     pub(super) fn page(&mut self, hello: &Hello) {
         self.isolated = hello.cross_origin_isolated;

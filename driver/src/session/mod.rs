@@ -86,8 +86,8 @@ pub trait Session: Send {
     /// Starts the browser anew, as nobody has used it yet: with an empty profile and empty caches.
     fn restart(&mut self) -> BoxFuture<'_, Result<(), SessionError>>;
 
-    /// Memory of page and browser, as seen from outside the page; what the browser's GPU process holds only of work
-    /// `on_gpu`, because looking takes seconds. Never in the same sample as a time.
+    /// Memory of page and browser, as seen from outside the page; what its GPU process has on the GPU only
+    /// when something is `on_gpu`: looking takes seconds. Never in the same sample as a time.
     fn memory(&mut self, on_gpu: bool) -> BoxFuture<'_, Vec<Measure>>;
 
     /// Browsers that run beside it, by name.

@@ -81,7 +81,10 @@ impl Combinations {
                 sets.iter().map(read_set).collect::<Result<_, _>>().map(Self::Listed)
             }
             Tree::Text(_) => node.word().map(Self::By),
-            _ => Err(node.expected("a rule (each, pairs, all, suited, recommended, together) or a list such as `[[int4]]`")),
+            _ => {
+                Err(node
+                    .expected("a rule (each, pairs, all, suited, recommended, together) or a list such as `[[int4]]`"))
+            }
         }
     }
 

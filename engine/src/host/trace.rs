@@ -19,10 +19,7 @@ impl Host {
         let Some(slot) = self.slots.get_mut(name) else {
             return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
         };
-        let traced = match decode {
-            None => slot.trace_pass(inputs, outputs).await,
-            Some(decode) => slot.trace_generation(inputs, &outputs, decode).await,
-        };
+        let traced = slot.trace(inputs, outputs, decode).await;
         // What is bound to buffers without use must not be asked again.
         slot.program = None;
         slot.generation = None;
@@ -31,6 +28,20 @@ impl Host {
 }
 
 impl Slot {
+    async fn trace(&mut self, inputs: &Tensors, outputs: Vec<String>, decode: Option<&Decode>) -> Result<Vec<Traced>> {
+        let mut traced = match decode {
+            None => self.trace_pass(inputs, outputs).await?,
+            Some(decode) => self.trace_generation(inputs, &outputs, decode).await?,
+        };
+        // Last, because the passes read features.
+        if let Some(front_end) = &mut self.front_end
+            && let Some((clock, timed)) = front_end.trace(inputs, &self.space).await?
+        {
+            traced.extend(together("hear", clock, timed));
+        }
+        Ok(traced)
+    }
+
     async fn trace_pass(&mut self, inputs: &Tensors, outputs: Vec<String>) -> Result<Vec<Traced>> {
         self.infer(inputs, outputs).await?;
         let (inputs, _) = self.hear(inputs).await?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// All operations of one kind in one pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Traced {
-    /// `infer`; `encode`, `prefill` and `token` where text goes on.
+    /// `infer`; `encode`, `prefill` and `token` where text goes on; `hear` where a GPU makes features of sound.
     pub pass: String,
     /// The kernel that a GPU ran, or the operation that a CPU did.
     pub kernel: String,

@@ -4,7 +4,7 @@ CREATE TABLE operation (
     cell_id INTEGER NOT NULL REFERENCES cell (id),
     attempt_id INTEGER NOT NULL REFERENCES attempt (id),
     arm TEXT NOT NULL, -- baseline | treatment
-    pass TEXT NOT NULL, -- infer | encode | prefill | token
+    pass TEXT NOT NULL, -- hear | infer | encode | prefill | token
     kernel TEXT NOT NULL,
     count INTEGER NOT NULL,
     ms REAL NOT NULL, -- of all of them

@@ -230,7 +230,7 @@ impl Gpu {
         // Writes that were only queued are part of the wait.
         self.queue.submit([]);
         self.queue.on_submitted_work_done(move || set.set(()));
-        wait::until(&self.device, &self.queue, &done).await?;
+        wait::until(self, &done).await?;
         self.faults.check()
     }
 
@@ -239,7 +239,7 @@ impl Gpu {
         let done = wait::Signal::default();
         let set = done.clone();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| set.set(result));
-        let mapped = wait::until(&self.device, &self.queue, &done).await;
+        let mapped = wait::until(self, &done).await;
         // What the GPU complained about explains a failed mapping better than the mapping does.
         self.faults.check()?;
         mapped?.map_err(|error| Error::device(format!("a result cannot be read: {error}")))?;

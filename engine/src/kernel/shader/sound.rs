@@ -29,7 +29,7 @@ pub enum Sound {
 }
 
 /// Threads that share a frame: a pass over 400 samples keeps them busy.
-pub const FRAME_THREADS: u32 = 64;
+pub const FRAME_THREADS: u32 = 128;
 
 impl Sound {
     /// Every kernel there is.

@@ -148,7 +148,7 @@ fn layers(value: &mut Value, size: Size, tiny: [usize; 4], full: [usize; 4]) {
 }
 
 fn image(size: Size) -> usize {
-    if size == Size::Tiny { 112 } else { 224 }
+    if size == Size::Tiny { 64 } else { 224 }
 }
 
 fn labels(count: usize) -> Map<String, Value> {

@@ -89,8 +89,8 @@ pub fn whisper(size: Size) -> Config {
         "d_model": 256, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
         "decoder_attention_heads": 4, "encoder_ffn_dim": 1024, "decoder_ffn_dim": 1024,
         "vocab_size": 4096, "decoder_start_token_id": 1, "eos_token_id": 0,
-        // Five seconds of sound.
-        "max_source_positions": 250,
+        // Two seconds of sound.
+        "max_source_positions": 100,
     });
     sized(full, &tiny, size)
 }
