@@ -165,7 +165,7 @@ fn a_mask_of_samples_becomes_one_of_features() {
 #[test]
 fn either_tower_works_alone() {
     for (family, name, shape, output) in [
-        (Family::Clip, "pixel_values", &[2, 3, 112, 112][..], "image_embeds"),
+        (Family::Clip, "pixel_values", &[2, 3, 64, 64][..], "image_embeds"),
         (Family::Clap, "input_features", &[2, 1, 77, 64], "audio_embeds"),
     ] {
         let input = InputInfo::new(name, shape, InputKind::Features, 0).sample(7);
