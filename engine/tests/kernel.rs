@@ -17,7 +17,7 @@ use matrix_engine::{
     kernel::{self, shader::Kernel},
     load::synthetic::{Distribution, Synthetic},
     program::Program,
-    protocol::{Calibration, Tensor, TensorData, Tensors},
+    protocol::{Calibration, Options, Tensor, TensorData, Tensors},
     weights::{
         Param, Weight, half,
         integer::{self, Factors, Layout, Matrix},
@@ -263,6 +263,27 @@ fn linear_layers() {
             let y = graph.linear(x, &param(0, &[outputs, inputs]), &param(1, &[outputs]), activation).expect("fits");
             let name = format!("linear {rows} {outputs} {inputs} {kind} {activation:?}");
             check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
+        }
+    }
+}
+
+#[test]
+fn linear_layers_with_residuals() {
+    let mut check = Check::new();
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[70, 1030, 132]]) {
+        let integers = KINDS.map(|kind| (format!("{kind:?}"), Known::integer("weight", outputs, inputs, kind)));
+        let plain = ("f32".to_owned(), Known::F32(bell("weight", outputs * inputs)));
+        for (kind, weight) in std::iter::once(plain).chain(integers) {
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[1, rows, inputs], Element::F32);
+            let residual = graph.input("residual", &[1, rows, outputs], Element::F32);
+            let product = graph.project(x, &param(0, &[outputs, inputs]), None).expect("fits");
+            let sum = graph.add(residual, product).expect("fits");
+            graph.output("sum", sum);
+            graph.optimize(&Options::default()).expect("a graph");
+            let sum = graph.named("sum").expect("an output");
+            let inputs = Tensors::from([floats("x", &[1, rows, inputs]), floats("residual", &[1, rows, outputs])]);
+            check.run(&format!("residual {rows} {outputs} {kind}"), graph, sum, &[weight], &inputs);
         }
     }
 }

@@ -54,6 +54,9 @@ fn table(rows: &Rows, look: Look) -> String {
     format!("{}\n", table.trim_fmt())
 }
 
+/// Characters of a text that a table shows; JSON and CSV have all of them.
+const SHOWN: usize = 160;
+
 /// A value for eyes: few digits, nothing that a terminal obeys.
 fn show(value: &Value) -> String {
     match value {
@@ -66,7 +69,11 @@ fn show(value: &Value) -> String {
             let text = format!("{number:.3}");
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
-        Value::Text(text) => printable(text).into_owned(),
+        Value::Text(text) => {
+            let text = printable(text);
+            let shown: String = text.chars().take(SHOWN).collect();
+            if shown.len() < text.len() { format!("{shown}…") } else { shown }
+        }
         Value::Blob(bytes) => format!("{bytes} bytes"),
     }
 }

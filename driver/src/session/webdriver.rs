@@ -147,7 +147,9 @@ impl Session for WebDriver {
 
     fn restart(&mut self) -> BoxFuture<'_, Result<(), SessionError>> {
         Box::pin(async {
-            self.end().await;
+            // Nothing of it is used again, so there is nothing to close politely.
+            self.devtools = None;
+            self.processes.kill();
             *self = Self::start(&self.found, &self.settings).await?;
             Ok(())
         })

@@ -66,7 +66,8 @@ pub enum Op {
         /// Whether there is a fourth operand.
         residual: bool,
     },
-    /// x `[…, K]`, weight `[N, K]` and perhaps bias `[N]` → activation(x · weightᵀ + bias) `[…, N]`
+    /// x `[…, K]`, weight `[N, K]` and perhaps an addend, bias `[N]` or residual `[…, N]` → activation(x · weightᵀ +
+    /// addend) `[…, N]`
     Linear {
         /// Applied to the result.
         activation: Option<Activation>,
@@ -307,10 +308,15 @@ impl Op {
             (Self::LayerNorm { residual: true, .. }, [x @ [.., h], [s], [b], r]) if h == s && h == b && x == r => {
                 Some(x.to_vec())
             }
-            (Self::Linear { .. }, [[rows @ .., k], [n, inputs], [bias]]) if k == inputs && n == bias => {
-                Some([rows, &[*n]].concat())
+            (Self::Linear { .. }, [[rows @ .., k], [n, inputs], addend @ ..]) if k == inputs => {
+                let out = [rows, &[*n]].concat();
+                let fits = match addend {
+                    [] => true,
+                    [addend] => *addend == [*n] || *addend == out.as_slice(),
+                    _ => false,
+                };
+                fits.then_some(out)
             }
-            (Self::Linear { .. }, [[rows @ .., k], [n, inputs]]) if k == inputs => Some([rows, &[*n]].concat()),
             (Self::AttentionScores { heads, .. }, [[b, s, h], [b2, t, h2]])
                 if b == b2 && h == h2 && heads > 0 && h % heads == 0 =>
             {

@@ -14,8 +14,8 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             layer_norm::cpu(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
         }
         (Op::Linear { activation }, [x, weight, rest @ ..]) => {
-            let bias = rest.first().map(Operand::f32).transpose()?;
-            linear::cpu(x.f32()?, *weight, bias, activation, out)?;
+            let addend = rest.first().map(Operand::f32).transpose()?;
+            linear::cpu(x.f32()?, *weight, addend, activation, out)?;
         }
         (Op::AttentionScores { heads, scale }, [q, k]) => {
             attention::cpu::scores(q.f32()?, k.f32()?, q.shape, k.shape, heads, scale, out);

@@ -20,8 +20,8 @@ pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32]) -> Result<()> {
             layer_norm::reference(x.f32()?, residual, scale.f32()?, shift.f32()?, epsilon, out);
         }
         (Op::Linear { activation }, [x, weight, rest @ ..]) => {
-            let bias = rest.first().map(Operand::f32).transpose()?;
-            linear::reference(x.f32()?, *weight, bias, out)?;
+            let addend = rest.first().map(Operand::f32).transpose()?;
+            linear::reference(x.f32()?, *weight, addend, out)?;
             if let Some(activation) = activation {
                 activation::reference(activation, out);
             }

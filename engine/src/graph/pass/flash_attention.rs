@@ -15,38 +15,13 @@ const WIDEST: usize = 256;
 type Fused = (Flash, Vec<Source>);
 
 impl Graph {
-    /// Puts [`Op::Flash`] in place of every attention. The nodes it makes superfluous stay, and are computed only
-    /// if something else needs them.
+    /// Puts [`Op::Flash`] in place of every attention.
     pub(super) fn fuse_attention(&mut self, how: &FlashAttention) -> Result<()> {
         let fused: Vec<Option<Fused>> = (0..self.nodes.len()).map(|index| self.attention_at(index)).collect();
-        let old = std::mem::take(self);
-        let mut place: Vec<Value> = Vec::with_capacity(fused.len());
-        for (node, fused) in old.nodes.into_iter().zip(fused) {
-            let moved = |operands: Vec<Source>| -> Vec<Source> {
-                let to = |operand| match operand {
-                    Source::Value(Value(index)) => Source::Value(place[index]),
-                    param @ Source::Param(_) => param,
-                };
-                operands.into_iter().map(to).collect()
-            };
-            let value = match (fused, node) {
-                (Some((flash, operands)), _) => {
-                    let operands = moved(operands);
-                    let splits = self.splits(&flash, &operands);
-                    self.flash(&Flash { splits, tile: how.block_size, ..flash }, operands)?
-                }
-                (None, Node::Op { op, operands, shape }) => {
-                    let operands = moved(operands);
-                    self.push(Node::Op { op, operands, shape })
-                }
-                (None, Node::View { of, shape }) => self.push(Node::View { of: place[of.0], shape }),
-                (None, node) => self.push(node),
-            };
-            place.push(value);
-        }
-        self.outputs = old.outputs.into_iter().map(|(name, value)| (name, place[value.0])).collect();
-        self.effects = old.effects.into_iter().map(|value| place[value.0]).collect();
-        Ok(())
+        self.replace(fused, |graph, flash, operands| {
+            let splits = graph.splits(&flash, &operands);
+            graph.flash(&Flash { splits, tile: how.block_size, ..flash }, operands)
+        })
     }
 
     /// The attention whose result node `index` is.

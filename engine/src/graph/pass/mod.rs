@@ -1,8 +1,12 @@
-//! What options change about a finished graph: graph → graph, one optimization per file.
+//! What changes about a finished graph: graph → graph, one optimization per file.
 
 mod flash_attention;
+mod residual;
 
-use super::Graph;
+use super::{
+    Graph, Value,
+    build::{Node, Source},
+};
 use crate::{
     error::{Error, Result},
     protocol::Options,
@@ -28,9 +32,39 @@ pub fn check(options: &Options) -> Result<()> {
 }
 
 impl Graph {
-    /// Rewrites the graph as the options ask for. Outputs keep their names; a [`super::Value`] from before
-    /// names nothing any more.
+    /// Rewrites the graph: what is better in any case, and what the options ask for. Outputs keep their names; a
+    /// [`super::Value`] from before names nothing any more.
     pub fn optimize(&mut self, options: &Options) -> Result<()> {
+        self.fuse_residuals()?;
         options.flash_attention.as_ref().map_or(Ok(()), |flash| self.fuse_attention(flash))
+    }
+
+    /// Puts what `put` makes of what was found, and of its operands, in place of a node. The nodes this makes
+    /// superfluous stay, and are computed only if something else needs them.
+    fn replace<T>(
+        &mut self,
+        found: Vec<Option<(T, Vec<Source>)>>,
+        put: impl Fn(&mut Self, T, Vec<Source>) -> Result<Value>,
+    ) -> Result<()> {
+        let old = std::mem::take(self);
+        let mut place: Vec<Value> = Vec::with_capacity(found.len());
+        for (node, found) in old.nodes.into_iter().zip(found) {
+            let moved = |operand| match operand {
+                Source::Value(Value(index)) => Source::Value(place[index]),
+                param @ Source::Param(_) => param,
+            };
+            let value = match (found, node) {
+                (Some((found, operands)), _) => put(self, found, operands.into_iter().map(moved).collect())?,
+                (None, Node::Op { op, operands, shape }) => {
+                    self.push(Node::Op { op, operands: operands.into_iter().map(moved).collect(), shape })
+                }
+                (None, Node::View { of, shape }) => self.push(Node::View { of: place[of.0], shape }),
+                (None, node) => self.push(node),
+            };
+            place.push(value);
+        }
+        self.outputs = old.outputs.into_iter().map(|(name, value)| (name, place[value.0])).collect();
+        self.effects = old.effects.into_iter().map(|value| place[value.0]).collect();
+        Ok(())
     }
 }

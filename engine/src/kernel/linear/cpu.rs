@@ -13,20 +13,21 @@ use crate::{
 /// few enough to stay in the second-level cache.
 const UNPACKED: usize = 16;
 
-/// x `[…, K]`, weight `[N, K]`, bias `[N]` or none → out `[…, N]`
+/// x `[…, K]`, weight `[N, K]`, addend `[N]`, `[…, N]` or none → out `[…, N]`
 pub fn cpu(
     x: &[f32],
     weight: Operand<'_>,
-    bias: Option<&[f32]>,
+    addend: Option<&[f32]>,
     activation: Option<Activation>,
     out: &mut [f32],
 ) -> Result<()> {
     let [outputs, inputs] = [weight.shape[0], weight.width()];
     let x = Rows { data: x, start: 0, stride: inputs, count: x.len() / inputs };
+    let addend_stride = if addend.is_some_and(|addend| addend.len() > outputs) { outputs } else { 0 };
     let mut multiply = |rows: &[f32], first: usize| {
         let weight = Rows { data: rows, start: 0, stride: inputs, count: rows.len() / inputs };
         transposed(x, weight, inputs, |m, n, sum| {
-            out[m * outputs + first + n] = sum + bias.map_or(0.0, |bias| bias[first + n]);
+            out[m * outputs + first + n] = sum + addend.map_or(0.0, |addend| addend[m * addend_stride + first + n]);
         });
     };
     if weight.is_compressed() {

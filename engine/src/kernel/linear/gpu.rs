@@ -45,12 +45,12 @@ pub fn packed_bytes(op: Op, operands: &[Operand<'_>], capability: Capability) ->
     packs.then_some([blocks * BLOCK as u64, blocks * 8])
 }
 
-/// The dispatches of `activation(x · weightᵀ + bias)`: several when the weight has to be bound in parts, or
+/// The dispatches of `activation(x · weightᵀ + addend)`: several when the weight has to be bound in parts, or
 /// when x is packed first.
 pub fn dispatch<'a>(
     activation: Option<Activation>,
     [x, weight]: [&Operand<'a>; 2],
-    bias: Option<&Operand<'a>>,
+    addend: Option<&Operand<'a>>,
     out: &'a Buffer,
     packed: Option<&'a Packed>,
     capability: Capability,
@@ -63,14 +63,15 @@ pub fn dispatch<'a>(
         None if inputs.is_multiple_of(4) => Input::Vector,
         None => Input::Scalar,
     };
+    let adds = addend.map_or(0, |addend| if addend.rows() > 1 { 2 } else { 1 });
     let part = |columns: Range<usize>| {
         let first = packed.map_or_else(|| x.plain(), |packed| Ok(&packed.codes))?;
-        let mut buffers = whole([first, bias.unwrap_or(x).plain()?, out]);
+        let mut buffers = whole([first, addend.unwrap_or(x).plain()?, out]);
         buffers.extend(packed.map(|packed| (&packed.factors).into()));
         buffers.extend(weight::buffers(weight, &columns)?);
         let mut params = words(&[rows, inputs, columns.len()])?;
         params.extend(weight::params(weight)?);
-        params.extend(words(&[columns.start, outputs, usize::from(bias.is_some())])?);
+        params.extend(words(&[columns.start, outputs, adds])?);
         let (tiling, grid) = tiling(rows, columns.len(), format, input, capability)?;
         Ok(Dispatch { kernel: Kernel::Linear { tiling, format, input, activation }, buffers, params, grid })
     };

@@ -1,4 +1,4 @@
-// A linear layer as a product: x[rows, inputs] · weight[outputs, inputs]ᵀ + bias, then the activation.
+// A linear layer as a product: x[rows, inputs] · weight[outputs, inputs]ᵀ + addend, then the activation.
 // One snippet behind this one reads x, another the weights in their format.
 
 struct Params {
@@ -12,11 +12,11 @@ struct Params {
     // Of a matrix that is bound in parts: the first output of this part, and the outputs of all.
     first: u32,
     stride: u32,
-    // Whether there is a bias; without one the binding is not read.
-    biased: u32,
+    // What is added: 0 for nothing, 1 for one row, 2 for as many as x has.
+    adds: u32,
 }
 
-@group(0) @binding(1) var<storage, read> bias: array<f32>;       // [stride]
+@group(0) @binding(1) var<storage, read> addend: array<f32>;     // [stride] or [rows, stride]
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;  // [rows, stride]
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -27,8 +27,8 @@ fn extent() -> vec3<u32> {
 fn store(batch: u32, m: u32, n: u32, sum: f32) {
     let column = params.first + n;
     var value = sum;
-    if params.biased != 0u {
-        value += bias[column];
+    if params.adds != 0u {
+        value += addend[select(0u, m * params.stride, params.adds == 2u) + column];
     }
     out[m * params.stride + column] = activate(value);
 }
