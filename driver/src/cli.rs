@@ -200,7 +200,7 @@ pub(crate) struct RunArgs {
     /// Seconds of sampling per cell
     #[arg(long, value_name = "SECONDS")]
     pub(crate) budget: Option<f64>,
-    /// Blocks of fresh pages, on which load and first inference are timed
+    /// Blocks of fresh pages, on which load and first inference are timed; in a used browser the first only warms up
     #[arg(long, value_name = "N")]
     pub(crate) pages: Option<u32>,
     /// Times on a software adapter, a page with a coarse clock or a busy machine don't count

@@ -155,8 +155,8 @@ async fn stopping_leaves_the_cell_unfinished_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_profile_is_a_browser_for_every_sample() {
-    let restarts = async |profile| {
+async fn a_fresh_profile_is_a_browser_for_every_sample_and_a_used_one_is_warm_for_both_arms() {
+    let measured = async |profile| {
         let mut plan = plan(&["chrome"]);
         plan.cells[0].sampling.pages = 3;
         plan.cells[0].sampling.profile = profile;
@@ -164,10 +164,11 @@ async fn a_fresh_profile_is_a_browser_for_every_sample() {
         let sessions = MockLauncher::new([]);
         let (_, events) = run_with(&plan, sessions.clone(), stop).await;
         assert_eq!(finished(&events), [(Status::Pass, String::new())]);
-        sessions.restarts()
+        let is_load = |event: &&Event| matches!(event, Event::Sampled { measure, .. } if measure.metric == "load_time");
+        (sessions.restarts(), events.iter().filter(is_load).count())
     };
-    assert_eq!(restarts(Profile::Fresh).await, 2 * 3);
-    assert_eq!(restarts(Profile::Warm).await, 0);
+    assert_eq!(measured(Profile::Fresh).await, (2 * 3, 2 * 3));
+    assert_eq!(measured(Profile::Warm).await, (0, 2 * 2), "the first page of each arm warms up");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,7 +158,8 @@ pub struct Sampling {
     pub target_half_width: f64,
     /// Stop after this many seconds of sampling.
     pub budget_s: f64,
-    /// Blocks of fresh pages, on which load and first inference are timed.
+    /// Blocks of fresh pages, on which load and first inference are timed; in a used browser the first of them only
+    /// warms up, if there is another.
     #[serde(default = "one")]
     pub pages: u32,
     /// Whether times of a software adapter, a page with a coarse clock or a busy machine don't count.

@@ -76,7 +76,8 @@ fn condition(part: &str, whole: &str) -> Result<Condition, Error> {
         return Err(refuse(format!("`{part}` has an empty value")).hint(example));
     }
     if values.iter().any(|value| value.contains('=')) {
-        return Err(refuse(format!("`{part}` has more than one `=`")).hint("join conditions with `&`"));
+        return Err(refuse(format!("`{part}` has more than one `=`"))
+            .hint("join conditions with `&`, values with `,`: `model=vit,clip & browser=firefox`"));
     }
     Ok(Condition { key: known, values, wanted })
 }

@@ -1,5 +1,7 @@
 //! The rules of the compatibility table: how cells become one entry.
 
+use std::collections::BTreeSet;
+
 use serde::{Serialize, Serializer};
 
 use crate::measure::Effect;
@@ -85,9 +87,23 @@ enum Grade {
     NotRun,
 }
 
+/// What is to be said of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Remark {
+    text: String,
+    /// What was measured, where that is what the remark is about.
+    measured: Option<String>,
+}
+
+impl From<String> for Remark {
+    fn from(text: String) -> Self {
+        Self { text, measured: None }
+    }
+}
+
 /// The entry that cells make, and what its footnotes say.
 pub(super) fn entry(cells: &[Judged<'_>]) -> (Support, Vec<String>) {
-    let graded: Vec<(Grade, Vec<String>)> = cells.iter().map(grade).collect();
+    let graded: Vec<(Grade, Vec<Remark>)> = cells.iter().map(grade).collect();
     let any = |wanted: Grade| graded.iter().any(|(grade, _)| *grade == wanted);
     let works = any(Grade::Good) || any(Grade::Short);
     let support = match (works, any(Grade::Short) || any(Grade::Bad)) {
@@ -100,48 +116,64 @@ pub(super) fn entry(cells: &[Judged<'_>]) -> (Support, Vec<String>) {
         .iter()
         .zip(graded)
         .flat_map(|(judged, (_, remarks))| remarks.into_iter().map(|remark| (judged.cell.model.title(), remark)));
-    (support, together(remarks))
+    let models: BTreeSet<String> = cells.iter().map(|judged| judged.cell.model.title()).collect();
+    (support, together(remarks, models.len()))
 }
 
-/// What is said of several models is said once: `minilm, bert-tiny (synthetic): …`.
-fn together(remarks: impl Iterator<Item = (String, String)>) -> Vec<String> {
-    let mut said: Vec<(String, Vec<String>)> = Vec::new();
-    for (model, remark) in remarks {
-        match said.iter_mut().find(|(known, _)| *known == remark) {
-            Some((_, models)) if models.contains(&model) => {}
-            Some((_, models)) => models.push(model),
-            None => said.push((remark, vec![model])),
+/// What is said of several models is said once, and of all of them without their names: `minilm, bert-tiny: …`.
+fn together(remarks: impl Iterator<Item = (String, Remark)>, all: usize) -> Vec<String> {
+    let mut said: Vec<(String, Vec<(String, Option<String>)>)> = Vec::new();
+    for (model, Remark { text, measured }) in remarks {
+        let about = (model, measured);
+        match said.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, models)) if models.contains(&about) => {}
+            Some((_, models)) => models.push(about),
+            None => said.push((text, vec![about])),
         }
     }
-    said.into_iter().map(|(remark, models)| format!("{}: {remark}", models.join(", "))).collect()
+    let note = |(text, models): (String, Vec<(String, Option<String>)>)| match models.as_slice() {
+        [(model, Some(measured))] => format!("{model}: {text}, measured {measured}"),
+        [(_, Some(_)), ..] => {
+            let figures =
+                models.iter().map(|(model, measured)| format!("{model} {}", measured.as_deref().unwrap_or("–")));
+            format!("{text}, measured: {}", figures.collect::<Vec<_>>().join(", "))
+        }
+        _ if models.len() == all => text,
+        _ => {
+            let models: Vec<&str> = models.iter().map(|(model, _)| model.as_str()).collect();
+            format!("{}: {text}", models.join(", "))
+        }
+    };
+    said.into_iter().map(note).collect()
 }
 
-fn grade(judged: &Judged<'_>) -> (Grade, Vec<String>) {
+fn grade(judged: &Judged<'_>) -> (Grade, Vec<Remark>) {
     let because = if judged.reason.is_empty() { String::new() } else { format!(": {}", judged.reason) };
-    let (grade, mut notes) = match judged.status {
-        None => (Grade::NotRun, vec!["not reached".into()]),
+    let (grade, text) = match judged.status {
+        None => (Grade::NotRun, Some("not reached".into())),
         Some(status @ (Status::Unavailable | Status::Skipped)) => {
-            (Grade::NotRun, vec![format!("not run, {}{because}", status.name())])
+            (Grade::NotRun, Some(format!("not run, {}{because}", status.name())))
         }
-        Some(Status::Unsupported) => (Grade::Bad, vec![format!("unsupported{because}")]),
-        Some(Status::Fail) => (Grade::Bad, vec![format!("failed{because}")]),
-        Some(Status::Timeout) => (Grade::Bad, vec![format!("timed out{because}")]),
-        Some(Status::Crash) => (Grade::Bad, vec![format!("crashed{because}")]),
-        Some(Status::Flaky) => (Grade::Short, vec![format!("passed only on a retry{because}")]),
-        Some(Status::Pass) => (Grade::Good, Vec::new()),
+        Some(Status::Unsupported) => (Grade::Bad, Some(format!("unsupported{because}"))),
+        Some(Status::Fail) => (Grade::Bad, Some(format!("failed{because}"))),
+        Some(Status::Timeout) => (Grade::Bad, Some(format!("timed out{because}"))),
+        Some(Status::Crash) => (Grade::Bad, Some(format!("crashed{because}"))),
+        Some(Status::Flaky) => (Grade::Short, Some(format!("passed only on a retry{because}"))),
+        Some(Status::Pass) => (Grade::Good, None),
     };
+    let mut notes: Vec<Remark> = text.map(Remark::from).into_iter().collect();
     if judged.status.is_some_and(Status::is_success) {
         notes.extend(judged.cell.goals.iter().filter_map(|goal| {
             let (met, measured) = check(goal, judged.effects);
             match met {
                 Met::Yes => None,
-                Met::No => Some(format!("expected {goal}, measured {measured}")),
-                Met::Unknown => Some(format!("expected {goal}, which was not measured")),
+                Met::No => Some(Remark { text: format!("expected {goal}"), measured: Some(measured) }),
+                Met::Unknown => Some(format!("expected {goal}, which was not measured").into()),
             }
         }));
     }
     let grade = if grade == Grade::Good && !notes.is_empty() { Grade::Short } else { grade };
-    notes.extend(expectation(judged, grade));
+    notes.extend(expectation(judged, grade).map(Remark::from));
     (grade, notes)
 }
 
@@ -245,7 +277,7 @@ mod tests {
         let (support, notes) = entry(&[judged(&cell, Some(Status::Pass), &[])]);
         assert_eq!(
             (support, notes),
-            (Support::Limited, vec!["minilm: expected memory -70%, which was not measured".to_owned()])
+            (Support::Limited, vec!["expected memory -70%, which was not measured".to_owned()])
         );
     }
 
@@ -253,9 +285,20 @@ mod tests {
     fn what_holds_for_several_models_is_said_once() {
         let [mut one, two] = [cell(Vec::new()), cell(Vec::new())];
         one.model.name = "bert".into();
-        let notes =
-            entry(&[judged(&one, Some(Status::Unsupported), &[]), judged(&two, Some(Status::Unsupported), &[])]).1;
-        assert_eq!(notes, ["bert, minilm: unsupported: a reason"]);
+        let notes = |a, b| entry(&[judged(&one, Some(a), &[]), judged(&two, Some(b), &[])]).1;
+        let all = notes(Status::Unsupported, Status::Unsupported);
+        assert_eq!(all, ["unsupported: a reason"], "what holds for all of them needs no names");
+        assert_eq!(notes(Status::Unsupported, Status::Pass), ["bert: unsupported: a reason"]);
+    }
+
+    #[test]
+    fn figures_of_several_models_stand_in_one_note() {
+        let goal = Goal { word: "memory".into(), metric: "memory_peak".into(), limit: Limit::Change(-0.7) };
+        let [mut one, two] = [cell(vec![goal.clone()]), cell(vec![goal])];
+        one.model.name = "bert".into();
+        let [a, b] = [60.0, 48.0].map(|treatment| vec![effect("memory_peak", 100.0, treatment)]);
+        let (_, notes) = entry(&[judged(&one, Some(Status::Pass), &a), judged(&two, Some(Status::Pass), &b)]);
+        assert_eq!(notes, ["expected memory -70%, measured: bert -40%, minilm -52%"]);
     }
 
     #[test]
@@ -272,9 +315,9 @@ mod tests {
         let mut cell = cell(Vec::new());
         cell.expect = Some(Expectation { status: "unsupported".into(), why: "no WebGPU there".into() });
         let (_, notes) = entry(&[judged(&cell, Some(Status::Unsupported), &[])]);
-        assert_eq!(notes[1], "minilm: as expected, no WebGPU there");
+        assert_eq!(notes[1], "as expected, no WebGPU there");
         let (support, notes) = entry(&[judged(&cell, Some(Status::Pass), &[])]);
         assert_eq!(support, Support::Full);
-        assert_eq!(notes, ["minilm: expected unsupported (no WebGPU there), but it is pass"]);
+        assert_eq!(notes, ["expected unsupported (no WebGPU there), but it is pass"]);
     }
 }

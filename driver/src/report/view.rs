@@ -259,7 +259,11 @@ fn headline(column: &Column, cells: &[Measured]) -> Option<Headline> {
         .collect();
     // What an optimization is for comes first.
     let has = |word: &str| column.optimization.split('+').any(|part| part == word);
-    let own = [("compute_shaders", "front_end_time"), ("shader_precompile", "first_infer_time")];
+    let own = [
+        ("compute_shaders", "front_end_time"),
+        ("shader_precompile", "first_infer_time"),
+        ("progressive_loading", "whole_peak"),
+    ];
     let own = own.into_iter().filter(|(word, _)| has(word)).map(|(_, metric)| metric);
     let shown = own.chain(["infer_time", "load_time", "memory_peak", "weight_bytes"]);
     let effects = shown.filter_map(|metric| {

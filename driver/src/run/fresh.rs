@@ -10,6 +10,7 @@ use super::reference::Reference;
 use crate::error::Error;
 use crate::machine::Energy;
 use crate::measure::{Accuracy, Agreement, Mismatch, Ranking};
+use crate::plan::Profile;
 
 /// f32 on another device may differ from the CPU by rounding only.
 const BASELINE_COSINE: f64 = 0.9999;
@@ -48,6 +49,12 @@ impl Attempt<'_> {
         measures.push(Measure::ms("time_to_first_infer", load + first.total_ms));
         let misses = first.shaders.iter().find(|measure| measure.metric == "shader_misses").map_or(0.0, |m| m.value);
         measures.extend(first.shaders);
+        // Earlier cells have warmed a used browser for the baseline, and not for the treatment. So there the first page
+        // of each arm only warms up, if another follows.
+        let sampling = &self.cell.sampling;
+        if block == 0 && sampling.profile == Profile::Warm && sampling.pages > 1 {
+            measures.retain(|measure| measure.unit != "ms");
+        }
         let trusted = self.look()?;
         self.emit_timed(arm, block, measures, trusted)?;
         if misses > 0.0 && self.options(arm).shader_precompile {
