@@ -120,9 +120,12 @@ pub(super) fn entry(cells: &[Judged<'_>]) -> (Support, Vec<String>) {
     (support, together(remarks, models.len()))
 }
 
+/// A model, and what was measured of it.
+type About = (String, Option<String>);
+
 /// What is said of several models is said once, and of all of them without their names: `minilm, bert-tiny: …`.
 fn together(remarks: impl Iterator<Item = (String, Remark)>, all: usize) -> Vec<String> {
-    let mut said: Vec<(String, Vec<(String, Option<String>)>)> = Vec::new();
+    let mut said: Vec<(String, Vec<About>)> = Vec::new();
     for (model, Remark { text, measured }) in remarks {
         let about = (model, measured);
         match said.iter_mut().find(|(known, _)| *known == text) {
@@ -131,7 +134,7 @@ fn together(remarks: impl Iterator<Item = (String, Remark)>, all: usize) -> Vec<
             None => said.push((text, vec![about])),
         }
     }
-    let note = |(text, models): (String, Vec<(String, Option<String>)>)| match models.as_slice() {
+    let note = |(text, models): (String, Vec<About>)| match models.as_slice() {
         [(model, Some(measured))] => format!("{model}: {text}, measured {measured}"),
         [(_, Some(_)), ..] => {
             let figures =
