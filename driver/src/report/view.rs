@@ -262,6 +262,7 @@ fn headline(column: &Column, cells: &[Measured]) -> Option<Headline> {
     let own = [
         ("compute_shaders", "front_end_time"),
         ("shader_precompile", "first_infer_time"),
+        ("shader_precompile", "time_to_first_infer"),
         ("progressive_loading", "whole_peak"),
     ];
     let own = own.into_iter().filter(|(word, _)| has(word)).map(|(_, metric)| metric);
