@@ -16,6 +16,7 @@ use crate::error::{Error, Excerpt, Result};
 
 /// The built-in templates.
 const TEMPLATES: &[(&str, &str)] = &[
+    ("head.html", include_str!("../../../templates/head.html")),
     ("report.html", include_str!("../../../templates/report.html")),
     ("evidence.html", include_str!("../../../templates/evidence.html")),
     ("cell.html", include_str!("../../../templates/cell.html")),

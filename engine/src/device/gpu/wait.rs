@@ -98,10 +98,10 @@ pub async fn until<T>(gpu: &Gpu, signal: &Signal<T>) -> Result<T> {
             let pause = if waited < ASK_FIREFOX_MS { next_task() } else { timeout() };
             pause.await.map_err(|error| Error::internal(format!("no next task: {error:?}")))?;
         } else if waited < ASK_MS && !gpu.capability.software {
-            // Nothing is done inside the scope; its end is a question that is answered in turn.
+            // An adapter on the CPU needs the CPU for itself. Nothing is done inside the scope; its end is a question that
+            // is answered in turn.
             gpu.device.push_error_scope(wgpu::ErrorFilter::Internal).pop().await;
         } else {
-            // What computes on the CPU needs it.
             return Ok(signal.clone().await);
         }
     }

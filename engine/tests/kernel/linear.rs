@@ -1,0 +1,80 @@
+//! Linear layers: every format of weights, residuals, weights bound in parts.
+
+use super::*;
+
+#[test]
+fn linear_layers() {
+    let mut check = Check::new();
+    // Long rows, and enough for large tiles on a GPU.
+    let large = [[1, 129, 2049], [3, 70, 1100], [1025, 961, 36], [512, 1030, 132]];
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain(large) {
+        let integers = KINDS.map(|kind| (format!("{kind:?}"), Known::integer("weight", outputs, inputs, kind)));
+        let plain = [
+            ("f32".to_owned(), Known::F32(bell("weight", outputs * inputs))),
+            ("f16".to_owned(), Known::half("weight", outputs, inputs)),
+        ];
+        let activations = std::iter::once(None).chain(Activation::ALL.map(Some)).cycle();
+        for ((kind, weight), activation) in plain.into_iter().chain(integers).zip(activations.skip(rows % 6)) {
+            let weights = [weight, Known::F32(bell("bias", outputs))];
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[1, rows, inputs], Element::F32);
+            let y = graph.linear(x, &param(0, &[outputs, inputs]), &param(1, &[outputs]), activation).expect("fits");
+            let name = format!("linear {rows} {outputs} {inputs} {kind} {activation:?}");
+            check.run(&name, graph, y, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
+        }
+    }
+}
+
+#[test]
+fn linear_layers_with_residuals() {
+    let mut check = Check::new();
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[70, 1030, 132]]) {
+        let integers = KINDS.map(|kind| (format!("{kind:?}"), Known::integer("weight", outputs, inputs, kind)));
+        let plain = ("f32".to_owned(), Known::F32(bell("weight", outputs * inputs)));
+        for (kind, weight) in std::iter::once(plain).chain(integers) {
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[1, rows, inputs], Element::F32);
+            let residual = graph.input("residual", &[1, rows, outputs], Element::F32);
+            let product = graph.project(x, &param(0, &[outputs, inputs]), None).expect("fits");
+            let sum = graph.add(residual, product).expect("fits");
+            graph.output("sum", sum);
+            graph.optimize(&Options::default()).expect("a graph");
+            let sum = graph.named("sum").expect("an output");
+            let inputs = Tensors::from([floats("x", &[1, rows, inputs]), floats("residual", &[1, rows, outputs])]);
+            check.run(&format!("residual {rows} {outputs} {kind}"), graph, sum, &[weight], &inputs);
+        }
+    }
+}
+
+#[test]
+fn weights_larger_than_a_binding() {
+    if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
+        return;
+    }
+    let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
+    let capability = Capability { binding_limit: 50_000, ..gpu.capability() };
+    let mut check =
+        Check { gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))], failures: Vec::new(), tolerance: 2e-5 };
+    let (entries, width) = (1001, 36);
+    for (rows, kind) in
+        [(3, None), (9, None), (3, Some((4, 32, false))), (3, Some((4, 32, true))), (9, Some((8, 64, true)))]
+    {
+        let outputs = if kind.is_some() && rows == 3 { entries * 3 } else { entries };
+        let weight = kind.map_or_else(
+            || Known::F32(bell("weight", outputs * width)),
+            |kind| Known::integer("weight", outputs, width, kind),
+        );
+        let table = kind.map_or_else(
+            || Known::F32(bell("table", entries * width)),
+            |kind| Known::integer("table", entries, width, kind),
+        );
+        let weights = [weight, Known::F32(bell("bias", outputs)), table];
+        let mut graph = Graph::new();
+        let ids = graph.input("ids", &[1, rows], Element::I32);
+        let x = graph.gather(ids, &param(2, &[entries, width])).expect("fits");
+        let y = graph.linear(x, &param(0, &[outputs, width]), &param(1, &[outputs]), None).expect("fits");
+        let ids = (0..rows).map(|i| (i * 347 % entries) as i32).collect();
+        let inputs = Tensors::from([("ids".to_owned(), Tensor::i32(&[1, rows], ids))]);
+        check.run(&format!("parts {rows} {kind:?}"), graph, y, &weights, &inputs);
+    }
+}
