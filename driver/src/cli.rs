@@ -160,7 +160,7 @@ pub(crate) struct RunArgs {
     /// Keys and values of earlier tokens in less memory
     #[arg(long, visible_alias = "enable-kv-cache")]
     pub(crate) kv_cache: bool,
-    /// Bits of a kept number: none, 4 or 8
+    /// Bits of a kept number: none, 4, 8 or 16
     #[arg(long, value_name = "N")]
     pub(crate) kv_bits: Option<String>,
     /// The most tokens that are kept: none or a number

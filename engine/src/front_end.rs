@@ -170,6 +170,28 @@ impl FrontEnd {
         Ok(clock::now() - started)
     }
 
+    /// Milliseconds of a call where samples are on the device already and nobody waits for it: the time of many, from
+    /// one wait to the next, by their number. `None` where the CPU makes features.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub async fn time_calls(&mut self, inputs: &Tensors, space: &Space) -> Result<Option<f64>> {
+        const CALLS: u32 = 40;
+        let Some(samples) = inputs.get(SAMPLES).filter(|_| self.compute_shaders) else { return Ok(None) };
+        let clips = clips(samples, inputs.get(SAMPLE_COUNTS))?;
+        let cut = self.extractor.cut(&clips, &mut middle)?;
+        self.make_ready(&cut, space).await?;
+        let ready = self.ready.as_mut().ok_or_else(|| Error::internal("no program"))?;
+        ready.fill(&cut)?;
+        space.finish().await?;
+        let started = clock::now();
+        for _ in 0..CALLS {
+            ready.program.submit(&cut.inputs)?;
+        }
+        space.finish().await?;
+        Ok(Some((clock::now() - started) / f64::from(CALLS)))
+    }
+
     /// What the operations on the device take by themselves, with the clock that says so; none where the CPU makes
     /// features. What they write is of no use afterwards.
     ///

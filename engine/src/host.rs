@@ -194,6 +194,7 @@ impl Host {
         while measures.is_empty() || clock::now() - started < budget_ms {
             measures.push(Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?));
         }
+        measures.extend(front_end.time_calls(inputs, &slot.space).await?.map(|ms| Measure::ms("front_end_call", ms)));
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs: Tensors::new() })
     }
 

@@ -10,7 +10,7 @@ fn bench(platform: Platform, work: BenchWork) -> Outcome {
 }
 
 fn linear(rows: u32, weights: BenchWeights) -> BenchWork {
-    let form = BenchForm { packed: true, shared: false, subgroups: true, hardware: true };
+    let form = BenchForm { packed: true, shared: false, subgroups: true, matrices: false, hardware: true };
     BenchWork::Linear { rows, outputs: 200, inputs: 320, weights, form }
 }
 
@@ -36,7 +36,7 @@ fn a_kernel_is_checked_and_timed() {
             assert!((bits - stored).abs() < 0.01, "{weights:?}: {bits} bits");
         }
         for (queries, flash) in [(1, false), (1, true), (90, false), (90, true)] {
-            let form = BenchForm { packed: false, shared: false, subgroups: true, hardware: true };
+            let form = BenchForm { packed: false, shared: false, subgroups: true, matrices: false, hardware: true };
             let work = BenchAttention { queries, keys: 150, heads: 4, kv_heads: 2, width: 20, flash, form };
             let Outcome::Benched { bench } = bench(platform, BenchWork::Attention(work)) else { panic!("{work:?}") };
             assert!(bench.normalised_error < 1e-8, "{bench:?}");

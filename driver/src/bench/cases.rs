@@ -65,7 +65,7 @@ fn attentions([queries, keys, width]: [u32; 3], gpu: bool) -> Vec<Case> {
     let exists = |subgroups: bool| !subgroups || (gpu && queries == 1);
     let case = |(form, flash, subgroups)| {
         let title = if queries == 1 { "decode" } else { "prefill" };
-        let form_used = BenchForm { packed: false, shared: false, subgroups, hardware: false };
+        let form_used = BenchForm { packed: false, shared: false, subgroups, matrices: false, hardware: false };
         let [heads, kv_heads] = HEADS;
         let work = BenchAttention { queries, keys, heads, kv_heads, width, flash, form: form_used };
         Case { name: format!("attention {title} {keys} d{width} {form}"), work: BenchWork::Attention(work) }
@@ -84,11 +84,12 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
         ("f32", BenchWeights::F32),
     ];
     let forms = [
-        ("dot+subgroups+packed", [true, true, true]),
-        ("dot+subgroups", [true, false, true]),
-        ("dot", [true, false, false]),
-        ("float+subgroups", [false, false, true]),
-        ("float", [false, false, false]),
+        ("dot+subgroups+packed", [true, true, true, false]),
+        ("dot+subgroups", [true, false, true, false]),
+        ("dot", [true, false, false, false]),
+        ("float+subgroups", [false, false, true, false]),
+        ("float", [false, false, false, false]),
+        ("matrix", [false, false, false, true]),
     ];
     let title = match rows {
         1 => "gemv".to_owned(),
@@ -97,13 +98,14 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
     };
     let mut all = Vec::new();
     for (format, weights) in formats {
-        for (form, [packed, shared, subgroups]) in forms {
+        for (form, [packed, shared, subgroups, matrices]) in forms {
             let is_integer = matches!(weights, BenchWeights::Integer { .. });
             // Floats have no integer product, tiles no subgroups, and a CPU has one form.
-            let exists = (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups));
+            let suits = !matrices || (rows > 8 && gpu && weights != BenchWeights::F32);
+            let exists = (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups)) && suits;
             if exists {
                 let name = format!("{title} {outputs}x{inputs} {format} {form}");
-                let form = BenchForm { packed, shared, subgroups, hardware: false };
+                let form = BenchForm { packed, shared, subgroups, matrices, hardware: false };
                 all.push(Case { name, work: BenchWork::Linear { rows, outputs, inputs, weights, form } });
             }
         }

@@ -28,7 +28,7 @@ pub(super) const KV_CACHE: Optimization = Optimization {
     settings: &[
         Setting {
             key: "bits",
-            kind: Kind::Either("none", &[4, 8]),
+            kind: Kind::Either("none", &[4, 8, 16]),
             variable: Some("WEBGPU_KV_CACHE_BITS"),
             default: || KvCache::default().bits.map_or(Value::Word("none"), Value::Count),
             apply: |options, value| set(options, |kv| kv.bits = count(value)),

@@ -83,7 +83,16 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let capability = chosen(gpu.capability(), form);
             let format = stock::format(weights);
             let bytes = format.bytes(&[outputs, inputs]);
-            let normalised_error = check(gpu, &space, [rows, outputs.min(512), inputs], format, capability).await?;
+            if form.matrices && !capability.matrices {
+                return Err(Error::unsupported("no matrix units that kernels could use on this GPU")
+                    .hint("Chrome has them behind --enable-unsafe-webgpu"));
+            }
+            let mut normalised_error = 0.0_f64;
+            for shape in [[rows, outputs.min(512), inputs], [rows - rows / 5, 203, 1164], [rows - rows / 7, 77, 333]] {
+                let error = check(gpu, &space, shape, format, capability).await?;
+                // Not a number is the largest error.
+                normalised_error = if error > normalised_error || error.is_nan() { error } else { normalised_error };
+            }
             let software = gpu.capability().software;
             let (all, most) = if software { (ROTATED_SOFTWARE, SETS_SOFTWARE) } else { (ROTATED, SETS) };
             let mut sets = Vec::new();
@@ -109,6 +118,7 @@ fn chosen(capability: Capability, form: BenchForm) -> Capability {
     Capability {
         software: capability.software && !form.hardware,
         packed_dot: capability.packed_dot && form.packed,
+        matrices: capability.matrices && form.matrices,
         subgroup: if form.subgroups { capability.subgroup } else { 0 },
         ..capability
     }

@@ -14,8 +14,8 @@ pub fn check(options: &Options) -> Result<()> {
         Err(Error::unsupported("unusable value").of(format!("kv_cache.{key}")).expected(expected).found(found))
     };
     match kv.bits {
-        None | Some(4 | 8) => {}
-        Some(bits) => return refuse("bits", "4 or 8".to_owned(), bits.to_string()),
+        None | Some(4 | 8 | 16) => {}
+        Some(bits) => return refuse("bits", "4, 8 or 16".to_owned(), bits.to_string()),
     }
     if let Some(window) = kv.window
         && window <= kv.sinks
@@ -43,6 +43,7 @@ pub fn choose(options: &Options, length: usize, capacity: usize, first: bool) ->
 fn compact(kv: &KvCache, length: usize, capacity: usize, first: bool) -> Compact {
     let stored = match kv.bits {
         None => Stored::F32,
+        Some(16) => Stored::F16,
         Some(8) => Stored::Bits8,
         Some(_) => Stored::Bits4,
     };
@@ -101,7 +102,7 @@ mod tests {
         );
         assert_eq!(
             refusal(KvCache { bits: Some(3), ..kv(None, None) }),
-            "kv_cache.bits: unusable value: expected 4 or 8, found 3"
+            "kv_cache.bits: unusable value: expected 4, 8 or 16, found 3"
         );
     }
 }

@@ -9,6 +9,8 @@ pub enum Stored {
     /// 32-bit floats.
     #[default]
     F32,
+    /// 16-bit floats, two to a word.
+    F16,
     /// A word of step and least value in f16, then four 8-bit steps a word.
     Bits8,
     /// A word of step and least value in f16, then eight 4-bit steps a word.
@@ -21,18 +23,20 @@ impl Stored {
     pub fn words(self, width: usize) -> usize {
         match self {
             Self::F32 => width,
+            Self::F16 => width.div_ceil(2),
             Self::Bits8 => 1 + width.div_ceil(4),
             Self::Bits4 => 1 + width.div_ceil(8),
         }
     }
 
-    /// Steps between the least value of a row and the largest.
+    /// Bits of a value.
     #[must_use]
-    pub fn steps(self) -> u32 {
+    pub fn bits(self) -> u32 {
         match self {
-            Self::F32 => 0,
-            Self::Bits8 => 255,
-            Self::Bits4 => 15,
+            Self::F32 => 32,
+            Self::F16 => 16,
+            Self::Bits8 => 8,
+            Self::Bits4 => 4,
         }
     }
 

@@ -348,7 +348,7 @@ fn product(tiling: Tiling) -> &'static str {
         Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
         Tiling::Direct => include_str!("matmul/direct.wgsl"),
         Tiling::Single => include_str!("matmul/single.wgsl"),
-        Tiling::Wide | Tiling::Team { .. } => include_str!("matmul/wide.wgsl"),
+        Tiling::Wide | Tiling::Team { .. } | Tiling::Matrix { .. } => include_str!("matmul/wide.wgsl"),
     }
 }
 

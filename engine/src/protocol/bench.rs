@@ -76,6 +76,9 @@ pub struct BenchForm {
     pub shared: bool,
     /// Subgroups.
     pub subgroups: bool,
+    /// Matrix units.
+    #[serde(default)]
+    pub matrices: bool,
     /// What is made for hardware, even on an adapter that runs on a CPU.
     #[serde(default)]
     pub hardware: bool,

@@ -134,7 +134,8 @@ pub enum Step {
         /// Whether the values of the outputs are part of the answer.
         reply: bool,
     },
-    /// Make features of samples and wait for them. The time runs until they are where the model reads them.
+    /// Make features of samples and wait for them: `front_end_time` runs until they are where the model reads them.
+    /// `front_end_call` is the time of one of many calls in a row, of samples that are on the GPU already.
     Hear {
         /// Name of the slot.
         slot: String,

@@ -79,7 +79,7 @@ pub struct FlashAttention {
 /// Keys and values of earlier tokens, kept in less memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvCache {
-    /// Bits of a stored number, 4 or 8; f32 where it is `None`.
+    /// Bits of a stored number, 4, 8 or 16; f32 where it is `None`.
     pub bits: Option<u32>,
     /// The most tokens that are held, the sinks among them; all where it is `None`.
     pub window: Option<u32>,

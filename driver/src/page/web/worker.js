@@ -7,7 +7,7 @@ console.error = say("error");
 console.warn = say("warn");
 
 // The engine's library asks for no feature that it does not know itself; kernels use these where they exist.
-const extra = ["subgroups"];
+const extra = ["subgroups", "shader-f16", "chromium-experimental-subgroup-matrix"];
 if (self.GPUAdapter) {
   const request = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = function (descriptor = {}) {

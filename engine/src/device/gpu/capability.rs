@@ -13,6 +13,8 @@ pub struct Capability {
     pub subgroup: u32,
     /// Whether shaders have the dot product of four signed bytes.
     pub packed_dot: bool,
+    /// Whether subgroups of 32 multiply matrices of 16 × 16 16-bit floats, with 32-bit sums.
+    pub matrices: bool,
     /// Bytes that a workgroup shares.
     pub workgroup_bytes: u32,
 }
@@ -22,12 +24,13 @@ impl Capability {
     #[must_use]
     pub fn of(info: &DeviceInfo, device: &wgpu::Device, limits: &wgpu::Limits) -> Self {
         let has = |feature: &str| info.features.iter().any(|name| name == feature);
-        let subgroup = info.limits.get(SUBGROUP_MIN_SIZE).filter(|_| has(SUBGROUPS) && has_subgroups(device));
+        let subgroup = info.limits.get(SUBGROUP_MIN_SIZE).filter(|_| has(SUBGROUPS) && opened_with(device, SUBGROUPS));
         Self {
             software: info.software,
             binding_limit: limits.max_storage_buffer_binding_size,
             subgroup: subgroup.and_then(|&size| u32::try_from(size).ok()).unwrap_or(0),
             packed_dot: has(PACKED_DOT),
+            matrices: has(MATRICES) && [SUBGROUPS, HALVES, MATRICES].iter().all(|name| opened_with(device, name)),
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
         }
     }
@@ -35,20 +38,24 @@ impl Capability {
 
 /// The feature, as WebGPU calls it.
 pub(super) const SUBGROUPS: &str = "subgroups";
+/// The feature of 16-bit floats in shaders.
+const HALVES: &str = "shader-f16";
+/// The feature of matrix units, as Chrome calls it behind its flag; WebGPU has none yet.
+pub(super) const MATRICES: &str = "chromium-experimental-subgroup-matrix";
 /// The language feature, as WGSL calls it.
 pub(super) const PACKED_DOT: &str = "packed_4x8_integer_dot_product";
 /// Threads that every subgroup has at least, beside the limits.
 pub(super) const SUBGROUP_MIN_SIZE: &str = "subgroupMinSize";
 
-/// Whether the device was opened with subgroups.
+/// Whether the device was opened with a feature.
 #[cfg(not(target_arch = "wasm32"))]
-fn has_subgroups(device: &wgpu::Device) -> bool {
-    device.features().contains(wgpu::Features::SUBGROUP)
+fn opened_with(device: &wgpu::Device, feature: &str) -> bool {
+    feature == SUBGROUPS && device.features().contains(wgpu::Features::SUBGROUP)
 }
 
-/// Whether the device was opened with subgroups. wgpu asks no browser for them; the page does.
+/// Whether the device was opened with a feature. wgpu asks no browser for those of kernels; the page does.
 #[cfg(target_arch = "wasm32")]
-fn has_subgroups(device: &wgpu::Device) -> bool {
+fn opened_with(device: &wgpu::Device, feature: &str) -> bool {
     use js_sys::{Function, Reflect};
     use wasm_bindgen::{JsCast, JsValue};
 
@@ -56,7 +63,7 @@ fn has_subgroups(device: &wgpu::Device) -> bool {
     let device: &JsValue = device.as_ref();
     let answer = Reflect::get(device, &"features".into()).and_then(|features| {
         let has = Reflect::get(&features, &"has".into())?.dyn_into::<Function>()?;
-        has.call1(&features, &SUBGROUPS.into())
+        has.call1(&features, &feature.into())
     });
     answer.is_ok_and(|answer| answer.is_truthy())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(target_arch = "wasm32")]
+use super::capability::MATRICES;
 use super::capability::{PACKED_DOT, SUBGROUP_MIN_SIZE, SUBGROUPS};
 use crate::{error::Result, protocol::DeviceInfo};
 
@@ -56,12 +58,24 @@ pub async fn probe() -> Result<Raw> {
     let language = if language.is_undefined() { Array::new() } else { Array::from(&language) };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of threads")]
     let subgroup = get(&info, "subgroupMinSize").as_f64().unwrap_or(0.0) as u32;
+    // Matrix units of other sizes, or shared by other numbers of threads, have no kernel here.
+    let configurations = get(&info, "subgroupMatrixConfigs");
+    let configurations = if configurations.is_undefined() { Array::new() } else { Array::from(&configurations) };
+    let suits = |configuration: &JsValue| {
+        let size = |key: &str| get(configuration, key).as_f64() == Some(16.0);
+        let of = |key: &str, name: &str| get(configuration, key).as_string().is_some_and(|value| value == name);
+        of("componentType", "f16") && of("resultComponentType", "f32") && ["M", "N", "K"].into_iter().all(size)
+    };
+    let matrices = subgroup == 32
+        && get(&info, "subgroupMaxSize").as_f64() == Some(32.0)
+        && configurations.iter().any(|configuration| suits(&configuration));
+    let features = names.iter().chain(language.iter()).filter_map(|name| name.as_string());
     Ok(Raw {
         vendor: text("vendor"),
         architecture: text("architecture"),
         description: text("description"),
         fallback: fallback.iter().any(|value| value.as_bool() == Some(true)),
-        features: names.iter().chain(language.iter()).filter_map(|name| name.as_string()).collect(),
+        features: features.filter(|name| matrices || name != MATRICES).collect(),
         subgroup,
     })
 }

@@ -72,7 +72,7 @@ impl Gpu {
         let faults = Faults::of(&device);
         let info = info::describe(&adapter, &limits, raw);
         let capability = Capability::of(&info, &device, &limits);
-        Ok(Self {
+        let mut gpu = Self {
             device,
             queue,
             info,
@@ -81,7 +81,17 @@ impl Gpu {
             faults,
             pipelines: RefCell::default(),
             lookups: Cell::default(),
-        })
+        };
+        // What has no standard yet may be spelled differently tomorrow.
+        gpu.capability.matrices = capability.matrices && gpu.understands(Kernel::MATRICES).await;
+        Ok(gpu)
+    }
+
+    /// Whether the compiler knows all words of a kernel.
+    async fn understands(&self, kernel: Kernel) -> bool {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        drop(Pipeline::module(&self.device, kernel));
+        scope.pop().await.is_none()
     }
 
     /// The same GPU, but kernels are chosen as if it could do something else.

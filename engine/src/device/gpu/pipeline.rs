@@ -23,10 +23,7 @@ impl Pipeline {
             ..Default::default()
         });
         let label = format!("{kernel:?}");
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(&label),
-            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
-        });
+        let module = Self::module(device, kernel);
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(&label),
             layout: Some(&pipeline_layout),
@@ -39,6 +36,14 @@ impl Pipeline {
             cache: None,
         });
         Self { pipeline, layout }
+    }
+
+    /// A kernel, read and checked but not compiled.
+    pub(super) fn module(device: &wgpu::Device, kernel: Kernel) -> wgpu::ShaderModule {
+        device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(&format!("{kernel:?}")),
+            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+        })
     }
 }
 

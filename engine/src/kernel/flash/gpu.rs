@@ -77,8 +77,8 @@ pub fn dispatch<'a>(
         optional(parts.blocks.or(parts.places))?,
         out,
     ]);
-    let kernel =
-        FlashKernel { form, vectors: width.is_multiple_of(4) && flash.stored == Stored::F32, stored: flash.stored };
+    let vectors = width.is_multiple_of(4) && matches!(flash.stored, Stored::F32 | Stored::F16);
+    let kernel = FlashKernel { form, vectors, stored: flash.stored };
     Ok(Dispatch { kernel: Kernel::Flash(kernel), buffers, params, grid })
 }
 

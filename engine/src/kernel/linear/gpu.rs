@@ -25,6 +25,10 @@ const WIDE: [usize; 2] = [64, 128];
 const SINGLE_ROWS: usize = 2;
 /// From so many rows of weights on a team takes two.
 const MANY_COLUMNS: usize = 8192;
+/// Columns of a tile on matrix units.
+const MATRIX_COLUMNS: usize = 128;
+/// With fewer tiles than this on matrix units, lower ones spread better over the GPU.
+const ENOUGH_MATRICES: usize = 128;
 /// With fewer wide tiles than this, smaller ones spread better over the GPU.
 const FEW_WIDE: usize = 64;
 
@@ -40,7 +44,10 @@ pub struct Packed {
 #[must_use]
 pub fn packed_bytes(op: Op, operands: &[Operand<'_>], capability: Capability) -> Option<[u64; 2]> {
     let (Op::Linear { .. }, [x, weight, ..]) = (op, operands) else { return None };
-    let packs = capability.packed_dot && !capability.software && weight::layout(weight).is_some();
+    let packs = capability.packed_dot
+        && !capability.software
+        && weight::layout(weight).is_some()
+        && !matrices(x.rows(), WeightFormat::of(weight), capability);
     let blocks = (x.rows() * x.width().div_ceil(BLOCK)) as u64;
     packs.then_some([blocks * BLOCK as u64, blocks * 8])
 }
@@ -57,7 +64,8 @@ pub fn dispatch<'a>(
 ) -> Result<Vec<Dispatch<'a>>> {
     let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
     let format = WeightFormat::of(weight);
-    let packed = packed.filter(|_| matches!(format, WeightFormat::Integer { .. }));
+    let matrices = matrices(rows, format, capability);
+    let packed = packed.filter(|_| !matrices && matches!(format, WeightFormat::Integer { .. }));
     let input = match packed {
         Some(_) => Input::Packed,
         None if inputs.is_multiple_of(4) => Input::Vector,
@@ -135,6 +143,12 @@ fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
     true
 }
 
+/// Whether the product is one for matrix units: exact enough where weights are no 32-bit floats, and worth it for
+/// many rows.
+fn matrices(rows: usize, format: WeightFormat, capability: Capability) -> bool {
+    capability.matrices && rows > FEW_ROWS && format != WeightFormat::F32
+}
+
 /// How the product is cut up, and its grid.
 fn tiling(
     rows: usize,
@@ -144,6 +158,15 @@ fn tiling(
     capability: Capability,
 ) -> Result<(Tiling, [u32; 3])> {
     let wide = [columns.div_ceil(WIDE[1]), rows.div_ceil(WIDE[0])];
+    if matrices(rows, format, capability) {
+        let grid = |down: u32| [columns.div_ceil(MATRIX_COLUMNS), rows.div_ceil(32 * down as usize)];
+        // Large tiles read less, small ones keep more of the GPU at work.
+        let enough = |down: &u32| grid(*down).into_iter().product::<usize>() >= ENOUGH_MATRICES;
+        let down = [4, 2].into_iter().find(enough).unwrap_or(1);
+        let [across, below] = grid(down);
+        product(rows, columns, 1, capability)?;
+        return Ok((Tiling::Matrix { down }, [number(across)?, number(below)?, 1]));
+    }
     if rows > FEW_ROWS {
         // A tile is the only form for many rows of packed x.
         if input != Input::Packed && (capability.software || wide[0] * wide[1] < FEW_WIDE) {

@@ -3,7 +3,7 @@
 use crate::{
     device::Buffer,
     error::{Error, Result},
-    graph::{Op, Stored, turned_together},
+    graph::{Op, turned_together},
     kernel::{
         gpu::{Dispatch, Operand, groups, invocations, whole, words},
         shader::Kernel,
@@ -18,15 +18,11 @@ pub fn dispatch<'a>(op: Op, operands: &[Operand<'a>], out: &'a Buffer) -> Result
             let width = hidden / how.heads;
             let steps = if how.placed { how.ring.fixed } else { length };
             let count = batch * how.heads * steps;
-            let bits = match how.stored {
-                Stored::F32 => 32,
-                Stored::Bits8 => 8,
-                Stored::Bits4 => 4,
-            };
             let turned = if how.turned { turned_together(width) } else { 1 };
             let mut params = words(&[length, how.heads, width, how.ring.all(), cache.width()])?;
             params.extend(words(&[how.ring.from, how.ring.fixed, how.ring.rows, usize::from(how.placed)])?);
-            params.extend(words(&[bits, turned, count])?);
+            params.push(how.stored.bits());
+            params.extend(words(&[turned, count])?);
             let places = places.first().unwrap_or(past).plain()?;
             Dispatch {
                 kernel: Kernel::Store,

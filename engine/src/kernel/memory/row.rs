@@ -1,5 +1,5 @@
-//! One row of keys or values: turned, and in its storage format. A step is a 255th or a 15th of the distance from
-//! the least value to the largest.
+//! One row of keys or values: turned, and in its storage format. In formats of 8 and 4 bits a step is a 255th or a
+//! 15th of the distance from the least value to the largest.
 
 use half::f16;
 
@@ -24,13 +24,25 @@ pub fn turn(row: &mut [f32]) {
     }
 }
 
+/// The nearest 16-bit float that is a number.
+fn half(value: f32) -> f16 {
+    f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()))
+}
+
 /// Writes a row of values as words.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "in bounds")]
 pub fn write(stored: Stored, row: &[f32], words: &mut [u32]) {
-    let steps = stored.steps();
-    if steps == 0 {
-        return words.copy_from_slice(bytemuck::cast_slice(row));
-    }
+    let bits = match stored {
+        Stored::F32 => return words.copy_from_slice(bytemuck::cast_slice(row)),
+        Stored::F16 => {
+            for (word, values) in words.iter_mut().zip(row.chunks(2)) {
+                *word = values.iter().rev().fold(0, |word, &value| word << 16 | u32::from(half(value).to_bits()));
+            }
+            return;
+        }
+        Stored::Bits8 | Stored::Bits4 => stored.bits() as usize,
+    };
+    let steps = (1_u32 << bits) - 1;
     let least = row.iter().copied().fold(f32::MAX, f32::min);
     let most = row.iter().copied().fold(f32::MIN, f32::max);
     // What is read back counts, so steps are counted by the halves that are kept.
@@ -38,7 +50,6 @@ pub fn write(stored: Stored, row: &[f32], words: &mut [u32]) {
     let step = f16::from_f32((most - least.to_f32()) / steps as f32);
     words[0] = u32::from(step.to_bits()) | u32::from(least.to_bits()) << 16;
     let inverse = if step.to_f32() > 0.0 { 1.0 / step.to_f32() } else { 0.0 };
-    let bits = if stored == Stored::Bits8 { 8 } else { 4 };
     let in_word = 32 / bits;
     for (word, values) in words[1..].iter_mut().zip(row.chunks(in_word)) {
         *word = values.iter().enumerate().fold(0, |word, (index, value)| {
@@ -51,13 +62,19 @@ pub fn write(stored: Stored, row: &[f32], words: &mut [u32]) {
 /// Reads a row of values from words.
 #[expect(clippy::cast_precision_loss, reason = "at most 255")]
 pub fn read(stored: Stored, words: &[u32], row: &mut [f32]) {
-    let steps = stored.steps();
-    if steps == 0 {
-        return row.copy_from_slice(bytemuck::cast_slice(words));
-    }
-    let half = |shift: u32| f16::from_bits((words[0] >> shift & 0xffff) as u16).to_f32();
-    let (step, least) = (half(0), half(16));
-    let bits = if stored == Stored::Bits8 { 8 } else { 4 };
+    let halves = |word: u32| [word, word >> 16].map(|half| f16::from_bits((half & 0xffff) as u16).to_f32());
+    let bits = match stored {
+        Stored::F32 => return row.copy_from_slice(bytemuck::cast_slice(words)),
+        Stored::F16 => {
+            for (&word, values) in words.iter().zip(row.chunks_mut(2)) {
+                values.iter_mut().zip(halves(word)).for_each(|(value, half)| *value = half);
+            }
+            return;
+        }
+        Stored::Bits8 | Stored::Bits4 => stored.bits() as usize,
+    };
+    let steps = (1_u32 << bits) - 1;
+    let [step, least] = halves(words[0]);
     for (word, values) in words[1..].iter().zip(row.chunks_mut(32 / bits)) {
         for (index, value) in values.iter_mut().enumerate() {
             *value = least + step * (word >> (index * bits) & steps) as f32;
@@ -74,7 +91,7 @@ mod tests {
         for width in [1, 3, 8, 12, 64, 80, 129, 256] {
             let row: Vec<f32> = (0..width).map(|c| ((c * 37 % 101) as f32 * 0.31).sin() * 3.0 + 0.4).collect();
             let spread = 6.0;
-            for (stored, steps) in [(Stored::Bits8, 255.0), (Stored::Bits4, 15.0)] {
+            for (stored, steps) in [(Stored::F16, f32::MAX), (Stored::Bits8, 255.0), (Stored::Bits4, 15.0)] {
                 let mut words = vec![0; stored.words(width)];
                 write(stored, &row, &mut words);
                 let mut back = vec![0.0; width];

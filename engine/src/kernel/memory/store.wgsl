@@ -13,7 +13,7 @@ struct Params {
     ring: u32,
     // Whether the rows are those that `places` names.
     placed: u32,
-    // Bits of a value, 32 for floats.
+    // Bits of a value; 32 and 16 are floats.
     bits: u32,
     // Values that are turned together, at least 1.
     turned: u32,
@@ -78,6 +78,14 @@ fn main(
     if params.bits == 32u {
         for (var c = thread; c < params.width; c += THREADS) {
             cache[target_row + c] = bitcast<u32>(row[c] * factor);
+        }
+        return;
+    }
+    if params.bits == 16u {
+        for (var word = thread; word < params.words; word += THREADS) {
+            let c = 2u * word;
+            let pair = vec2<f32>(row[c], select(0.0, row[c + 1u], c + 1u < params.width)) * factor;
+            cache[target_row + word] = pack2x16float(clamp(pair, vec2<f32>(-65504.0), vec2<f32>(65504.0)));
         }
         return;
     }

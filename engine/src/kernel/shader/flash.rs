@@ -79,8 +79,8 @@ impl FlashKernel {
         let floats =
             forms.clone().flat_map(|form| [true, false].map(|vectors| Self { form, vectors, stored: Stored::F32 }));
         let bits = forms.filter(|form| !matches!(form, Form::Tile { .. } | Form::Direct { queries: 4, .. }));
-        let bits =
-            bits.flat_map(|form| [Stored::Bits8, Stored::Bits4].map(|stored| Self { form, vectors: false, stored }));
+        let compact = [(Stored::F16, true), (Stored::F16, false), (Stored::Bits8, false), (Stored::Bits4, false)];
+        let bits = bits.flat_map(|form| compact.map(|(stored, vectors)| Self { form, vectors, stored }));
         floats.chain(bits).collect()
     }
 
@@ -94,6 +94,8 @@ impl FlashKernel {
         let memory = match (self.stored, self.vectors) {
             (Stored::F32, true) => include_str!("../flash/memory_vector.wgsl"),
             (Stored::F32, false) => include_str!("../flash/memory_scalar.wgsl"),
+            (Stored::F16, true) => include_str!("../flash/memory_half_vector.wgsl"),
+            (Stored::F16, false) => include_str!("../flash/memory_half.wgsl"),
             (Stored::Bits8, _) => include_str!("../flash/memory_bits8.wgsl"),
             (Stored::Bits4, _) => include_str!("../flash/memory_bits4.wgsl"),
         };

@@ -19,9 +19,22 @@ const ROWS: [(u32, &str); 2] = [(1, "const ROWS = 1u;\n"), (4, "const ROWS = 4u;
 const COLUMNS: [(u32, &str); 3] =
     [(1, "const COLUMNS = 1u;\n"), (2, "const COLUMNS = 2u;\n"), (4, "const COLUMNS = 4u;\n")];
 
+/// Subgroups below each other in a workgroup that multiplies on matrix units.
+const DOWN: [(u32, &str); 3] =
+    [(1, "const DOWN = 1u;\n"), (2, "const DOWN = 2u;\n"), (4, "const DOWN = 4u;\n")];
+/// Matrix units have no standard yet; Chrome has them behind a flag, and naga not at all.
+const MATRIX_EXTENSIONS: &str = "enable f16;\nenable subgroups;\nenable chromium_experimental_subgroup_matrix;\n";
+
+fn number(known: &[(u32, &'static str)], wanted: u32) -> Option<&'static str> {
+    known.iter().find(|(n, _)| *n == wanted).map(|row| row.1)
+}
+
 /// The parts of a shader, in order.
 pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static str> {
-    let mut parts = vec![extensions(matches!(tiling, Tiling::Team { subgroups: true, .. }))];
+    let mut parts = vec![match tiling {
+        Tiling::Matrix { .. } => MATRIX_EXTENSIONS,
+        _ => extensions(matches!(tiling, Tiling::Team { subgroups: true, .. })),
+    }];
     parts.extend([include_str!("../activation/activation.wgsl"), include_str!("../linear/operands.wgsl")]);
     parts.push(match input {
         Input::Scalar => include_str!("../linear/input_scalar.wgsl"),
@@ -29,6 +42,7 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
         Input::Packed => include_str!("../linear/packed_product.wgsl"),
     });
     parts.extend(format.parts(match (tiling, input) {
+        (Tiling::Matrix { .. }, _) => Reads::Eight,
         (_, Input::Packed) => Reads::Block,
         (Tiling::Team { .. }, _) => Reads::Unit,
         (_, Input::Vector) => Reads::Vector,
@@ -39,8 +53,6 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
             if input != Input::Packed {
                 parts.push(include_str!("../linear/float_product.wgsl"));
             }
-            let number =
-                |known: &[(u32, &'static str)], wanted| known.iter().find(|(n, _)| *n == wanted).map(|row| row.1);
             parts.extend(number(&ROWS, rows));
             parts.extend(number(&COLUMNS, columns));
             if subgroups {
@@ -49,6 +61,10 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
                 parts.push(include_str!("../linear/total_memory.wgsl"));
             }
             parts.push(include_str!("../linear/team.wgsl"));
+        }
+        (Tiling::Matrix { down }, _) => {
+            parts.extend(number(&DOWN, down));
+            parts.push(include_str!("../matmul/matrix.wgsl"));
         }
         (_, Input::Packed) => parts.push(include_str!("../linear/packed_tile.wgsl")),
         _ => parts.push(product(tiling)),
@@ -87,6 +103,12 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
         }
         if is_integer {
             all.push((Tiling::Wide, format, Input::Packed));
+        }
+        if format != WeightFormat::F32 {
+            let matrices = DOWN.iter().flat_map(|&(down, _)| {
+                [Input::Scalar, Input::Vector].map(|input| (Tiling::Matrix { down }, format, input))
+            });
+            all.extend(matrices);
         }
     }
     all

@@ -4,6 +4,14 @@ use super::{Input, Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightForm
 use crate::{device::gpu::Capability, graph::Activation, load::Dtype, protocol::Calibration};
 
 impl Kernel {
+    /// One that has all words that kernels for matrix units need.
+    pub const MATRICES: Self = Self::Linear {
+        tiling: Tiling::Matrix { down: 4 },
+        format: WeightFormat::F16,
+        input: Input::Vector,
+        activation: None,
+    };
+
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
@@ -57,6 +65,7 @@ impl Kernel {
     #[must_use]
     pub fn runs_on(self, capability: Capability) -> bool {
         match self {
+            Self::Linear { tiling: Tiling::Matrix { .. }, .. } => capability.matrices,
             Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
             Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
             Self::Flash(flash::FlashKernel { form, .. }) => {

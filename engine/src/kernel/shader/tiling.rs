@@ -14,6 +14,11 @@ pub enum Tiling {
     Single,
     /// A workgroup shares operands for 64 rows and 128 columns. Of linear layers only.
     Wide,
+    /// A workgroup multiplies on matrix units. Of linear layers only.
+    Matrix {
+        /// Subgroups below each other, with 32 rows each.
+        down: u32,
+    },
     /// A few threads share a few rows and columns. Of linear layers only.
     Team {
         /// Rows of x.
@@ -32,7 +37,7 @@ impl Tiling {
         match self {
             Self::Tile { side } => vec![("SIDE", f64::from(side))],
             Self::Team { lanes, .. } => vec![("TEAM", f64::from(lanes))],
-            Self::Direct | Self::Single | Self::Wide => Vec::new(),
+            Self::Direct | Self::Single | Self::Wide | Self::Matrix { .. } => Vec::new(),
         }
     }
 }

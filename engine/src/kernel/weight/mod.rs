@@ -38,6 +38,8 @@ pub enum Reads {
     Vector,
     /// `unit(n, u) -> Weights`: sixteen bytes as floats, and their scale.
     Unit,
+    /// `eight(n, k) -> Eight`: weights of row `n` in columns `k .. k + 8` as 16-bit floats. Of compressed formats.
+    Eight,
     /// `unit(n, u) -> Weights`: 32 integers as signed bytes, their scale and zero point.
     Block,
 }
@@ -70,9 +72,10 @@ impl WeightFormat {
             return vec![match (self, reads) {
                 (Self::F16, Reads::Scalar | Reads::Vector) => include_str!("half.wgsl"),
                 (Self::F16, Reads::Unit | Reads::Block) => include_str!("half_unit.wgsl"),
+                (Self::F16, Reads::Eight) => include_str!("half_eight.wgsl"),
                 (_, Reads::Scalar) => include_str!("scalar.wgsl"),
                 (_, Reads::Vector) => include_str!("vector.wgsl"),
-                (_, Reads::Unit | Reads::Block) => include_str!("vector_unit.wgsl"),
+                (_, Reads::Unit | Reads::Block | Reads::Eight) => include_str!("vector_unit.wgsl"),
             }];
         };
         vec![
@@ -82,6 +85,7 @@ impl WeightFormat {
             match reads {
                 Reads::Scalar | Reads::Vector => include_str!("integer.wgsl"),
                 Reads::Unit => include_str!("integer_unit.wgsl"),
+                Reads::Eight => include_str!("integer_eight.wgsl"),
                 Reads::Block => include_str!("integer_block.wgsl"),
             },
         ]
