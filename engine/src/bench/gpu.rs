@@ -147,7 +147,7 @@ impl Work {
         if let Some([codes, factors]) = needed {
             work.packed = Some(Packed {
                 codes: space.create(Category::Activations, codes)?,
-                factors: space.create(Category::Activations, factors)?,
+                factors: space.create(Category::Activations, factors.max(8))?,
             });
         }
         Ok(work)

@@ -55,6 +55,8 @@ pub enum Kernel {
     },
     /// Floats as signed bytes.
     Pack,
+    /// Floats as 16-bit floats.
+    Halve,
     /// Memory to memory, to see how fast that goes.
     Copy,
     /// Scaled dot products of attention.
@@ -200,6 +202,7 @@ impl Kernel {
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
             Self::Pack => &[include_str!("linear/pack.wgsl"), PACKING],
+            Self::Halve => &[include_str!("linear/halve.wgsl")],
             Self::Quantize { bits, zeros, .. } => &weight::quantize_parts(bits, zeros),
             Self::Copy => &[include_str!("bench/copy.wgsl")],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
@@ -292,6 +295,7 @@ impl Kernel {
             Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
             Self::Linear { format, input, .. } => return linear::bindings(format, input),
             Self::Pack => &[Read, Uniform, Write, Write],
+            Self::Halve => &[Read, Uniform, Write],
             Self::RmsNorm { packs: true, .. } | Self::Multiply { packs: true } => {
                 &[Read, Read, Write, Uniform, Write, Write]
             }

@@ -237,7 +237,7 @@ fn packed(
     let needs = plan.steps.iter().filter_map(bytes);
     let Some([codes, factors]) = needs.reduce(|[a, b], [c, d]| [a.max(c), b.max(d)]) else { return Ok(None) };
     let create = |bytes| space.create(Category::Activations, bytes);
-    Ok(Some(Packed { codes: create(codes)?, factors: create(factors)? }))
+    Ok(Some(Packed { codes: create(codes)?, factors: create(factors.max(8))? }))
 }
 
 /// The dispatches of some steps.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     device::{Buffer, gpu::Capability},
-    error::Result,
+    error::{Error, Result},
     graph::{Activation, Op},
     kernel::{
         gpu::{Dispatch, FEW_ROWS, Operand, groups, number, parts, product, whole, words},
@@ -32,11 +32,11 @@ const ENOUGH_MATRICES: usize = 128;
 /// With fewer wide tiles than this, smaller ones spread better over the GPU.
 const FEW_WIDE: usize = 64;
 
-/// Where x is kept as signed bytes between two dispatches.
+/// Where x is kept as signed bytes, or as 16-bit floats, between two dispatches.
 pub struct Packed {
-    /// `[rows, blocks, 32]` bytes.
+    /// `[rows, blocks, 32]` bytes or 16-bit floats.
     pub codes: Buffer,
-    /// `[rows, blocks]` pairs: scale, scale · Σ codes.
+    /// Of bytes `[rows, blocks]` pairs: scale, scale · Σ codes.
     pub factors: Buffer,
 }
 
@@ -44,12 +44,12 @@ pub struct Packed {
 #[must_use]
 pub fn packed_bytes(op: Op, operands: &[Operand<'_>], capability: Capability) -> Option<[u64; 2]> {
     let (Op::Linear { .. }, [x, weight, ..]) = (op, operands) else { return None };
-    let packs = capability.packed_dot
-        && !capability.software
-        && weight::layout(weight).is_some()
-        && !matrices(x.rows(), WeightFormat::of(weight), capability);
     let blocks = (x.rows() * x.width().div_ceil(BLOCK)) as u64;
-    packs.then_some([blocks * BLOCK as u64, blocks * 8])
+    match form(x.rows(), x.width(), WeightFormat::of(weight), capability) {
+        Input::Packed => Some([blocks * BLOCK as u64, blocks * 8]),
+        Input::Halves => Some([blocks * BLOCK as u64 * 2, 0]),
+        Input::Scalar | Input::Vector => None,
+    }
 }
 
 /// The dispatches of `activation(x · weightᵀ + addend)`: several when the weight has to be bound in parts, or
@@ -64,18 +64,28 @@ pub fn dispatch<'a>(
 ) -> Result<Vec<Dispatch<'a>>> {
     let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
     let format = WeightFormat::of(weight);
-    let matrices = matrices(rows, format, capability);
-    let packed = packed.filter(|_| !matrices && matches!(format, WeightFormat::Integer { .. }));
-    let input = match packed {
-        Some(_) => Input::Packed,
-        None if inputs.is_multiple_of(4) => Input::Vector,
-        None => Input::Scalar,
-    };
+    let input = form(rows, inputs, format, capability);
+    let packed = || packed.ok_or_else(|| Error::internal("no memory for packed rows"));
     let adds = addend.map_or(0, |addend| if addend.rows() > 1 { 2 } else { 1 });
+    let blocks = inputs.div_ceil(BLOCK);
+    let (first, factors) = match input {
+        Input::Packed => (&packed()?.codes, Some(&packed()?.factors)),
+        Input::Halves => (&packed()?.codes, None),
+        Input::Scalar | Input::Vector => (x.plain()?, None),
+    };
+    let mut dispatches = Vec::new();
+    if input == Input::Packed || input == Input::Halves {
+        dispatches.push(Dispatch {
+            // 64 blocks a workgroup, a block or a quarter of one for a thread.
+            kernel: if factors.is_some() { Kernel::Pack } else { Kernel::Halve },
+            buffers: whole([x.plain()?, first]).into_iter().chain(factors.map(Into::into)).collect(),
+            params: words(&[rows, inputs, blocks])?,
+            grid: groups((rows * blocks).div_ceil(64))?,
+        });
+    }
     let part = |columns: Range<usize>| {
-        let first = packed.map_or_else(|| x.plain(), |packed| Ok(&packed.codes))?;
         let mut buffers = whole([first, addend.unwrap_or(x).plain()?, out]);
-        buffers.extend(packed.map(|packed| (&packed.factors).into()));
+        buffers.extend(factors.map(Into::into));
         buffers.extend(weight::buffers(weight, &columns)?);
         let mut params = words(&[rows, inputs, columns.len()])?;
         params.extend(weight::params(weight)?);
@@ -83,16 +93,6 @@ pub fn dispatch<'a>(
         let (tiling, grid) = tiling(rows, columns.len(), format, input, capability)?;
         Ok(Dispatch { kernel: Kernel::Linear { tiling, format, input, activation }, buffers, params, grid })
     };
-    let mut dispatches = Vec::new();
-    if let Some(packed) = packed {
-        let blocks = inputs.div_ceil(BLOCK);
-        dispatches.push(Dispatch {
-            kernel: Kernel::Pack,
-            buffers: whole([x.plain()?, &packed.codes, &packed.factors]),
-            params: words(&[rows, inputs, blocks])?,
-            grid: groups((rows * blocks).div_ceil(64))?,
-        });
-    }
     for columns in parts(weight, capability)? {
         dispatches.push(part(columns)?);
     }
@@ -103,19 +103,22 @@ pub fn dispatch<'a>(
 /// packed once, and by what makes it if that can.
 #[must_use]
 pub fn with_shared_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
-    let mut held: Option<(&Buffer, Vec<u32>)> = None;
+    let mut held: Option<(Kernel, &Buffer, Vec<u32>)> = None;
     let mut kept: Vec<Dispatch<'_>> = Vec::with_capacity(steps.len());
     for step in steps {
-        if step.kernel == Kernel::Pack {
+        if matches!(step.kernel, Kernel::Pack | Kernel::Halve) {
             let x = step.buffers[0].buffer;
-            if held.as_ref().is_some_and(|(buffer, params)| std::ptr::eq(*buffer, x) && *params == step.params) {
+            let same = |(kernel, buffer, params): &(Kernel, &Buffer, Vec<u32>)| {
+                *kernel == step.kernel && std::ptr::eq(*buffer, x) && *params == step.params
+            };
+            if held.as_ref().is_some_and(same) {
                 continue;
             }
-            held = Some((x, step.params.clone()));
-            if kept.last_mut().is_some_and(|maker| packs(maker, &step)) {
+            held = Some((step.kernel, x, step.params.clone()));
+            if step.kernel == Kernel::Pack && kept.last_mut().is_some_and(|maker| packs(maker, &step)) {
                 continue;
             }
-        } else if step.writes().any(|out| held.as_ref().is_some_and(|(buffer, _)| std::ptr::eq(*buffer, out))) {
+        } else if step.writes().any(|out| held.as_ref().is_some_and(|(_, buffer, _)| std::ptr::eq(*buffer, out))) {
             held = None;
         }
         kept.push(step);
@@ -143,10 +146,19 @@ fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
     true
 }
 
-/// Whether the product is one for matrix units: exact enough where weights are no 32-bit floats, and worth it for
-/// many rows.
-fn matrices(rows: usize, format: WeightFormat, capability: Capability) -> bool {
-    capability.matrices && rows > FEW_ROWS && format != WeightFormat::F32
+/// How x is read. Matrix units take 16-bit floats, which is exact enough where weights are no 32-bit floats, and worth
+/// it for many rows.
+fn form(rows: usize, inputs: usize, format: WeightFormat, capability: Capability) -> Input {
+    let is_integer = matches!(format, WeightFormat::Integer { .. });
+    if capability.matrices && rows > FEW_ROWS && format != WeightFormat::F32 {
+        Input::Halves
+    } else if capability.packed_dot && !capability.software && is_integer {
+        Input::Packed
+    } else if inputs.is_multiple_of(4) {
+        Input::Vector
+    } else {
+        Input::Scalar
+    }
 }
 
 /// How the product is cut up, and its grid.
@@ -158,11 +170,10 @@ fn tiling(
     capability: Capability,
 ) -> Result<(Tiling, [u32; 3])> {
     let wide = [columns.div_ceil(WIDE[1]), rows.div_ceil(WIDE[0])];
-    if matrices(rows, format, capability) {
+    if input == Input::Halves {
         let grid = |down: u32| [columns.div_ceil(MATRIX_COLUMNS), rows.div_ceil(32 * down as usize)];
-        // Large tiles read less, small ones keep more of the GPU at work.
-        let enough = |down: &u32| grid(*down).into_iter().product::<usize>() >= ENOUGH_MATRICES;
-        let down = [4, 2].into_iter().find(enough).unwrap_or(1);
+        // Large tiles read less, low ones keep more of the GPU at work.
+        let down = if grid(4).into_iter().product::<usize>() < ENOUGH_MATRICES { 2 } else { 4 };
         let [across, below] = grid(down);
         product(rows, columns, 1, capability)?;
         return Ok((Tiling::Matrix { down }, [number(across)?, number(below)?, 1]));

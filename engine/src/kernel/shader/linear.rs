@@ -12,6 +12,8 @@ pub enum Input {
     Vector,
     /// As signed bytes, made by [`super::Kernel::Pack`]; the weights are integers.
     Packed,
+    /// As 16-bit floats, made by [`super::Kernel::Halve`].
+    Halves,
 }
 
 /// The largest workgroup memory that sums of a team may need is 256 of each.
@@ -20,8 +22,7 @@ const COLUMNS: [(u32, &str); 3] =
     [(1, "const COLUMNS = 1u;\n"), (2, "const COLUMNS = 2u;\n"), (4, "const COLUMNS = 4u;\n")];
 
 /// Subgroups below each other in a workgroup that multiplies on matrix units.
-const DOWN: [(u32, &str); 3] =
-    [(1, "const DOWN = 1u;\n"), (2, "const DOWN = 2u;\n"), (4, "const DOWN = 4u;\n")];
+const DOWN: [(u32, &str); 2] = [(2, "const DOWN = 2u;\n"), (4, "const DOWN = 4u;\n")];
 /// Matrix units have no standard yet; Chrome has them behind a flag, and naga not at all.
 const MATRIX_EXTENSIONS: &str = "enable f16;\nenable subgroups;\nenable chromium_experimental_subgroup_matrix;\n";
 
@@ -40,12 +41,13 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
         Input::Scalar => include_str!("../linear/input_scalar.wgsl"),
         Input::Vector => include_str!("../linear/input_vector.wgsl"),
         Input::Packed => include_str!("../linear/packed_product.wgsl"),
+        Input::Halves => include_str!("../linear/input_halves.wgsl"),
     });
     parts.extend(format.parts(match (tiling, input) {
         (Tiling::Matrix { .. }, _) => Reads::Eight,
         (_, Input::Packed) => Reads::Block,
         (Tiling::Team { .. }, _) => Reads::Unit,
-        (_, Input::Vector) => Reads::Vector,
+        (_, Input::Vector | Input::Halves) => Reads::Vector,
         (_, Input::Scalar) => Reads::Scalar,
     }));
     match (tiling, input) {
@@ -105,10 +107,7 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
             all.push((Tiling::Wide, format, Input::Packed));
         }
         if format != WeightFormat::F32 {
-            let matrices = DOWN.iter().flat_map(|&(down, _)| {
-                [Input::Scalar, Input::Vector].map(|input| (Tiling::Matrix { down }, format, input))
-            });
-            all.extend(matrices);
+            all.extend(DOWN.iter().map(|&(down, _)| (Tiling::Matrix { down }, format, Input::Halves)));
         }
     }
     all

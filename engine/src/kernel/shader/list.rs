@@ -8,14 +8,14 @@ impl Kernel {
     pub const MATRICES: Self = Self::Linear {
         tiling: Tiling::Matrix { down: 4 },
         format: WeightFormat::F16,
-        input: Input::Vector,
+        input: Input::Halves,
         activation: None,
     };
 
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Synthetic, Self::Pack, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
+        let mut all = vec![Self::Synthetic, Self::Pack, Self::Halve, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             for packs in [false, true] {
                 all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads, packs }));

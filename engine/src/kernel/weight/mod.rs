@@ -38,7 +38,8 @@ pub enum Reads {
     Vector,
     /// `unit(n, u) -> Weights`: sixteen bytes as floats, and their scale.
     Unit,
-    /// `eight(n, k) -> Eight`: weights of row `n` in columns `k .. k + 8` as 16-bit floats. Of compressed formats.
+    /// `coded(n, k) -> Coded`: weights of row `n` in columns `k .. k + 8`, and `eight(Coded) -> Eight`: those as 16-bit
+    /// floats. Of compressed formats; past the last column there may be anything finite.
     Eight,
     /// `unit(n, u) -> Weights`: 32 integers as signed bytes, their scale and zero point.
     Block,
