@@ -1,7 +1,7 @@
 //! What a person sees while a run goes on: bars on a terminal, lines elsewhere.
 
 use std::collections::HashMap;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,7 +43,7 @@ impl Terminal {
             // A line that can't be shown must not end a run.
             Some(bars) => drop(bars.all.println(text)),
             None if self.quiet => {}
-            None => eprintln!("{text}"),
+            None => drop(writeln!(std::io::stderr(), "{text}")),
         }
     }
 

@@ -180,8 +180,9 @@ fn an_interrupted_run_leaves_no_process_and_can_go_on() {
         &out,
     ];
     let started = Instant::now();
-    let mut child =
-        Command::new(env!("CARGO_BIN_EXE_matrix")).current_dir(root()).args(&arguments).spawn().expect("runs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matrix"));
+    command.current_dir(root()).args(&arguments).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("runs");
     let sampled = || {
         let sql = "SELECT count(*) AS n FROM sample WHERE metric = 'infer_time'";
         let output = matrix(&["query", "--db", &db, "--format", "json", "--sql", sql]);
@@ -194,7 +195,9 @@ fn an_interrupted_run_leaves_no_process_and_can_go_on() {
     }
     let marks = sessions_of(child.id());
     assert!(!marks.is_empty(), "the run has browser processes");
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("runs");
+    // As when a terminal is closed: it says so, and nobody reads what is written any more.
+    drop(child.stderr.take());
+    let killed = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().expect("runs");
     assert!(killed.success());
     assert_eq!(child.wait().expect("ends").code(), Some(130));
     std::thread::sleep(Duration::from_millis(300));

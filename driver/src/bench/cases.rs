@@ -102,7 +102,8 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
             let is_integer = matches!(weights, BenchWeights::Integer { .. });
             // Floats have no integer product, tiles no subgroups, and a CPU has one form.
             let suits = !matrices || (rows > 8 && gpu && weights != BenchWeights::F32);
-            let exists = (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups)) && suits;
+            let exists =
+                (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups)) && suits;
             if exists {
                 let name = format!("{title} {outputs}x{inputs} {format} {form}");
                 let form = BenchForm { packed, shared, subgroups, matrices, hardware: false };

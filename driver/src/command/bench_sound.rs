@@ -140,8 +140,17 @@ async fn times(page: &mut Page, rate: u32, seconds: u32, budget_ms: f64) -> Resu
 }
 
 fn table(lines: &[Line]) -> String {
-    let mut table =
-        super::table(["browser", "platform", "model", "seconds", "front end", "runs", "median ms", "least ms", "call ms"]);
+    let mut table = super::table([
+        "browser",
+        "platform",
+        "model",
+        "seconds",
+        "front end",
+        "runs",
+        "median ms",
+        "least ms",
+        "call ms",
+    ]);
     for line in lines {
         let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
         let runs = if line.remark.is_empty() { line.samples_ms.len().to_string() } else { line.remark.clone() };
@@ -157,6 +166,8 @@ fn table(lines: &[Line]) -> String {
             shown(line.call_ms),
         ]);
     }
-    format!("{table}\nmilliseconds until the features are where the model reads them; a call is one of many in a row, with samples that \
-         are on the GPU already")
+    format!(
+        "{table}\nmilliseconds until the features are where the model reads them; a call is one of many in a row, with samples that \
+         are on the GPU already"
+    )
 }

@@ -23,6 +23,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod setup;
+mod signal;
 pub(crate) mod weights;
 
 use std::io::Write as _;
@@ -37,6 +38,11 @@ use crate::spec::{Word, word};
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+}
+
+/// Says something beside a result. That nobody listens is no error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A table for a terminal; where there is none it is as wide as most are.

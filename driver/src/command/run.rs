@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use matrix_engine::host::Host;
 use matrix_engine::protocol::ModelSource;
-use tokio::sync::watch;
 
-use super::{print, report, setup};
+use super::{print, report, say, setup, signal};
 use crate::browser::{self, BrowserId};
 use crate::cli::{Global, RunArgs};
 use crate::compare::{Side, Standing, failed, standing};
@@ -82,7 +81,7 @@ async fn follow(
     let recorder = Recorder::open(&global.db)?;
     let terminal = Terminal::new(global.quiet, global.verbose > 0, global.colour(true));
     let listeners = Listeners::new(vec![Box::new(recorder), Box::new(terminal)]);
-    let runner = Runner { sessions, server: &server, listeners, stop: stop_on_signal() };
+    let runner = Runner { sessions, server: &server, listeners, stop: signal::stop_when_asked() };
     runner.run(info, planned, &open.iter().collect::<Vec<_>>()).await
 }
 
@@ -221,7 +220,7 @@ async fn install(plan: &Plan) -> Result<(), Error> {
     for named in weights::NAMED {
         let is_used = |cell: &Cell| matches!(&cell.model.weights, Weights::Named { name } if name == named.name);
         if plan.cells.iter().any(is_used) && weights::folder_of(named).is_none() {
-            eprintln!("fetching {named}");
+            say(&format!("fetching {named}"));
             weights::fetch(named).await?;
         }
     }
@@ -318,33 +317,6 @@ fn resumed(global: &Global, wanted: &str, plan: &Plan) -> Result<(RunInfo, Vec<C
     Ok((run.info, plan.cells.clone(), open))
 }
 
-/// Turns true at the first Ctrl-C or SIGTERM; the second ends the program at once.
-fn stop_on_signal() -> watch::Receiver<bool> {
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        signal().await;
-        stop.send_replace(true);
-        signal().await;
-        std::process::exit(i32::from(ExitCode::Interrupted.code()));
-    });
-    stopped
-}
-
-async fn signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    // Without the handler the system ends the program, which is what was asked for.
-    drop(tokio::signal::ctrl_c().await);
-}
-
 /// Prints the table, writes the report, says how the run went.
 fn conclude(
     global: &Global,
@@ -367,7 +339,7 @@ fn conclude(
     )?;
     print(&format!("report: {}", file.display()));
     if status == RunStatus::Interrupted {
-        eprintln!("go on with: matrix run … --resume {id}");
+        say(&format!("go on with: matrix run … --resume {id}"));
         return Ok(ExitCode::Interrupted);
     }
     let code = ended(&store, held, id)?;
@@ -385,7 +357,7 @@ pub(super) fn ended(store: &Store, held: &Held, id: &str) -> Result<ExitCode, Er
         let environment = row.environment.as_ref().and_then(|id| environments.get(id));
         let standing = standing(&held.known, &row.cell, row.status, environment);
         if let Some(remark) = standing.remark(&row.cell) {
-            eprintln!("{remark}");
+            say(&remark);
         }
         failures |= failed(&held.known, &row, environment);
         any_done |= !matches!(standing, Standing::NotRun | Standing::Unexpected);

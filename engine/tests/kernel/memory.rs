@@ -141,7 +141,9 @@ fn a_cache_holds_what_a_query_sees() {
         (12, Ring { from: 0, fixed: 0, rows: 2 }, Some(Span { keys: 2, sinks: 0 })),
         (6, Ring { from: 4, fixed: 4, rows: 12 }, Some(Span { keys: 12, sinks: 4 })),
     ] {
-        for (stored, allowed) in [(Stored::F32, 1e-5), (Stored::F16, 2e-3), (Stored::Bits8, 2e-2), (Stored::Bits4, 3e-1)] {
+        for (stored, allowed) in
+            [(Stored::F32, 1e-5), (Stored::F16, 2e-3), (Stored::Bits8, 2e-2), (Stored::Bits4, 3e-1)]
+        {
             for width in [12, 64] {
                 let [(mut cached, y), (mut whole, z)] = last_query([count, width], ring, stored, window);
                 let empty = |name: &str| {
