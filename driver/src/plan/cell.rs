@@ -152,7 +152,7 @@ fn is_likeliest(choice: &Choice) -> bool {
 pub struct Sampling {
     /// Blocks that are always taken. A block holds one sample of each arm.
     pub min: u32,
-    /// Blocks that are never exceeded.
+    /// Blocks that are never exceeded; with none, steady times are not taken at all.
     pub max: u32,
     /// Stop when the interval's half width is below this fraction (0.05 = 5 %).
     pub target_half_width: f64,

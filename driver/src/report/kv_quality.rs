@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use matrix_engine::protocol::{KvCache, PrunePolicy};
 
-use super::analysis::{Analysis, Subject, models};
+use super::analysis::{Analysis, Section, Subject, models};
 use super::chart::{ChartView, WIDTH, count, open};
 use super::plot::escape;
 use crate::error::Result;
 use crate::store::{RunRow, Store};
 
-const COLUMNS: [&str; 8] = ["Model", "Keys and values", "Prompt", "Bytes kept", "Top-1", "KL", "Cosine", "Ended"];
+const COLUMNS: [&str; 7] = ["Keys and values", "Prompt", "Bytes kept", "Top-1", "KL", "Cosine", "Not passed"];
 /// The bytes of the cache itself.
 const KV_BYTES: &str = "memory_peak.kv";
 const LEFT: f64 = 70.0;
@@ -42,32 +42,30 @@ const CURVES: [(&str, &str, &str, Scale); 3] = [
 pub fn kv_quality(store: &Store, run: &RunRow) -> Result<Analysis> {
     let subjects = Subject::all(store, run)?;
     let models = models(&subjects);
-    let mut analysis = Analysis::of(format!("KV caches of {}", models.join(", ")), store, run, &subjects)?;
+    let mut analysis = Analysis::of("KV caches", store, run, &subjects)?;
     for model in &models {
         let of: Vec<&Subject> = subjects.iter().filter(|subject| subject.model == *model).collect();
-        for (metric, name, text, scale) in CURVES {
-            let lines = lines(&of, metric, scale);
+        let charts = CURVES.into_iter().filter_map(|(metric, name, text, scale)| {
             let title = format!("{model}: {name}");
-            let svg = draw(&title, &lines, scale);
+            let svg = draw(&title, &lines(&of, metric, scale), scale)?;
             let text = format!("{text}, over the tokens of the prompt.");
-            analysis.charts.extend(svg.map(|svg| ChartView { name: format!("{metric}:{model}"), title, text, svg }));
-        }
+            Some(ChartView { name: format!("{metric}:{model}"), title, text, svg })
+        });
+        let rows: Vec<Vec<String>> = of.iter().map(|subject| line(subject)).collect();
+        analysis.sections.push(Section::new(model.as_str(), &COLUMNS, &rows).charts(charts));
     }
-    analysis.columns = COLUMNS.to_vec();
-    analysis.rows = subjects.iter().map(line).collect();
     Ok(analysis)
 }
 
 fn line(it: &Subject) -> Vec<String> {
     vec![
-        it.model.clone(),
         way(it),
         it.row.cell.scenario.tokens.to_string(),
         it.kept(KV_BYTES),
         it.value("accuracy.top1"),
         it.value("accuracy.kl"),
         it.value("accuracy.cosine"),
-        it.ended(),
+        it.trouble(),
     ]
 }
 

@@ -4,6 +4,7 @@
 
 mod analysis;
 mod bcd;
+mod calibration;
 mod cell;
 mod chart;
 mod claims;

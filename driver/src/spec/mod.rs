@@ -36,6 +36,7 @@ pub use flags::Flags;
 pub use gate::{FailOn, Gate, LAST_GREEN, compared};
 pub use glob::matches as glob;
 pub use goal::{GOALS, Goal, Limit};
+pub use integer::calibrations;
 pub use known::{CONDITIONS, Known, Pattern};
 pub use model::DEFAULT_SIZE;
 pub use optimization::{Chosen, OPTIMIZATIONS, Optimization, find as optimization};
