@@ -186,14 +186,15 @@ fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set:
     let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
     let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
     let profile = profile(spec, set);
+    let scenario = if treatment.kv_cache.is_some() { spec.scenario.clone() } else { spec.scenario.plain() };
     Ok(Cell {
-        id: id::of_cell(browser, platform, model, &switched, &spec.scenario, profile)?,
+        id: id::of_cell(browser, platform, model, &switched, &scenario, profile)?,
         browser,
         platform,
         model: model.clone(),
         optimizations,
         treatment,
-        scenario: spec.scenario.clone(),
+        scenario,
         sampling: Sampling { profile, ..spec.sampling.clone() },
         timeouts: spec.timeouts.clone(),
         expect: expected

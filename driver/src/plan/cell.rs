@@ -103,6 +103,10 @@ pub struct Scenario {
     pub texts: Vec<String>,
     /// Tokens per sequence when ids are seeded.
     pub tokens: u32,
+    /// Tokens of the prompts at which it is compared with f32 besides; only where keys and values are kept in less
+    /// memory, which shows with their number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lengths: Vec<u32>,
     /// Tokens that a model which continues text is asked for.
     pub decode: u32,
     /// How each of these tokens is chosen.
@@ -123,6 +127,21 @@ pub struct Scenario {
     /// What the wire that weights come over is like; as fast as the machine without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+}
+
+impl Scenario {
+    /// The same with prompts of this many tokens and no others: one prompt of all sentences, where several would all
+    /// be shorter.
+    #[must_use]
+    pub fn at(&self, tokens: u32) -> Self {
+        Self { texts: vec![self.texts.join(" ")], tokens, ..self.plain() }
+    }
+
+    /// The same without other lengths.
+    #[must_use]
+    pub fn plain(&self) -> Self {
+        Self { lengths: Vec::new(), ..self.clone() }
+    }
 }
 
 /// A network as a scenario describes it.

@@ -43,7 +43,7 @@ pub use optimization::{Chosen, OPTIMIZATIONS, Optimization, find as optimization
 pub use origin::{Origin, Sourced};
 pub use quantity::{Bytes, Percent};
 pub use resolve::Spec;
-pub use scenario::{Drawn, MAX_LATENCY_MS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
+pub use scenario::{Drawn, MAX_LATENCY_MS, MAX_LENGTHS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS, Scenario};
 pub use schema::schema;
 pub use selector::{Selector, is_model};
 pub use setting::{Kind, Setting, Value};

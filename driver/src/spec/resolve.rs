@@ -279,6 +279,7 @@ impl Layers<'_> {
         Scenario {
             texts: self.take("scenario.texts", |w| w.scenario.texts.as_ref(), show, texts),
             tokens: self.take("scenario.tokens", |w| w.scenario.tokens.as_ref(), ToString::to_string, DEFAULT_TOKENS),
+            lengths: self.lengths(),
             decode: self.take("scenario.decode", |w| w.scenario.decode.as_ref(), ToString::to_string, DEFAULT_DECODE),
             choice: self
                 .find("scenario.decode", |w| w.scenario.choice.as_ref(), ToString::to_string)
@@ -289,6 +290,15 @@ impl Layers<'_> {
             video: self.find("scenario.video", |w| w.scenario.video.as_ref(), |path| path.display().to_string()),
             network: self.find("scenario.network", |w| w.scenario.network.as_ref(), ToString::to_string),
         }
+    }
+
+    /// The shortest first, each once.
+    fn lengths(&mut self) -> Vec<u32> {
+        let show = |lengths: &Vec<u32>| lengths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut lengths = self.find("scenario.lengths", |w| w.scenario.lengths.as_ref(), show).unwrap_or_default();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths
     }
 
     fn sampling(&mut self) -> Sampling {

@@ -9,7 +9,7 @@ use super::expected::Outcome;
 use super::gate::{FailOn, LAST_GREEN};
 use super::goal::GOALS;
 use super::optimization::{OPTIMIZATIONS, Optimization};
-use super::scenario::{MAX_LATENCY_MS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
+use super::scenario::{MAX_LATENCY_MS, MAX_LENGTHS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
 use super::setting::{Kind, Value as Setting};
 use super::word::Word;
 use super::written;
@@ -126,6 +126,7 @@ fn scenario() -> Value {
         &[
             ("texts", list(text())),
             ("tokens", tokens.clone()),
+            ("lengths", with(list(tokens.clone()), "maxItems", json!(MAX_LENGTHS))),
             ("decode", json!({ "anyOf": [tokens, drawn] })),
             ("image", text()),
             ("audio", text()),
