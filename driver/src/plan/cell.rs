@@ -25,6 +25,9 @@ pub struct Cell {
     pub model: Model,
     /// The optimizations switched on in the treatment, by their YAML words; joined by `+` in tables.
     pub optimizations: Vec<String>,
+    /// What is set otherwise than in the rest of the matrix, for people: `bits 8, window none`; mostly nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub variant: String,
     /// Their resolved options. The baseline is `Options::default()`.
     pub treatment: Options,
     /// What is computed.
@@ -45,6 +48,20 @@ impl Cell {
     #[must_use]
     pub fn optimization(&self) -> String {
         self.optimizations.join("+")
+    }
+
+    /// The same with what is set otherwise: `kv_cache (bits 8, window none)`.
+    #[must_use]
+    pub fn treated(&self) -> String {
+        let optimization = self.optimization();
+        if self.variant.is_empty() { optimization } else { format!("{optimization} ({})", self.variant) }
+    }
+
+    /// `Chrome · webgpu · bert-tiny (synthetic) · int4`, as it was written.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let (browser, platform) = (self.browser.title(), self.platform.name());
+        format!("{browser} · {platform} · {} · {}", self.model.title(), self.treated())
     }
 }
 

@@ -10,6 +10,7 @@ use super::expected::Expected;
 use super::file::Source;
 use super::flags::Flags;
 use super::gate::{FailOn, Gate, LAST_GREEN};
+use super::include::Include;
 use super::node::Fault;
 use super::optimization::Chosen;
 use super::origin::{Origin, Sourced};
@@ -46,7 +47,7 @@ pub struct Spec {
     /// How long it may take.
     pub timeouts: Timeouts,
     /// Cells added.
-    pub include: Vec<Selector>,
+    pub include: Vec<Include>,
     /// Cells removed.
     pub exclude: Vec<Selector>,
     /// Outcomes known.
@@ -112,8 +113,8 @@ impl Spec {
                     .hint("give one of them another `name`"));
             }
         }
-        let selectors =
-            self.include.iter().chain(&self.exclude).chain(self.expect.iter().map(|expected| &expected.cells));
+        let included = self.include.iter().map(|include| &include.cells);
+        let selectors = included.chain(&self.exclude).chain(self.expect.iter().map(|expected| &expected.cells));
         for selector in selectors {
             let is_here = |wanted: &&String| self.models.iter().any(|model| is_model(wanted, model));
             if let Some(wanted) = selector.models.iter().find(|wanted| !is_here(wanted)) {
