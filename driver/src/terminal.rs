@@ -131,7 +131,7 @@ impl Bars {
 
 fn label(cell: &Cell) -> String {
     let model = if cell.model.is_synthetic() { " (synthetic)" } else { "" };
-    format!("{} {} {}{model} {}", cell.browser.name(), cell.platform.name(), cell.model.name, cell.optimization())
+    format!("{} {} {}{model} {}", cell.browser.name(), cell.platform.name(), cell.model.name, cell.treated())
 }
 
 fn mark(status: Status) -> char {

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use matrix_engine::protocol::Calibration;
+
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -205,13 +207,34 @@ fn formats_of_weights_are_analyzed_and_drawn() {
     assert!(html.contains("int4 · groups of 32 · asymmetric · mse") && html.contains("int8 · groups of 128"), "{html}");
     assert!(html.contains("error against bits per weight") && html.contains("f16"));
     let bits = ["query", "--format", "csv", "--sql", "SELECT count(DISTINCT cell_id) FROM effect"];
-    assert!(place.matrix(&bits).contains("\n13"), "eight formats of 4 bits, four of 8, and f16");
+    let formats = 4 * Calibration::ALL.len() + 4 + 1;
+    assert!(
+        place.matrix(&bits).contains(&format!("\n{formats}")),
+        "four of 4 bits for each calibration, four of 8, f16"
+    );
     let drawn = run(&["int4", "--output-plot", "int4.svg"]);
     assert!(drawn.starts_with("exit 0"), "{drawn}");
     let svg = fs::read_to_string(place.path("int4.svg")).expect("a drawing");
     assert!(svg.starts_with("<svg xmlns=") && svg.contains("<style>") && svg.matches("<circle").count() >= 8);
     assert!(run(&["int4", "--output-plot", "int4.gif"]).contains("allowed: .png, .svg, .html"));
     assert!(run(&["quantization", "--bits", "3"]).starts_with("exit 2"));
+}
+
+#[test]
+fn formats_of_several_models_have_a_table_of_each_and_what_holds_for_all() {
+    let place = Place::new();
+    let said =
+        place.matrix(&["analyze", "quantization", "--model", "gpt2,vit", "--bits", "4", "--output", "page.html"]);
+    assert!(said.starts_with("exit 0"), "without a browser: {said}");
+    assert!(said.contains("2 models with made-up weights: mse is nearer to f32 than none in"), "{said}");
+    let html = fs::read_to_string(place.path("page.html")).expect("a page");
+    for text in
+        ["Calibrations beside none", "Best 4-bit formats", "gpt2-tiny (synthetic)</h2>", "vit-tiny (synthetic)</h2>"]
+    {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(html.contains("times were not sampled") && !html.contains("Load time"), "a time taken once is none");
+    assert!(!html.contains("Rank correlation</th>") && html.contains("made-up weights: their times"), "no sentences");
 }
 
 #[test]

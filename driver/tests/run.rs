@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use matrix_driver::browser::BrowserId;
 use matrix_driver::error::Error;
+use matrix_driver::measure::Metric;
 use matrix_driver::page::Server;
 use matrix_driver::plan::{Plan, Profile};
 use matrix_driver::run::Runner;
 use matrix_driver::run::event::{Arm, Event, RunInfo, RunStatus, Status};
 use matrix_driver::run::listener::{Listener, Listeners};
 use matrix_driver::session::{MockLauncher, Script};
-use matrix_driver::spec::{Flags, Spec};
+use matrix_driver::spec::{Flags, Scenario, Spec};
 use tokio::sync::watch;
 
 #[derive(Clone, Default)]
@@ -105,6 +106,53 @@ async fn a_cell_is_measured_in_balanced_pairs_and_checked() {
         }
     }
     assert!(matches!(&events[1], Event::EnvironmentSeen { environment } if environment.product == "Mock Chrome"));
+}
+
+/// Every sample at a length of the prompt: metric, arm, value.
+fn at_lengths(events: &[Event]) -> Vec<(String, Arm, f64)> {
+    let samples = events.iter().filter_map(|event| match event {
+        Event::Sampled { arm, measure, .. } => Metric::split(&measure.metric).1.map(|_| (measure, *arm)),
+        _ => None,
+    });
+    samples.map(|(measure, arm)| (measure.metric.clone(), arm, measure.value)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_smaller_cache_is_compared_at_every_length_of_the_prompt() {
+    let set = |key: &str, value: &str| ("kv_cache".to_owned(), key.to_owned(), value.to_owned());
+    let flags = Flags {
+        models: vec!["gpt2".into()],
+        platforms: vec!["wasm".into()],
+        optimizations: vec!["kv_cache".into(), "f16".into()],
+        settings: vec![set("bits", "none"), set("window", "32"), set("sinks", "2")],
+        scenario: Scenario { tokens: Some(8), lengths: Some(vec![64, 12, 3000, 2000, 64]), ..Scenario::default() },
+        min_samples: Some(1),
+        max_samples: Some(1),
+        ..Flags::default()
+    };
+    let plan = Plan::new(&Spec::from_flags(&flags, |_| None).expect("flags are right"), None, None).expect("cells");
+    let (asks, others): (Vec<_>, Vec<_>) = plan.cells.iter().partition(|cell| cell.treatment.kv_cache.is_some());
+    assert_eq!((asks[0].scenario.lengths.as_slice(), others[0].scenario.lengths.len()), (&[12, 64, 2000, 3000][..], 0));
+    let (_keep, stop) = watch::channel(false);
+    let (_, events) = run_with(&plan, MockLauncher::new([]), stop).await;
+    assert!(finished(&events).iter().all(|(status, _)| *status == Status::Pass), "{:?}", finished(&events));
+    let of = |arm: Arm, metric: &str| -> Vec<(u32, f64)> {
+        let samples =
+            at_lengths(&events).into_iter().filter(|(name, by, _)| *by == arm && Metric::split(name).0 == metric);
+        samples.map(|(name, _, value)| (Metric::split(&name).1.expect("a length"), value)).collect()
+    };
+    // The longest prompt that GPT-2 has positions for, with what follows it, stands in for those that are too long.
+    let lengths = [12, 64, 1024 - 16];
+    for metric in ["accuracy.top1", "accuracy.kl"] {
+        for arm in [Arm::Baseline, Arm::Treatment] {
+            assert_eq!(of(arm, metric).iter().map(|(length, _)| *length).collect::<Vec<_>>(), lengths, "{metric}");
+        }
+    }
+    assert!(of(Arm::Baseline, "accuracy.kl").iter().all(|(_, kl)| *kl < 1e-6));
+    let kl = of(Arm::Treatment, "accuracy.kl");
+    assert!(kl[0].1 < 1e-6 && kl[1].1 > 1e-4, "12 tokens and what follows fit into a window of 32: {kl:?}");
+    let at_length = |event: &&Event| matches!(event, Event::Sampled { cell, measure, .. } if *cell == others[0].id && measure.metric.contains('@'));
+    assert_eq!(events.iter().filter(at_length).count(), 0, "cells without a smaller cache do nothing of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

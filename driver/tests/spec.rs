@@ -140,3 +140,27 @@ fn wrong_flags_and_variables_are_refused() {
         insta::assert_snapshot!("flags", texts.join("\n\n"));
     });
 }
+
+#[test]
+fn included_cells_may_be_set_otherwise() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../matrices/kv_cache.yaml");
+    let plan = plan(&path).expect("a plan");
+    let first: Vec<_> = plan.cells.iter().take_while(|cell| cell.model == plan.cells[0].model).collect();
+    let caches: Vec<_> = first.iter().map(|cell| cell.treatment.kv_cache.clone().expect("a cache")).collect();
+    let set =
+        caches.iter().map(|cache| (cache.bits, cache.window, cache.prune.as_ref().map(|prune| prune.keep_percent)));
+    let pruned = Some(50);
+    assert_eq!(
+        set.collect::<Vec<_>>(),
+        [(Some(4), Some(96), pruned), (Some(4), None, None), (None, Some(96), None), (None, None, pruned)],
+        "what is not written is as in the rest of the matrix"
+    );
+    let variants: Vec<&str> = first.iter().map(|cell| cell.variant.as_str()).collect();
+    assert_eq!(
+        variants,
+        ["", "window none, prune.policy none", "bits none, prune.policy none", "bits none, window none"]
+    );
+    assert_eq!(first[3].title(), "Chrome · webgpu · llama-tiny (synthetic) · kv_cache (bits none, window none)");
+    let ids: std::collections::HashSet<&str> = plan.cells.iter().map(|cell| cell.id.as_str()).collect();
+    assert_eq!(ids.len(), 3 * 2 * 3 * 4, "browsers, platforms, models, ways");
+}

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::spec::calibrations;
+
 /// `matrix analyze quantization`
 #[derive(Args, Debug)]
 pub(crate) struct QuantizationArgs {
@@ -31,21 +33,26 @@ pub(crate) struct Int4Args {
 /// What is measured, and where.
 #[derive(Args, Debug)]
 pub(crate) struct QuantizedArgs {
-    /// Models: a preset (llama, bert), named weights (minilm) or a Hugging Face folder
+    /// Models: a preset (llama, bert), named weights (minilm), a Hugging Face folder, or all: every family, and
+    /// the named weights that are here
     #[arg(long, value_name = "MODEL", value_delimiter = ',', required = true)]
     pub(crate) model: Vec<String>,
-    /// Every size of groups and every calibration, hqq among them
+    /// Calibrations of 4-bit weights: none, mse, hqq; the slow ones, like hqq, only with real weights if not asked for
+    #[arg(long, value_name = "WORD", value_delimiter = ',',
+        value_parser = clap::builder::PossibleValuesParser::new(calibrations()))]
+    pub(crate) calibrations: Vec<String>,
+    /// Every size of groups, not only 32 and 128, with every calibration
     #[arg(long)]
     pub(crate) all_tests: bool,
-    /// Browser: chrome, edge, firefox, safari, native
-    #[arg(long, value_name = "BROWSER", default_value = "chrome")]
-    pub(crate) browser: String,
+    /// Browser: chrome, edge, firefox, safari, native; chrome for one model, native for several
+    #[arg(long, value_name = "BROWSER")]
+    pub(crate) browser: Option<String>,
     /// Platform: webgpu or wasm; native-gpu or native-cpu without a browser
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
-    /// Samples at least
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(crate) min_samples: u32,
+    /// Samples at least; 4 for one model, for several no times are taken
+    #[arg(long, value_name = "N")]
+    pub(crate) min_samples: Option<u32>,
     /// Seconds of sampling for each format
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
     pub(crate) budget: f64,

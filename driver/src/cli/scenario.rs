@@ -16,6 +16,10 @@ pub(crate) struct ScenarioArgs {
     /// Tokens per sequence
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TOKENS)))]
     tokens: Option<u32>,
+    /// Prompts at which a smaller KV cache is compared with a whole one, in tokens
+    #[arg(long, value_name = "N", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TOKENS)))]
+    lengths: Vec<u32>,
     /// Tokens that follow a prompt
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TOKENS)))]
     decode: Option<u32>,
@@ -63,6 +67,7 @@ impl ScenarioArgs {
         Scenario {
             texts: Some(self.text.clone()).filter(|texts| !texts.is_empty()),
             tokens: self.tokens,
+            lengths: Some(self.lengths.clone()).filter(|lengths| !lengths.is_empty()),
             decode: self.decode,
             choice: Some(drawn).filter(|drawn| *drawn != Drawn::default()),
             image: self.image.clone(),

@@ -39,11 +39,8 @@ fn check(global: &Global, of: &ExpectationsOf) -> Result<ExitCode, Error> {
                 let cell = &row.cell;
                 let status = row.status.map_or("", Status::name);
                 print(&format!(
-                    "{} · {} · {} · {}: {status}, which nobody expects: {}",
-                    cell.browser.title(),
-                    cell.platform.name(),
-                    printable(&cell.model.title()),
-                    cell.optimization(),
+                    "{}: {status}, which nobody expects: {}",
+                    printable(&cell.title()),
                     printable(&row.reason)
                 ));
             }

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use matrix_engine::catalog::Family;
+use matrix_engine::protocol::Calibration;
+
 use super::analyze::answer;
 use crate::cli::{Global, Int4Args, QuantizationArgs, QuantizedArgs};
 use crate::error::{Error, ExitCode};
-use crate::plan::Plan;
+use crate::plan::{Cell, Plan};
 use crate::report::quantization;
-use crate::spec::{Flags, Scenario, Spec};
+use crate::spec::{Flags, Scenario, Spec, calibrations};
+use crate::weights;
 
 /// Sentences in pairs that mean nearly the same, so that the order of their similarities says something.
 const SENTENCES: [&str; 12] = [
@@ -25,6 +29,13 @@ const SENTENCES: [&str; 12] = [
     "In an ensemble of few musicians he is one of the strings.",
 ];
 
+/// The word for every model there is.
+const ALL: &str = "all";
+/// Samples of a format where times are told.
+const SAMPLES: u32 = 4;
+/// Calibrations that take seconds; the others are worth their minutes where weights were trained.
+const QUICK: [Calibration; 2] = [Calibration::None, Calibration::Mse];
+
 /// Settings of an optimization.
 type Settings = Vec<(&'static str, String)>;
 
@@ -33,10 +44,10 @@ pub(crate) async fn by_bits(global: &Global, args: &QuantizationArgs) -> Result<
     let has = |bits: &str| args.bits.iter().any(|wanted| wanted == bits);
     let mut formats = Vec::new();
     if has("4") {
-        formats.extend(four_bits(args.subject.all_tests));
+        formats.extend(four_bits(&args.subject));
     }
     if has("8") {
-        formats.extend(eight_bits(args.subject.all_tests));
+        formats.extend(integers("int8", args.subject.all_tests, &["none"]));
     }
     if has("16") {
         formats.push(("f16", Settings::new()));
@@ -46,20 +57,17 @@ pub(crate) async fn by_bits(global: &Global, args: &QuantizationArgs) -> Result<
 
 /// Formats of 4 bits, as a picture.
 pub(crate) async fn int4(global: &Global, args: &Int4Args) -> Result<ExitCode, Error> {
-    analyze(global, &args.subject, "int4", &four_bits(args.subject.all_tests), &args.output_plot).await
+    analyze(global, &args.subject, "int4", &four_bits(&args.subject), &args.output_plot).await
 }
 
-fn four_bits(all: bool) -> Vec<(&'static str, Settings)> {
+/// Calibrated as it is asked for, or in every way; 8 bits have no need of it.
+fn four_bits(subject: &QuantizedArgs) -> Vec<(&'static str, Settings)> {
+    let asked: Vec<&str> = subject.calibrations.iter().map(String::as_str).collect();
+    integers("int4", subject.all_tests, if asked.is_empty() { calibrations() } else { &asked })
+}
+
+fn integers(word: &'static str, all: bool, calibrations: &[&str]) -> Vec<(&'static str, Settings)> {
     let groups: &[u32] = if all { &[32, 64, 128, 256, 512] } else { &[32, 128] };
-    let calibrations: &[&str] = if all { &["none", "mse", "hqq"] } else { &["none", "mse"] };
-    formats("int4", groups, calibrations)
-}
-
-fn eight_bits(all: bool) -> Vec<(&'static str, Settings)> {
-    formats("int8", if all { &[32, 64, 128, 256, 512] } else { &[32, 128] }, &["none"])
-}
-
-fn formats(word: &'static str, groups: &[u32], calibrations: &[&str]) -> Vec<(&'static str, Settings)> {
     let mut formats = Vec::new();
     for scheme in ["symmetric", "asymmetric"] {
         for calibration in calibrations {
@@ -76,6 +84,20 @@ fn formats(word: &'static str, groups: &[u32], calibrations: &[&str]) -> Vec<(&'
     formats
 }
 
+/// The models that are meant, each once.
+fn models(written: &[String]) -> Vec<String> {
+    let families = Family::ALL.iter().map(|family| family.name().to_owned());
+    let here = weights::NAMED.iter().filter(|named| weights::folder_of(named).is_some());
+    let all: Vec<String> = here.map(|named| named.name.to_owned()).chain(families).collect();
+    let mut models: Vec<String> = Vec::new();
+    for word in written {
+        let meant = if word == ALL { all.as_slice() } else { std::slice::from_ref(word) };
+        let new: Vec<String> = meant.iter().filter(|model| !models.contains(model)).cloned().collect();
+        models.extend(new);
+    }
+    models
+}
+
 async fn analyze(
     global: &Global,
     subject: &QuantizedArgs,
@@ -83,28 +105,76 @@ async fn analyze(
     formats: &[(&'static str, Settings)],
     output: &Path,
 ) -> Result<ExitCode, Error> {
-    let plans = formats.iter().map(|(word, settings)| plan(subject, name, word, settings));
-    let plan = Plan::joined(name, plans.collect::<Result<Vec<_>, Error>>()?);
-    answer(global, &plan, subject.mock.as_deref(), output, quantization).await
-}
-
-/// The cells of one format.
-fn plan(subject: &QuantizedArgs, name: &str, word: &str, settings: &Settings) -> Result<Plan, Error> {
-    let is_native = subject.browser == "native";
+    let models = models(&subject.model);
+    let several = models.len() > 1;
+    // Of several models accuracy is asked, which no browser changes and no repetition.
+    let browser = subject.browser.as_deref().unwrap_or(if several { "native" } else { "chrome" });
+    let samples = subject.min_samples.unwrap_or(if several { 0 } else { SAMPLES });
+    let is_native = browser == "native";
     let platform = subject.platform.clone().unwrap_or_else(|| if is_native { "native-cpu" } else { "webgpu" }.into());
     let flags = Flags {
         name: Some(name.into()),
-        browsers: vec![subject.browser.clone()],
+        browsers: vec![browser.to_owned()],
         platforms: vec![platform],
-        models: subject.model.clone(),
-        optimizations: vec![word.to_owned()],
-        settings: settings.iter().map(|(key, value)| (word.to_owned(), (*key).to_owned(), value.clone())).collect(),
         scenario: Scenario { texts: Some(SENTENCES.map(String::from).to_vec()), ..Scenario::default() },
-        min_samples: Some(subject.min_samples),
-        max_samples: Some(4 * subject.min_samples),
+        min_samples: Some(samples.max(1)),
+        max_samples: Some(samples.max(1).saturating_mul(4)),
         budget_s: Some(subject.budget),
-        pages: Some(subject.min_samples.min(4)),
+        pages: Some(samples.clamp(1, 4)),
         ..Flags::default()
     };
+    let mut plans = Vec::new();
+    for model in &models {
+        for (word, settings) in formats {
+            plans.push(plan(&flags, model, word, settings)?);
+        }
+    }
+    let mut plan = Plan::joined(name, plans);
+    if subject.calibrations.is_empty() && !subject.all_tests {
+        plan.cells.retain(|cell| !cell.model.is_synthetic() || is_quick(cell));
+    }
+    if samples == 0 {
+        plan.cells.iter_mut().for_each(|cell| cell.sampling.max = 0);
+    }
+    answer(global, &plan, subject.mock.as_deref(), output, quantization).await
+}
+
+fn is_quick(cell: &Cell) -> bool {
+    cell.treatment.integer.as_ref().is_none_or(|integer| QUICK.contains(&integer.calibration))
+}
+
+/// The cell of one format of a model.
+fn plan(flags: &Flags, model: &str, word: &str, settings: &Settings) -> Result<Plan, Error> {
+    let flags = Flags {
+        models: vec![model.to_owned()],
+        optimizations: vec![word.to_owned()],
+        settings: settings.iter().map(|(key, value)| (word.to_owned(), (*key).to_owned(), value.clone())).collect(),
+        ..flags.clone()
+    };
     Plan::new(&Spec::from_flags(&flags, |_| None)?, None, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_every_family_and_nothing_is_named_twice() {
+        let of = |words: &[&str]| models(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["bert", "llama-tiny", "bert"]), ["bert", "llama-tiny"]);
+        let all = of(&["bert", "all"]);
+        assert!(Family::ALL.iter().all(|family| all.iter().filter(|model| *model == family.name()).count() == 1));
+    }
+
+    #[test]
+    fn formats_have_every_calibration_there_is() {
+        for all in [false, true] {
+            let formats = integers("int4", all, calibrations());
+            for calibration in Calibration::ALL {
+                let word = serde_json::to_value(calibration).expect("a word");
+                let has = |(_, settings): &&(&str, Settings)| settings.iter().any(|(_, value)| word == **value);
+                assert_eq!(formats.iter().filter(has).count(), if all { 10 } else { 4 }, "{word}");
+            }
+        }
+    }
 }

@@ -191,8 +191,7 @@ fn dry_run(spec: &Spec, plan: &Plan) -> String {
         } else {
             cell.model.name.clone()
         };
-        let words =
-            [&cell.id, cell.browser.name(), cell.platform.name(), &model, &cell.optimization()].map(str::to_owned);
+        let words = [&cell.id, cell.browser.name(), cell.platform.name(), &model, &cell.treated()].map(str::to_owned);
         cells.add_row(words);
     }
     let mut values = super::table(["value", "is", "from"]);

@@ -246,16 +246,9 @@ impl Judge {
 
 impl Line {
     fn about(cell: &Cell, metric: &str, change: Change) -> Self {
-        let title = format!(
-            "{} · {} · {} · {}",
-            cell.browser.title(),
-            cell.platform.name(),
-            cell.model.title(),
-            cell.optimization()
-        );
         Self {
             cell: cell.id.clone(),
-            title: printable(&title).into_owned(),
+            title: printable(&cell.title()).into_owned(),
             metric: printable(metric).into_owned(),
             before: None,
             after: None,
@@ -280,7 +273,7 @@ const OPTIONS: &str = "options";
 fn name_of(row: &CellRow) -> String {
     let cell = &row.cell;
     let scenario = serde_json::to_string(&cell.scenario).unwrap_or_default();
-    let words = [cell.browser.name(), cell.platform.name(), &cell.model.title(), &cell.optimization(), &scenario];
+    let words = [cell.browser.name(), cell.platform.name(), &cell.model.title(), &cell.treated(), &scenario];
     words.join(" ")
 }
 

@@ -29,13 +29,7 @@ impl Standing {
     /// What a person should be told of a cell that stands so.
     #[must_use]
     pub fn remark(&self, cell: &Cell) -> Option<String> {
-        let name = format!(
-            "{} · {} · {} · {}",
-            cell.browser.title(),
-            cell.platform.name(),
-            cell.model.title(),
-            cell.optimization()
-        );
+        let name = cell.title();
         let name = printable(&name);
         match self {
             Self::UnexpectedPass(why) => Some(format!("{name}: passes unexpectedly (known: {})", printable(why))),

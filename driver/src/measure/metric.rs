@@ -112,9 +112,24 @@ const METRICS: &[Metric] = &[
 const UNKNOWN: Metric = Metric { exact: false, ..ERROR };
 
 impl Metric {
-    /// The metric called `name`; a category of memory (`memory_peak.weights`) is what its total is.
+    /// The name of a metric taken after a prompt of so many tokens: `accuracy.kl@128`.
+    #[must_use]
+    pub fn at(name: &str, tokens: usize) -> String {
+        format!("{name}@{tokens}")
+    }
+
+    /// Such a name's metric and tokens.
+    #[must_use]
+    pub fn split(name: &str) -> (&str, Option<u32>) {
+        let split = name.rsplit_once('@').and_then(|(metric, tokens)| Some((metric, tokens.parse().ok()?)));
+        split.map_or((name, None), |(metric, tokens)| (metric, Some(tokens)))
+    }
+
+    /// The metric called `name`; a category of memory (`memory_peak.weights`) is what its total is, and so is what was
+    /// taken at some length.
     #[must_use]
     pub fn named(name: &str) -> Self {
+        let name = Self::split(name).0;
         let row = |name: &str| METRICS.iter().find(|metric| metric.name == name).copied();
         let total = || row(name.split_once('.')?.0).filter(|metric| metric.unit == Unit::Bytes);
         row(name).or_else(total).unwrap_or(UNKNOWN)
@@ -125,9 +140,12 @@ impl Metric {
         METRICS.iter().filter(|metric| metric.compare != Compare::Shown)
     }
 
-    /// The title of the metric called `name`, with its category.
+    /// The title of the metric called `name`, with its category or length.
     #[must_use]
     pub fn title_of(name: &str) -> String {
+        if let (metric, Some(tokens)) = Self::split(name) {
+            return format!("{} after {tokens} tokens", Self::title_of(metric));
+        }
         let metric = Self::named(name);
         match name.split_once('.') {
             Some((total, category)) if metric.name == total => format!("{}: {category}", metric.title),
@@ -136,11 +154,12 @@ impl Metric {
         }
     }
 
-    /// Where the metric called `name` stands in a report.
+    /// Where the metric called `name` stands in a report: by its row, what was taken at lengths in their order.
     #[must_use]
-    pub fn position_of(name: &str) -> usize {
+    pub fn position_of(name: &str) -> (usize, Option<u32>) {
         let metric = Self::named(name);
-        METRICS.iter().position(|other| other.name == metric.name).unwrap_or(METRICS.len())
+        let row = METRICS.iter().position(|other| other.name == metric.name);
+        (row.unwrap_or(METRICS.len()), Self::split(name).1)
     }
 
     /// A value with its unit, short enough for a table.
@@ -182,6 +201,17 @@ mod tests {
         assert_eq!(Metric::title_of("accuracy.cosine"), "Cosine to f32 reference");
         assert_eq!(Metric::named("brand_new").compare, Compare::Shown);
         assert_eq!(Metric::title_of("brand_new"), "brand_new");
+    }
+
+    #[test]
+    fn what_is_taken_at_a_length_is_what_its_metric_is() {
+        let name = Metric::at("accuracy.kl", 128);
+        assert_eq!((Metric::named(&name).name, Metric::split(&name)), ("accuracy.kl", ("accuracy.kl", Some(128))));
+        assert_eq!(Metric::title_of(&name), "KL divergence after 128 tokens");
+        let mut names = ["accuracy.top1@128", "accuracy.kl", "accuracy.top1", "accuracy.top1@64"];
+        names.sort_by_key(|name| Metric::position_of(name));
+        assert_eq!(names, ["accuracy.top1", "accuracy.top1@64", "accuracy.top1@128", "accuracy.kl"]);
+        assert_eq!(Metric::split("accuracy.kl@soon"), ("accuracy.kl@soon", None));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use super::id::{self, Switched};
 use super::{Filter, Shard};
 use crate::browser::BrowserId;
 use crate::error::{Error, Result};
-use crate::spec::{Goal, OPTIMIZATIONS, Optimization, Origin, Selector, Setting, Sourced, Spec, Value, optimization};
+use crate::spec::{
+    Chosen, Goal, Include, OPTIMIZATIONS, Optimization, Origin, Setting, Sourced, Spec, Value, optimization,
+};
 
 /// Most cells of a plan. More would run for days; it is a slip of the pen.
 pub const MAX_CELLS: usize = 10_000;
@@ -103,14 +105,14 @@ fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
                     } else if let Some(entry) = excluded {
                         dropped.count(format!("removed by exclude[{entry}]"));
                     } else {
-                        cells.push(cell(spec, browser, platform, model, set)?);
+                        cells.push(cell(spec, (browser, platform, model), set, &[])?);
                     }
                 }
             }
         }
     }
-    for selector in &spec.include {
-        cells.extend(included(spec, selector, &named, dropped)?);
+    for include in &spec.include {
+        cells.extend(included(spec, include, &named, dropped)?);
     }
     let mut seen = HashSet::new();
     cells.retain(|cell| seen.insert(cell.id.clone()));
@@ -122,7 +124,8 @@ fn all_cells(spec: &Spec, dropped: &mut Dropped) -> Result<Vec<Cell>> {
 }
 
 /// The cells an `include` entry adds: for a key it leaves out, every value of the matrix.
-fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &mut Dropped) -> Result<Vec<Cell>> {
+fn included(spec: &Spec, include: &Include, named: &[&'static str], dropped: &mut Dropped) -> Result<Vec<Cell>> {
+    let Include { cells: selector, with } = include;
     let browsers = if selector.browsers.is_empty() { &spec.browsers } else { &selector.browsers };
     let platforms = if selector.platforms.is_empty() { &spec.platforms } else { &selector.platforms };
     let mut cells = Vec::new();
@@ -139,7 +142,7 @@ fn included(spec: &Spec, selector: &Selector, named: &[&'static str], dropped: &
                     vec![selector.optimizations.clone()]
                 };
                 for set in sets {
-                    cells.push(cell(spec, browser, platform, model, &canonical(set))?);
+                    cells.push(cell(spec, (browser, platform, model), &canonical(set), with)?);
                     if cells.len() > MAX_CELLS {
                         return Err(too_many(cells.len()));
                     }
@@ -180,26 +183,39 @@ fn canonical(set: Vec<&'static str>) -> Vec<&'static str> {
     set
 }
 
-fn cell(spec: &Spec, browser: BrowserId, platform: Platform, model: &Model, set: &[&'static str]) -> Result<Cell> {
-    let Treatment { switched, options: treatment, goals } = treatment(spec, set);
+/// The cell of a set of optimizations, set as the matrix says, or as `with` does.
+fn cell(
+    spec: &Spec,
+    (browser, platform, model): (BrowserId, Platform, &Model),
+    set: &[&'static str],
+    with: &[Chosen],
+) -> Result<Cell> {
+    let Treatment { switched, options: treatment, goals } = treatment(spec, set, with);
     host::check(&treatment).map_err(|error| Error::usage(error.to_string()))?;
     let optimizations: Vec<String> = set.iter().map(ToString::to_string).collect();
     let expected = spec.expect.iter().find(|expected| expected.cells.matches(browser, platform, model, set));
     let profile = profile(spec, set);
+    let scenario = if treatment.kv_cache.is_some() { spec.scenario.clone() } else { spec.scenario.plain() };
     Ok(Cell {
-        id: id::of_cell(browser, platform, model, &switched, &spec.scenario, profile)?,
+        id: id::of_cell(browser, platform, model, &switched, &scenario, profile)?,
         browser,
         platform,
         model: model.clone(),
         optimizations,
+        variant: with.iter().flat_map(|chosen| &chosen.settings).map(shown).collect::<Vec<_>>().join(", "),
         treatment,
-        scenario: spec.scenario.clone(),
+        scenario,
         sampling: Sampling { profile, ..spec.sampling.clone() },
         timeouts: spec.timeouts.clone(),
         expect: expected
             .map(|expected| Expectation { status: expected.status.name().into(), why: expected.why.clone() }),
         goals,
     })
+}
+
+/// `prune.policy recency`
+fn shown((key, value): &(&'static str, Value)) -> String {
+    format!("{key} {value}")
 }
 
 /// Whose browser first times are taken in: what the matrix says; where it says nothing, one that nobody has used for
@@ -218,19 +234,22 @@ struct Treatment {
     goals: Vec<Goal>,
 }
 
-fn treatment(spec: &Spec, set: &[&str]) -> Treatment {
+fn treatment(spec: &Spec, set: &[&str], with: &[Chosen]) -> Treatment {
     let mut treatment = Treatment::default();
     for chosen in set.iter().filter_map(|word| spec.chosen(word)) {
+        let own = with.iter().find(|own| own.optimization.word == chosen.optimization.word);
         (chosen.optimization.switch_on)(&mut treatment.options);
         let value = |setting: &Setting| {
-            let written = chosen.settings.iter().find(|(key, _)| *key == setting.key);
+            let own = own.into_iter().flat_map(|own| &own.settings);
+            let written = own.chain(&chosen.settings).find(|(key, _)| *key == setting.key);
             written.map_or_else(setting.default, |(_, value)| value.clone())
         };
         let settings: Vec<(&Setting, Value)> =
             chosen.optimization.settings.iter().map(|setting| (setting, value(setting))).collect();
         settings.iter().for_each(|(setting, value)| (setting.apply)(&mut treatment.options, value));
         treatment.switched.push(Switched::new(chosen.optimization.word, settings));
-        treatment.goals.extend(chosen.goals);
+        let own = own.map(|own| own.goals.clone()).filter(|goals| !goals.is_empty());
+        treatment.goals.extend(own.unwrap_or(chosen.goals));
     }
     treatment
 }

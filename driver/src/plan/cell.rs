@@ -25,6 +25,9 @@ pub struct Cell {
     pub model: Model,
     /// The optimizations switched on in the treatment, by their YAML words; joined by `+` in tables.
     pub optimizations: Vec<String>,
+    /// What is set otherwise than in the rest of the matrix, for people: `bits 8, window none`; mostly nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub variant: String,
     /// Their resolved options. The baseline is `Options::default()`.
     pub treatment: Options,
     /// What is computed.
@@ -45,6 +48,20 @@ impl Cell {
     #[must_use]
     pub fn optimization(&self) -> String {
         self.optimizations.join("+")
+    }
+
+    /// The same with what is set otherwise: `kv_cache (bits 8, window none)`.
+    #[must_use]
+    pub fn treated(&self) -> String {
+        let optimization = self.optimization();
+        if self.variant.is_empty() { optimization } else { format!("{optimization} ({})", self.variant) }
+    }
+
+    /// `Chrome · webgpu · bert-tiny (synthetic) · int4`, as it was written.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let (browser, platform) = (self.browser.title(), self.platform.name());
+        format!("{browser} · {platform} · {} · {}", self.model.title(), self.treated())
     }
 }
 
@@ -103,6 +120,10 @@ pub struct Scenario {
     pub texts: Vec<String>,
     /// Tokens per sequence when ids are seeded.
     pub tokens: u32,
+    /// Tokens of the prompts at which it is compared with f32 besides; only where keys and values are kept in less
+    /// memory, which shows with their number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lengths: Vec<u32>,
     /// Tokens that a model which continues text is asked for.
     pub decode: u32,
     /// How each of these tokens is chosen.
@@ -123,6 +144,21 @@ pub struct Scenario {
     /// What the wire that weights come over is like; as fast as the machine without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+}
+
+impl Scenario {
+    /// The same with prompts of this many tokens and no others: one prompt of all sentences, where several would all
+    /// be shorter.
+    #[must_use]
+    pub fn at(&self, tokens: u32) -> Self {
+        Self { texts: vec![self.texts.join(" ")], tokens, ..self.plain() }
+    }
+
+    /// The same without other lengths.
+    #[must_use]
+    pub fn plain(&self) -> Self {
+        Self { lengths: Vec::new(), ..self.clone() }
+    }
 }
 
 /// A network as a scenario describes it.
@@ -152,7 +188,7 @@ fn is_likeliest(choice: &Choice) -> bool {
 pub struct Sampling {
     /// Blocks that are always taken. A block holds one sample of each arm.
     pub min: u32,
-    /// Blocks that are never exceeded.
+    /// Blocks that are never exceeded; with none, steady times are not taken at all.
     pub max: u32,
     /// Stop when the interval's half width is below this fraction (0.05 = 5 %).
     pub target_half_width: f64,

@@ -99,7 +99,8 @@ mod tests {
         let model = Model { name: "minilm".into(), family: Some(Family::Bert), weights };
         let (choice, texts) = (matrix_engine::protocol::Sampling::Greedy, vec!["A sentence.".into()]);
         let (image, audio, seconds, video) = (None, None, None, None);
-        let scenario = Scenario { texts, tokens: 8, decode: 16, choice, image, audio, seconds, video, network: None };
+        let (tokens, decode, lengths, network) = (8, 16, Vec::new(), None);
+        let scenario = Scenario { texts, tokens, lengths, decode, choice, image, audio, seconds, video, network };
         of_cell(BrowserId::Chrome, Platform::Webgpu, &model, &[optimization], &scenario, Profile::Warm).expect("an id")
     }
 

@@ -16,6 +16,11 @@ use crate::printable::printable;
 use crate::run::event::Status;
 use crate::store::{CellRow, RunRow, Store};
 
+/// What stands where a cell has no value.
+pub(super) const NOTHING: &str = "–";
+/// More models than this are counted, not named, in a title.
+const NAMED: usize = 3;
+
 /// An analysis, ready to be shown.
 #[derive(Serialize)]
 pub struct Analysis {
@@ -30,12 +35,57 @@ pub struct Analysis {
     software: bool,
     /// What can be said in sentences.
     pub(super) findings: Vec<String>,
-    /// Heads of the table.
-    pub(super) columns: Vec<&'static str>,
-    /// A row for every cell, a text for every column.
-    pub(super) rows: Vec<Vec<String>>,
-    /// The drawings.
-    pub(super) charts: Vec<ChartView>,
+    /// What belongs together, such as everything of a model.
+    pub(super) sections: Vec<Section>,
+}
+
+/// A part of the page: drawings, and a table below them.
+#[derive(Serialize)]
+pub(super) struct Section {
+    /// What it is about.
+    title: String,
+    /// How to read it, where that is not said for all.
+    text: String,
+    charts: Vec<ChartView>,
+    columns: Vec<Column>,
+    /// A text for every column.
+    rows: Vec<Vec<String>>,
+}
+
+/// A column of a table.
+#[derive(Serialize)]
+struct Column {
+    head: &'static str,
+    /// Whether all it has are numbers, which stand below each other.
+    numbers: bool,
+}
+
+impl Section {
+    /// A part whose table has those of the columns that say something.
+    pub(super) fn new(title: impl Into<String>, columns: &[&'static str], rows: &[Vec<String>]) -> Self {
+        let column = |at: usize| rows.iter().filter_map(move |row| row.get(at));
+        let kept: Vec<usize> = (0..columns.len()).filter(|at| column(*at).any(|text| text != NOTHING)).collect();
+        let is_number =
+            |text: &String| text == NOTHING || text.starts_with(|c: char| "+−".contains(c) || c.is_ascii_digit());
+        let row = |row: &Vec<String>| kept.iter().filter_map(|at| row.get(*at).cloned()).collect();
+        Self {
+            title: title.into(),
+            text: String::new(),
+            charts: Vec::new(),
+            columns: kept.iter().map(|at| Column { head: columns[*at], numbers: column(*at).all(is_number) }).collect(),
+            rows: rows.iter().map(row).collect(),
+        }
+    }
+
+    /// With how to read it.
+    pub(super) fn text(self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
+    /// With drawings.
+    pub(super) fn charts(self, charts: impl IntoIterator<Item = ChartView>) -> Self {
+        Self { charts: charts.into_iter().collect(), ..self }
+    }
 }
 
 /// A cell of an analysis.
@@ -67,13 +117,13 @@ impl Subject {
     /// What the treatment has of a metric, as text.
     pub(super) fn value(&self, metric: &str) -> String {
         let effect = self.effect(metric);
-        effect.map_or_else(|| "–".into(), |effect| Metric::named(metric).show(effect.treatment))
+        effect.map_or_else(|| NOTHING.into(), |effect| Metric::named(metric).show(effect.treatment))
     }
 
     /// The part of the baseline's bytes that the treatment has, as text.
     pub(super) fn kept(&self, metric: &str) -> String {
         let effect = self.effect(metric).filter(|effect| effect.baseline > 0.0);
-        effect.map_or_else(|| "–".into(), |it| format!("{:.1} %", 100.0 * it.treatment / it.baseline))
+        effect.map_or_else(|| NOTHING.into(), |it| format!("{:.1} %", 100.0 * it.treatment / it.baseline))
     }
 
     /// An improvement with its interval, as text.
@@ -84,21 +134,27 @@ impl Subject {
                 format!("{} [{}, {}]", signed(percent, false), bare(interval.low), bare(interval.high))
             }
             Some((percent, None)) => signed(percent, false),
-            None => "–".into(),
+            None => NOTHING.into(),
         }
     }
 
-    /// How it ended, and why.
-    pub(super) fn ended(&self) -> String {
-        let status = self.row.status.map_or("running", Status::name);
+    /// How it ended, and why, unless it passed.
+    pub(super) fn trouble(&self) -> String {
+        let status = self.row.status.map_or("not run", Status::name);
         let reason = printable(&self.row.reason);
-        if reason.is_empty() { status.into() } else { format!("{status}: {reason}") }
+        match (self.row.status, reason.is_empty()) {
+            (Some(Status::Pass), _) => NOTHING.into(),
+            (_, true) => status.into(),
+            (_, false) => format!("{status}: {reason}"),
+        }
     }
 }
 
 impl Analysis {
-    /// An analysis of a run that says nothing yet.
-    pub(super) fn of(title: String, store: &Store, run: &RunRow, subjects: &[Subject]) -> Result<Self> {
+    /// An analysis of `what` in the models of a run, that says nothing yet.
+    pub(super) fn of(what: &str, store: &Store, run: &RunRow, subjects: &[Subject]) -> Result<Self> {
+        let models = models(subjects);
+        let named = if models.len() > NAMED { format!("{} models", models.len()) } else { models.join(", ") };
         let environments = store.environments(&run.info.id)?;
         let mut ran: Vec<String> = environments
             .values()
@@ -110,7 +166,7 @@ impl Analysis {
             .collect();
         ran.dedup();
         Ok(Self {
-            title,
+            title: format!("{what} of {named}"),
             run: run.info.id.clone(),
             started_at: run.info.started_at.clone(),
             engine: run.info.engine_hash.chars().take(12).collect(),
@@ -118,9 +174,7 @@ impl Analysis {
             synthetic: subjects.iter().any(|subject| subject.row.cell.model.is_synthetic()),
             software: environments.values().any(|environment| environment.device.software),
             findings: Vec::new(),
-            columns: Vec::new(),
-            rows: Vec::new(),
-            charts: Vec::new(),
+            sections: Vec::new(),
         })
     }
 
@@ -131,8 +185,12 @@ impl Analysis {
     pub fn html(&self, templates: Option<&Path>) -> Result<String> {
         let fields = minijinja::Value::from(Serde(self));
         template::render_with("analysis.html", fields, templates, |environment| {
-            template::add_charts(environment, &self.charts);
+            template::add_charts(environment, self.charts());
         })
+    }
+
+    fn charts(&self) -> impl Iterator<Item = &ChartView> {
+        self.sections.iter().flat_map(|section| &section.charts)
     }
 
     /// What can be said in sentences.
@@ -150,7 +208,7 @@ impl Analysis {
             size.and_then(|size| size.split(' ').nth(3)?.parse::<f64>().ok()).unwrap_or(0.0)
         };
         let (mut body, mut y) = (String::new(), 20.0);
-        for chart in &self.charts {
+        for chart in self.charts() {
             // Writing to a string cannot fail.
             let _ =
                 write!(body, "<text class=\"title\" x=\"20\" y=\"{:.0}\">{}</text>", y + 16.0, escape(&chart.title));

@@ -164,8 +164,6 @@ impl CellView {
     /// Reads the evidence of a cell.
     pub(super) fn read(store: &Store, run: &str, row: &CellRow, effects: &[(String, Effect)]) -> Result<Self> {
         let cell = &row.cell;
-        let model = cell.model.title();
-        let title = format!("{} · {} · {model} · {}", cell.browser.title(), cell.platform.name(), cell.optimization());
         let status = |status: Option<Status>| status.map_or("running", Status::name).to_owned();
         let attempts = store.attempts(row.id)?.into_iter().map(|attempt| AttemptView {
             number: attempt.number,
@@ -187,7 +185,7 @@ impl CellView {
         let artifacts = store.artifacts(row.id)?.into_iter();
         Ok(Self {
             key: cell.id.clone(),
-            title: printable(&title).into_owned(),
+            title: printable(&cell.title()).into_owned(),
             browser: cell.browser.name().into(),
             platform: cell.platform.name().into(),
             model: printable(&cell.model.name).into_owned(),

@@ -4,16 +4,19 @@
 
 mod analysis;
 mod bcd;
+mod calibration;
 mod cell;
 mod chart;
 mod claims;
 mod comparison;
 mod compat;
+mod curve;
 mod format;
 mod github;
 mod history;
 mod junit;
 mod kv_quality;
+mod lengths;
 mod machine;
 mod operation;
 mod picture;

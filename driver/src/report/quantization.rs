@@ -2,24 +2,23 @@
 
 use matrix_engine::protocol::{Calibration, Integer, Options, Scheme};
 
-use super::analysis::{Analysis, Subject, models};
+use super::analysis::{Analysis, NOTHING, Section, Subject, models};
+use super::calibration::{findings, summary};
 use super::quantization_chart::{effects, error_by_bits};
 use crate::error::Result;
-use crate::measure::median;
 use crate::store::{RunRow, Store};
 
-const COLUMNS: [&str; 11] = [
-    "Model",
+const COLUMNS: [&str; 10] = [
     "Format",
-    "Bits per weight",
-    "Weights kept",
+    "Bits of a quantized weight",
+    "Bytes of all weights",
     "Cosine",
     "KL",
     "Top-1",
     "Rank correlation",
     "Load time",
     "Time of a token or an inference",
-    "Ended",
+    "Not passed",
 ];
 
 /// One format of the weights of one model, as it was measured.
@@ -56,6 +55,11 @@ impl Variant {
         self.subject.effect("accuracy.cosine").map(|effect| (1.0 - effect.treatment).max(1e-6))
     }
 
+    /// Whether its times were sampled.
+    pub(super) fn is_timed(&self) -> bool {
+        self.subject.row.cell.sampling.max > 0
+    }
+
     /// What is timed of its model.
     pub(super) fn timed(&self) -> &'static str {
         if self.subject.effect("token_time").is_some() { "token_time" } else { "infer_time" }
@@ -63,18 +67,20 @@ impl Variant {
 
     fn line(&self) -> Vec<String> {
         let it = &self.subject;
+        // Formats of 8 bits differ in digits that other tables leave out.
+        let cosine = it.effect("accuracy.cosine").map(|effect| format!("{:.6}", effect.treatment));
+        let time = |metric| if self.is_timed() { it.improvement(metric) } else { NOTHING.into() };
         vec![
-            it.model.clone(),
             self.format.clone(),
-            self.bits().map_or_else(|| "–".into(), |bits| format!("{bits:.3}")),
+            self.bits().map_or_else(|| NOTHING.into(), |bits| format!("{bits:.3}")),
             it.kept("weight_bytes"),
-            it.value("accuracy.cosine"),
+            cosine.unwrap_or_else(|| NOTHING.into()),
             it.value("accuracy.kl"),
             it.value("accuracy.top1"),
             it.value("accuracy.rank"),
-            it.improvement("load_time"),
-            it.improvement(self.timed()),
-            it.ended(),
+            time("load_time"),
+            time(self.timed()),
+            it.trouble(),
         ]
     }
 }
@@ -85,59 +91,40 @@ fn named(options: &Options) -> String {
     format!("int{} · groups of {} · {scheme} · {}", integer.bits, integer.group_size, calibrated(integer.calibration))
 }
 
-pub(super) fn calibrated(calibration: Calibration) -> &'static str {
-    match calibration {
-        Calibration::None => "none",
-        Calibration::Mse => "mse",
-        Calibration::Hqq => "hqq",
-    }
+/// The word of a calibration, as it is in matrix files.
+pub(super) fn calibrated(calibration: Calibration) -> String {
+    let word = serde_json::to_value(calibration).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The analysis of a run whose cells differ in the format of their weights.
+/// The analysis of a run whose cells differ in the format of their weights: what calibrations did in all models, then
+/// model by model.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn quantization(store: &Store, run: &RunRow) -> Result<Analysis> {
     let subjects = Subject::all(store, run)?;
     let models = models(&subjects);
-    let mut analysis = Analysis::of(format!("Quantization of {}", models.join(", ")), store, run, &subjects)?;
+    let mut analysis = Analysis::of("Quantization", store, run, &subjects)?;
     let variants = subjects.into_iter().map(|subject| Variant::of(subject, store)).collect::<Result<Vec<_>>>()?;
+    analysis.findings = findings(&variants.iter().collect::<Vec<_>>());
+    analysis.sections = summary(&models, &variants);
     for model in &models {
         let of: Vec<&Variant> = variants.iter().filter(|variant| variant.subject.model == *model).collect();
-        analysis.charts.extend([error_by_bits(model, &of), effects(model, &of)].into_iter().flatten());
-        analysis.findings.extend(findings(model, &of));
+        let rows: Vec<Vec<String>> = of.iter().map(|variant| variant.line()).collect();
+        let charts = [error_by_bits(model, &of), effects(model, &of)].into_iter().flatten();
+        analysis.sections.push(Section::new(model.as_str(), &COLUMNS, &rows).text(ranked(&of)).charts(charts));
     }
-    analysis.columns = COLUMNS.to_vec();
-    analysis.rows = variants.iter().map(Variant::line).collect();
     Ok(analysis)
 }
 
-/// Which calibrations beat none of it, other things being equal, and which 4-bit format is nearest to f32.
-fn findings(model: &str, variants: &[&Variant]) -> Vec<String> {
-    let mut findings = Vec::new();
-    for calibration in [Calibration::Mse, Calibration::Hqq] {
-        let pairs = variants.iter().filter_map(|variant| {
-            let integer = variant.integer().filter(|integer| integer.calibration == calibration)?;
-            let plain = Integer { calibration: Calibration::None, ..integer.clone() };
-            Some((variants.iter().find(|other| other.integer() == Some(&plain))?.error()?, variant.error()?))
-        });
-        let pairs: Vec<(f64, f64)> = pairs.collect();
-        let nearer = pairs.iter().filter(|(plain, calibrated)| calibrated < plain).count();
-        let mut ratios: Vec<f64> = pairs.iter().map(|(plain, calibrated)| calibrated / plain).collect();
-        if let Some(ratio) = median(&mut ratios) {
-            findings.push(format!(
-                "{model}: {} is nearer to f32 than none in {nearer} of {} settings; its error (1 − cosine) is {:.0} % of theirs, in the median",
-                calibrated(calibration),
-                pairs.len(),
-                100.0 * ratio
-            ));
-        }
-    }
-    let four = variants.iter().filter(|variant| variant.integer().is_some_and(|integer| integer.bits == 4));
-    let best = four.filter_map(|variant| Some((variant, variant.error()?))).min_by(|a, b| a.1.total_cmp(&b.1));
-    if let Some((best, error)) = best {
-        findings
-            .push(format!("{model}: of 4-bit formats {} is nearest to f32, 1 − cosine is {error:.2e}", best.format));
-    }
-    findings
+/// How to read ranks, where a model has them.
+fn ranked(variants: &[&Variant]) -> String {
+    let ranked = variants.iter().find(|variant| variant.subject.effect("accuracy.rank").is_some());
+    let Some(texts) = ranked.map(|variant| variant.subject.row.cell.scenario.texts.len()) else { return String::new() };
+    format!(
+        "Rank correlation is Spearman's, of the similarities of all {} pairs of {texts} sentences: what a search with these \
+         embeddings depends on.",
+        texts * (texts - 1) / 2
+    )
 }

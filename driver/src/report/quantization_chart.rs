@@ -10,6 +10,8 @@ use super::quantization::{Variant, calibrated};
 use crate::measure::Metric;
 
 const LEFT: f64 = 70.0;
+/// Colours of calibrations of 4-bit weights, in their order.
+const CLASSES: [&str; 4] = ["c0", "c1", "c2", "c5"];
 
 /// A line of points: what differs between them is the size of groups.
 struct Series<'a> {
@@ -116,12 +118,8 @@ fn series<'a>(variants: &[&'a Variant]) -> Vec<Series<'a>> {
             Some(integer) => {
                 let asymmetric = integer.scheme == Scheme::Asymmetric;
                 let scheme = if asymmetric { "asymmetric" } else { "symmetric" };
-                let class = match (integer.bits, integer.calibration) {
-                    (8, _) => "c3",
-                    (_, Calibration::None) => "c0",
-                    (_, Calibration::Mse) => "c1",
-                    (_, Calibration::Hqq) => "c2",
-                };
+                let at = Calibration::ALL.iter().position(|calibration| *calibration == integer.calibration);
+                let class = if integer.bits == 8 { "c3" } else { CLASSES[at.unwrap_or(0) % CLASSES.len()] };
                 (format!("int{} {scheme}, {}", integer.bits, calibrated(integer.calibration)), class, asymmetric)
             }
         };
@@ -141,6 +139,7 @@ pub(super) fn effects(model: &str, variants: &[&Variant]) -> Option<ChartView> {
     let metrics = ["load_time", timed.unwrap_or("infer_time")];
     let rows: Vec<&&Variant> = variants
         .iter()
+        .filter(|variant| variant.is_timed())
         .filter(|variant| metrics.iter().any(|metric| variant.subject.effect(metric).is_some()))
         .collect();
     if rows.is_empty() {

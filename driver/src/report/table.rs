@@ -9,6 +9,7 @@ use super::compat::{self, Judged, Support};
 use super::machine::EnvironmentView;
 use super::view::{Measured, title_of};
 use crate::browser::BrowserId;
+use crate::plan::Cell;
 use crate::printable::printable;
 use crate::spec::OPTIMIZATIONS;
 
@@ -159,6 +160,12 @@ fn entry(column: &Column, here: &[&Measured], notes: &mut Notes) -> Entry {
         title: support.title().into(),
         notes: texts.iter().map(|text| notes.number(text)).collect(),
         cells: judged.iter().map(|judged| judged.cell.id.clone()).collect(),
-        models: judged.iter().map(|judged| printable(&judged.cell.model.title()).into_owned()).collect(),
+        models: judged.iter().map(|judged| printable(&named(judged.cell)).into_owned()).collect(),
     }
+}
+
+/// The model, and what is set otherwise than in the other cells.
+fn named(cell: &Cell) -> String {
+    let model = cell.model.title();
+    if cell.variant.is_empty() { model } else { format!("{model}: {}", cell.variant) }
 }

@@ -114,8 +114,9 @@ fn drawings(environment: &mut Environment<'_>, view: &View) {
 }
 
 /// Gives templates charts by their names.
-pub(super) fn add_charts(environment: &mut Environment<'_>, charts: &[ChartView]) {
-    let charts: BTreeMap<String, String> = charts.iter().map(|chart| (chart.name.clone(), chart.svg.clone())).collect();
+pub(super) fn add_charts<'a>(environment: &mut Environment<'_>, charts: impl IntoIterator<Item = &'a ChartView>) {
+    let charts: BTreeMap<String, String> =
+        charts.into_iter().map(|chart| (chart.name.clone(), chart.svg.clone())).collect();
     environment.add_function("chart", move |name: &str| -> std::result::Result<Value, TemplateError> {
         let svg = charts.get(name).cloned();
         let unknown = || TemplateError::new(ErrorKind::InvalidOperation, "chart takes the name of a chart");

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::cell::{CellView, signed};
 use super::chart::{ChartView, charts};
 use super::claims::{self, ClaimView, RecommendationView};
+use super::lengths::curves;
 use super::machine::EnvironmentView;
 use super::screenshot::screenshots;
 use super::support::{SupportView, support};
@@ -165,7 +166,7 @@ impl View {
             support: support(&cells, &rows, &columns),
             recommendations: claims::recommendations(&cells, &title_of),
             effect_columns: effect_columns(&views),
-            charts: charts(&views, &trends),
+            charts: charts(&views, &trends).into_iter().chain(curves(&cells)).collect(),
             brief: cells.len() > BRIEF,
             is_one: false,
             screenshots: screenshots(store, &cells)?,

@@ -8,6 +8,7 @@
 //! 3. [`trace`](super::trace), where it is wanted: every operation by itself, on the page that is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Work};
@@ -59,6 +60,8 @@ pub(super) struct Attempt<'a> {
     pub(super) number: u32,
     pub(super) source: ModelSource,
     pub(super) reference: &'a Reference,
+    /// The same of prompts of other lengths.
+    pub(super) lengths: &'a [Arc<Reference>],
     pub(super) server: &'a Server,
     pub(super) session: &'a mut dyn Session,
     pub(super) listeners: &'a mut Listeners,

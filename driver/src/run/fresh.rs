@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use matrix_engine::protocol::{Measure, Memory, Outcome, Step, Tensors, Usage};
+use matrix_engine::protocol::{Measure, Memory, Outcome, Step, Tensor, Tensors, Usage};
 
 use super::attempt::{Attempt, Ended, order, unexpected};
 use super::event::{Arm, Event, Status};
 use super::reference::Reference;
 use crate::error::Error;
 use crate::machine::Energy;
-use crate::measure::{Accuracy, Agreement, Mismatch, Ranking};
+use crate::measure::{Accuracy, Agreement, Metric, Mismatch, Ranking};
 use crate::plan::Profile;
 
 /// f32 on another device may differ from the CPU by rounding only.
@@ -33,6 +33,7 @@ impl Attempt<'_> {
                 self.first_times(arm, block).await?;
                 if block == 0 {
                     self.alone(arm).await?;
+                    self.check_lengths(arm).await?;
                 }
             }
         }
@@ -70,8 +71,7 @@ impl Attempt<'_> {
 
     /// Compares what an arm computes with the reference.
     async fn check(&mut self, arm: Arm) -> Result<(), Ended> {
-        let Reference { workload, inputs, ids, .. } = self.reference;
-        let outputs = self.compute(workload.check(arm.name(), inputs, ids)).await?.outputs;
+        let outputs = self.outputs(arm, self.reference).await?;
         let accuracy = self.accuracy(arm, &outputs)?;
         let (least, what) = match arm {
             Arm::Baseline => (BASELINE_COSINE, "f32 output"),
@@ -86,6 +86,26 @@ impl Attempt<'_> {
             accuracy.cosine
         );
         Err(Ended::Cell(Status::Fail, reason))
+    }
+
+    /// What an arm computes of a reference's inputs, along its way.
+    async fn outputs(&mut self, arm: Arm, reference: &Reference) -> Result<Tensors, Ended> {
+        let Reference { workload, inputs, ids, .. } = reference;
+        Ok(self.compute(workload.check(arm.name(), inputs, ids)).await?.outputs)
+    }
+
+    /// Compares what an arm computes after prompts of other lengths. The last thing on a page: the longer ones take
+    /// memory that has been looked at by then.
+    async fn check_lengths(&mut self, arm: Arm) -> Result<(), Ended> {
+        for reference in self.lengths {
+            let Some(tokens) = reference.prompt() else { continue };
+            let outputs = self.outputs(arm, reference).await?;
+            let (expected, got) = compared(reference, &outputs)?;
+            let agreement = Agreement::of(expected, got).map_err(|error| wrong_shape(reference, &error))?;
+            let measures = agreement.measures().into_iter();
+            self.emit(arm, 0, measures.map(|it| Measure { metric: Metric::at(&it.metric, tokens), ..it }))?;
+        }
+        Ok(())
     }
 
     /// Memory and CPU time of an arm that has its page for itself. Nothing is timed meanwhile.
@@ -127,10 +147,8 @@ impl Attempt<'_> {
 
     /// Compares the output with the reference and records how near it is.
     fn accuracy(&mut self, arm: Arm, outputs: &Tensors) -> Result<Accuracy, Ended> {
-        let name = self.reference.workload.compared();
-        let both = self.reference.expected.get(name).zip(outputs.get(name));
-        let (expected, got) = both.ok_or_else(|| Ended::Cell(Status::Fail, format!("the page left out '{name}'")))?;
-        let wrong_shape = |error: Mismatch| Ended::Cell(Status::Fail, format!("wrong output '{name}': {error}"));
+        let (expected, got) = compared(self.reference, outputs)?;
+        let wrong_shape = |error: Mismatch| wrong_shape(self.reference, &error);
         let accuracy = Accuracy::of(expected, got).map_err(wrong_shape)?;
         let mut measures = accuracy.measures();
         if self.reference.workload.is_logits() {
@@ -181,4 +199,15 @@ impl Attempt<'_> {
         };
         self.emit(arm, 0, totals.into_iter().chain(categories.into_iter().map(peak)))
     }
+}
+
+/// What should have come out, and what did.
+fn compared<'a>(reference: &'a Reference, outputs: &'a Tensors) -> Result<(&'a Tensor, &'a Tensor), Ended> {
+    let name = reference.workload.compared();
+    let both = reference.expected.get(name).zip(outputs.get(name));
+    both.ok_or_else(|| Ended::Cell(Status::Fail, format!("the page left out '{name}'")))
+}
+
+fn wrong_shape(reference: &Reference, error: &Mismatch) -> Ended {
+    Ended::Cell(Status::Fail, format!("wrong output '{}': {error}", reference.workload.compared()))
 }

@@ -32,6 +32,15 @@ pub struct Reference {
     pub ids: Vec<Vec<i32>>,
 }
 
+impl Reference {
+    /// Tokens of the prompt, where a model continues one.
+    #[must_use]
+    pub fn prompt(&self) -> Option<usize> {
+        let continues = matches!(self.workload, Workload::Generate { .. });
+        self.inputs.get("input_ids").filter(|_| continues)?.shape.last().copied()
+    }
+}
+
 /// References by model and scenario, each computed once.
 #[derive(Default)]
 pub struct References {

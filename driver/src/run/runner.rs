@@ -12,7 +12,7 @@ use super::attempt::{Attempt, Ended, PAGE_START, status_of};
 use super::event::{Event, RunInfo, RunStatus, Status};
 use super::fingerprint::fingerprint;
 use super::listener::Listeners;
-use super::reference::References;
+use super::reference::{Reference, References};
 use super::trust::Trust;
 use crate::browser::BrowserId;
 use crate::error::Error;
@@ -168,8 +168,8 @@ impl Runner<'_> {
             return Ok(unusable.clone());
         }
         let Some(open) = open else { return Ok((Status::Crash, "no session".into())) };
-        let reference = match references.get(&cell.model, &cell.scenario).await {
-            Ok(reference) => Arc::clone(&reference),
+        let (reference, lengths) = match expected(cell, references).await {
+            Ok(expected) => expected,
             Err(error) => {
                 let status = if error.exit_code() == crate::error::ExitCode::Environment {
                     Status::Unavailable
@@ -180,7 +180,7 @@ impl Runner<'_> {
             }
         };
         let limit = Duration::from_secs_f64(cell.timeouts.cell_s);
-        let measured = timeout(limit, self.measure(cell, number, probed, &reference, open)).await;
+        let measured = timeout(limit, self.measure(cell, number, probed, (&reference, &lengths), open)).await;
         let outcome = match measured {
             Ok(Ok(())) => (Status::Pass, String::new()),
             Ok(Err(Ended::Run(error))) => return Err(error),
@@ -200,7 +200,7 @@ impl Runner<'_> {
         cell: &Cell,
         number: u32,
         probed: &Probed,
-        reference: &super::reference::Reference,
+        (reference, lengths): (&Reference, &[Arc<Reference>]),
         open: &mut Open,
     ) -> Result<(), Ended> {
         let attempt = Attempt {
@@ -208,6 +208,7 @@ impl Runner<'_> {
             number,
             source: reference.located.source(cell.platform, self.server, network(cell), keeps(cell))?,
             reference,
+            lengths,
             server: self.server,
             session: open.session.as_mut(),
             listeners: &mut self.listeners,
@@ -227,6 +228,25 @@ impl Runner<'_> {
     fn finish(&mut self, cell: &Cell, status: Status, reason: String) -> Result<(), Error> {
         self.listeners.tell(&Event::CellFinished { cell: cell.id.clone(), status, reason })
     }
+}
+
+/// What should come out of a cell: of what is timed, and of prompts of other lengths.
+async fn expected(
+    cell: &Cell,
+    references: &mut References,
+) -> Result<(Arc<Reference>, Vec<Arc<Reference>>), Arc<Error>> {
+    let reference = references.get(&cell.model, &cell.scenario.plain()).await?;
+    let mut lengths: Vec<Arc<Reference>> = Vec::new();
+    if reference.prompt().is_some() {
+        for tokens in &cell.scenario.lengths {
+            let other = references.get(&cell.model, &cell.scenario.at(*tokens)).await?;
+            // A text may be shorter than it was asked to be, and a model's longest prompt, too.
+            if lengths.iter().all(|known| known.prompt() != other.prompt()) {
+                lengths.push(other);
+            }
+        }
+    }
+    Ok((reference, lengths))
 }
 
 /// The network that a cell's weights come over, if they have to come over one.

@@ -14,6 +14,9 @@ const INFER_TIME: &str = "infer_time";
 impl Attempt<'_> {
     /// Blocks of one computation of each arm, until enough is known.
     pub(super) async fn turns(&mut self) -> Result<(), Ended> {
+        if self.cell.sampling.max == 0 {
+            return Ok(());
+        }
         self.fresh_page().await?;
         for arm in [Arm::Baseline, Arm::Treatment] {
             self.load(arm).await?;

@@ -265,7 +265,8 @@ mod tests {
     fn scenario() -> Scenario {
         let texts = Vec::new();
         let (image, audio, seconds, video) = (None, None, None, None);
-        Scenario { texts, tokens: 8, decode: 16, choice: Sampling::Greedy, image, audio, seconds, video, network: None }
+        let (tokens, decode, lengths, choice, network) = (8, 16, Vec::new(), Sampling::Greedy, None);
+        Scenario { texts, tokens, lengths, decode, choice, image, audio, seconds, video, network }
     }
 
     #[test]

@@ -44,6 +44,12 @@ pub(super) const CALIBRATION: Setting = Setting {
     },
 };
 
+/// The words of calibrations.
+#[must_use]
+pub fn calibrations() -> &'static [&'static str] {
+    if let Kind::Word(words) = &CALIBRATION.kind { words } else { &[] }
+}
+
 pub(super) const SKIP_NAMES: Setting = Setting {
     key: "skip_names",
     kind: Kind::Names,

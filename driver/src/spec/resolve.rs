@@ -10,6 +10,7 @@ use super::expected::Expected;
 use super::file::Source;
 use super::flags::Flags;
 use super::gate::{FailOn, Gate, LAST_GREEN};
+use super::include::Include;
 use super::node::Fault;
 use super::optimization::Chosen;
 use super::origin::{Origin, Sourced};
@@ -46,7 +47,7 @@ pub struct Spec {
     /// How long it may take.
     pub timeouts: Timeouts,
     /// Cells added.
-    pub include: Vec<Selector>,
+    pub include: Vec<Include>,
     /// Cells removed.
     pub exclude: Vec<Selector>,
     /// Outcomes known.
@@ -112,8 +113,8 @@ impl Spec {
                     .hint("give one of them another `name`"));
             }
         }
-        let selectors =
-            self.include.iter().chain(&self.exclude).chain(self.expect.iter().map(|expected| &expected.cells));
+        let included = self.include.iter().map(|include| &include.cells);
+        let selectors = included.chain(&self.exclude).chain(self.expect.iter().map(|expected| &expected.cells));
         for selector in selectors {
             let is_here = |wanted: &&String| self.models.iter().any(|model| is_model(wanted, model));
             if let Some(wanted) = selector.models.iter().find(|wanted| !is_here(wanted)) {
@@ -279,6 +280,7 @@ impl Layers<'_> {
         Scenario {
             texts: self.take("scenario.texts", |w| w.scenario.texts.as_ref(), show, texts),
             tokens: self.take("scenario.tokens", |w| w.scenario.tokens.as_ref(), ToString::to_string, DEFAULT_TOKENS),
+            lengths: self.lengths(),
             decode: self.take("scenario.decode", |w| w.scenario.decode.as_ref(), ToString::to_string, DEFAULT_DECODE),
             choice: self
                 .find("scenario.decode", |w| w.scenario.choice.as_ref(), ToString::to_string)
@@ -289,6 +291,15 @@ impl Layers<'_> {
             video: self.find("scenario.video", |w| w.scenario.video.as_ref(), |path| path.display().to_string()),
             network: self.find("scenario.network", |w| w.scenario.network.as_ref(), ToString::to_string),
         }
+    }
+
+    /// The shortest first, each once.
+    fn lengths(&mut self) -> Vec<u32> {
+        let show = |lengths: &Vec<u32>| lengths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut lengths = self.find("scenario.lengths", |w| w.scenario.lengths.as_ref(), show).unwrap_or_default();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths
     }
 
     fn sampling(&mut self) -> Sampling {

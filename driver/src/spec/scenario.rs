@@ -22,6 +22,9 @@ pub const DEFAULT_TOKENS: u32 = 64;
 /// Tokens that follow a prompt.
 pub const DEFAULT_DECODE: u32 = 16;
 
+/// Most lengths that quality is compared at.
+pub const MAX_LENGTHS: usize = 16;
+
 /// Most tokens of a sequence.
 pub const MAX_TOKENS: u32 = 8192;
 
@@ -44,6 +47,8 @@ pub struct Scenario {
     pub texts: Option<Vec<String>>,
     /// Tokens per sequence.
     pub tokens: Option<u32>,
+    /// Tokens of the prompts at which a smaller KV cache is compared with a whole one.
+    pub lengths: Option<Vec<u32>>,
     /// Tokens that follow a prompt.
     pub decode: Option<u32>,
     /// How they are chosen.
@@ -74,13 +79,13 @@ pub struct Drawn {
 }
 
 impl Scenario {
-    /// Reads `{texts: […], tokens: n, decode: n or {…}, image: file, audio: file, seconds: n,
+    /// Reads `{texts: […], tokens: n, lengths: […], decode: n or {…}, image: file, audio: file, seconds: n,
     /// video: folder, network: {…}}`.
     ///
     /// # Errors
     /// When a key or a value is wrong.
     pub fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        let keys = ["texts", "tokens", "decode", "image", "audio", "seconds", "video", "network"];
+        let keys = ["texts", "tokens", "lengths", "decode", "image", "audio", "seconds", "video", "network"];
         let fields = node.fields("the scenario", &keys)?;
         let texts = fields.read("texts", |node| {
             let texts = node.list("a list of sentences")?;
@@ -91,6 +96,7 @@ impl Scenario {
         Ok(Self {
             texts,
             tokens: fields.read("tokens", |node| node.count("`tokens`", 1, MAX_TOKENS))?,
+            lengths: fields.read("lengths", read_lengths)?,
             decode,
             choice,
             image: path("image", "a PNG or JPEG file")?,
@@ -100,6 +106,16 @@ impl Scenario {
             network: fields.read("network", read_network)?,
         })
     }
+}
+
+/// Numbers of tokens.
+fn read_lengths(node: &Node<'_>) -> Result<Vec<u32>, Fault> {
+    let lengths = node.list("a list of numbers of tokens")?;
+    if lengths.len() > MAX_LENGTHS {
+        let message = format!("{} lengths are too many", lengths.len());
+        return Err(node.fault(message).note(format!("allowed: up to {MAX_LENGTHS}")));
+    }
+    lengths.iter().map(|length| length.count("a number of tokens", 1, MAX_TOKENS)).collect()
 }
 
 /// `{latency_ms, mbps, total_mbps}`.

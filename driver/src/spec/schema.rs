@@ -8,8 +8,9 @@ use super::combination::Rule;
 use super::expected::Outcome;
 use super::gate::{FailOn, LAST_GREEN};
 use super::goal::GOALS;
+use super::include::WITH;
 use super::optimization::{OPTIMIZATIONS, Optimization};
-use super::scenario::{MAX_LATENCY_MS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
+use super::scenario::{MAX_LATENCY_MS, MAX_LENGTHS, MAX_MBPS, MAX_SECONDS, MAX_TEMPERATURE, MAX_TOKENS};
 use super::setting::{Kind, Value as Setting};
 use super::word::Word;
 use super::written;
@@ -56,7 +57,7 @@ fn property(key: &str) -> Value {
         ),
         "scenario" => described("What is computed", scenario()),
         "sampling" => described("How often", sampling()),
-        "include" => described("Cells added", selections()),
+        "include" => described("Cells added", included()),
         "exclude" => described("Cells removed", selections()),
         "expect" => described("Outcomes known", json!({ "type": "array", "items": expected() })),
         "gate" => described("What the run is held against when it is over", gate()),
@@ -126,6 +127,7 @@ fn scenario() -> Value {
         &[
             ("texts", list(text())),
             ("tokens", tokens.clone()),
+            ("lengths", with(list(tokens.clone()), "maxItems", json!(MAX_LENGTHS))),
             ("decode", json!({ "anyOf": [tokens, drawn] })),
             ("image", text()),
             ("audio", text()),
@@ -178,6 +180,13 @@ fn expected() -> Value {
     fields.push(("status", words::<Outcome>()));
     fields.push(("why", text()));
     object(&fields, &["status", "why"])
+}
+
+/// A selection, whose optimizations may be set otherwise.
+fn included() -> Value {
+    let mut fields = selection();
+    fields.push((WITH, optimizations()));
+    json!({ "type": "array", "items": object(&fields, &[]) })
 }
 
 fn selections() -> Value {

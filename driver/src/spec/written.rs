@@ -6,6 +6,7 @@ use matrix_engine::protocol::Platform;
 
 use super::combination::Combinations;
 use super::expected::Expected;
+use super::include::Include;
 use super::node::{Fault, Node};
 use super::optimization::{self, Chosen};
 use super::pace::{Sampling, Timeouts};
@@ -56,7 +57,7 @@ pub struct Written {
     /// How long it may take.
     pub timeouts: Timeouts,
     /// Cells added.
-    pub include: Vec<Selector>,
+    pub include: Vec<Include>,
     /// Cells removed.
     pub exclude: Vec<Selector>,
     /// Outcomes known.
@@ -87,7 +88,7 @@ impl Written {
             scenario: fields.read("scenario", Scenario::read)?.unwrap_or_default(),
             sampling: fields.read("sampling", Sampling::read)?.unwrap_or_default(),
             timeouts: fields.read("timeouts", Timeouts::read)?.unwrap_or_default(),
-            include: fields.read("include", |node| read_any(node, Selector::read))?.unwrap_or_default(),
+            include: fields.read("include", |node| read_any(node, Include::read))?.unwrap_or_default(),
             exclude: fields.read("exclude", |node| read_any(node, Selector::read))?.unwrap_or_default(),
             expect: fields.read("expect", |node| read_any(node, Expected::read))?.unwrap_or_default(),
             expectations: gate.as_ref().and_then(|gate| gate.expectations.clone()),
