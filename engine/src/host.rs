@@ -21,7 +21,7 @@ use crate::{
     precompile::{self, Expected},
     program::{Program, States},
     protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Work},
-    weights::{Declared, Format, Store, Traffic, format, store},
+    weights::{Declared, Format, Store, Traffic, format, pressure::Narrowed, store},
 };
 
 /// Devices and the models on them.
@@ -341,6 +341,9 @@ fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<Stri
     let mut warnings = format::warnings(declared, options);
     if store.cost.alone {
         warnings.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
+    }
+    if let Some(Narrowed { to, from, of }) = store.cost.narrowed {
+        warnings.push(format!("{to} bytes at a time were fetched instead of {from}: {of} had no more room"));
     }
     warnings
 }

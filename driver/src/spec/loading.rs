@@ -29,6 +29,13 @@ pub(super) const PROGRESSIVE_LOADING: Optimization = Optimization {
             default: || Value::Word("auto"),
             apply: |options, value| progressive(options, |loading| loading.in_flight_mb = count(value)),
         },
+        Setting {
+            key: "budget_mb",
+            kind: Kind::CountOr("auto", 1, MAX_MB),
+            variable: None,
+            default: || Value::Word("auto"),
+            apply: |options, value| progressive(options, |loading| loading.budget_mb = count(value)),
+        },
     ],
     seam: "loader",
     switch_on: |options| options.progressive_loading = Some(Progressive::default()),

@@ -8,6 +8,7 @@ mod buffer;
 pub mod gpu;
 mod info;
 mod ledger;
+pub mod machine;
 pub mod outside;
 mod timeline;
 

@@ -10,6 +10,10 @@ pub struct Progressive {
     /// Megabytes that may be on their way at once; two chunks where it is `None`.
     #[serde(default)]
     pub in_flight_mb: Option<u32>,
+    /// Megabytes of everything that is held while weights come, bytes on their way among it: near it fewer are on their
+    /// way, down to one chunk. Without it only what page or machine have left counts.
+    #[serde(default)]
+    pub budget_mb: Option<u32>,
 }
 
 /// Weights come when they are used and go again, within a budget.

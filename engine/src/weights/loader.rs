@@ -9,6 +9,7 @@ use super::{
     Declared, Format, Weight,
     component::components,
     crew::{Brought, Crew},
+    pressure::{Gate, Held, Narrowed},
     rows::{Target, distribution, write_rows},
     taking::{Help, Job, QUEUED, Taking},
 };
@@ -40,19 +41,25 @@ pub enum Pace {
     /// Whole files: what is wanted of one is there before the first weight is made, and stays until the last is.
     Whole,
     /// Chunks in the order of use, some of them at once.
-    Chunks {
-        /// Bytes of a chunk.
-        chunk: u64,
-        /// Bytes that may be on their way at once; one chunk always is.
-        in_flight: u64,
-    },
+    Chunks(Flow),
     /// Chunks of all components side by side, fetched and made by workers.
     Crew {
         /// How many.
         workers: usize,
-        /// Bytes of a chunk.
-        chunk: u64,
+        /// What may be on its way at once.
+        flow: Flow,
     },
+}
+
+/// Chunks on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Bytes of a chunk.
+    pub chunk: u64,
+    /// Bytes that may be on their way at once; one chunk always is.
+    pub in_flight: u64,
+    /// Bytes that may be held meanwhile, those on their way among them: near it, fewer are.
+    pub budget: Option<u64>,
 }
 
 /// What brings weights.
@@ -83,6 +90,8 @@ pub struct Cost {
     pub convert_ms: f64,
     /// Whether workers were asked for and there were none.
     pub alone: bool,
+    /// How far memory kept bytes on their way below what was asked for, if it did.
+    pub narrowed: Option<Narrowed>,
 }
 
 impl Loader<'_> {
@@ -160,18 +169,18 @@ impl Loader<'_> {
                     }
                 }
             }
-            Pace::Chunks { chunk, in_flight } => {
-                let requests = fetch::plan_in_order(wanted, Limits::chunks(chunk, PIECE));
-                self.several(checkpoint, &requests, in_flight, None, &mut taking).await?;
+            Pace::Chunks(flow) => {
+                let requests = fetch::plan_in_order(wanted, Limits::chunks(flow.chunk, PIECE));
+                self.several(checkpoint, &requests, flow, None, &mut taking).await?;
             }
-            Pace::Crew { workers, chunk } => {
-                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(chunk, PIECE));
+            Pace::Crew { workers, flow } => {
+                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(flow.chunk, PIECE));
                 // Where nothing has to be made, or a GPU makes it, connections are all that helps.
                 let makes = !taking.helped() && requests.iter().any(|it| !taking.task(checkpoint, it).is_plain());
                 // A browser that gives no workers has this one do it alone.
                 let crew = if makes { Crew::start(workers).await.ok() } else { None };
                 taking.cost.alone = makes && crew.is_none();
-                self.several(checkpoint, &requests, chunk * workers as u64, crew.as_ref(), &mut taking).await?;
+                self.several(checkpoint, &requests, flow, crew.as_ref(), &mut taking).await?;
             }
         }
         Ok(taking.cost)
@@ -182,19 +191,21 @@ impl Loader<'_> {
         &self,
         checkpoint: &Checkpoint,
         requests: &[Request],
-        in_flight: u64,
+        Flow { in_flight, budget, .. }: Flow,
         crew: Option<&Crew>,
         taking: &mut Taking<'_, '_>,
     ) -> Result<()> {
         let mut waiting = requests.iter().enumerate().peekable();
         let mut flying = FuturesOrdered::new();
         let mut bytes = 0;
+        let held = Held { space: self.space, budget };
+        let mut gate = Gate::new(in_flight, &held);
         // While workers start, this one does what they would.
         let starting = usize::try_from(in_flight / requests.first().map_or(1, |first| first.length.max(1)));
         let starting = starting.unwrap_or(usize::MAX);
         loop {
             while let Some((_, next)) = waiting.peek()
-                && (flying.is_empty() || bytes + next.length <= in_flight)
+                && gate.admits(bytes, next.length)
                 && let Some((index, next)) = waiting.next()
             {
                 bytes += next.length;
@@ -211,7 +222,7 @@ impl Loader<'_> {
                 });
             }
             let started = clock::now();
-            let Some(read) = flying.next().await else { return Ok(()) };
+            let Some(read) = flying.next().await else { break };
             let (request, brought, counted): (&Request, Brought, InFlight) = read?;
             taking.cost.fetch_ms += clock::now() - started;
             match &brought {
@@ -224,6 +235,8 @@ impl Loader<'_> {
             }
             bytes -= request.length;
         }
+        taking.cost.narrowed = gate.narrowed();
+        Ok(())
     }
 
     async fn read(&self, checkpoint: &Checkpoint, request: &Request) -> Result<(Chunk, InFlight)> {
@@ -258,7 +271,7 @@ impl Loader<'_> {
             let rows = declared.elements() / columns;
             let piece = match self.pace {
                 Pace::Whole => PIECE,
-                Pace::Chunks { chunk, .. } | Pace::Crew { chunk, .. } => chunk.min(PIECE),
+                Pace::Chunks(flow) | Pace::Crew { flow, .. } => flow.chunk.min(PIECE),
             };
             let step = (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1);
             #[cfg(feature = "gpu")]

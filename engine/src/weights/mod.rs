@@ -12,6 +12,7 @@ pub mod half;
 pub mod integer;
 pub mod loader;
 pub mod made;
+pub mod pressure;
 #[cfg(feature = "gpu")]
 pub mod quantizer;
 pub mod residency;

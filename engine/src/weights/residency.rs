@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Declared, Format, Weight, glob,
-    loader::{Loader, PIECE, Pace, blame},
+    loader::{Flow, Loader, PIECE, Pace, blame},
 };
 use crate::{
     device::{Category, Space},
@@ -91,7 +91,7 @@ impl Residency {
         let transposed = declared.iter().filter(|weight| weight.transposed).map(|weight| 8 * weight.elements() as u64);
         let reserve = 2 * chunk + transposed.max().unwrap_or(0).max(2 * chunk);
         let budget = budget.map_or(Budget::Weights(goal.max(largest + largest / 8 + reserve)), Budget::Everything);
-        let pace = Pace::Chunks { chunk, in_flight: 2 * chunk };
+        let pace = Pace::Chunks(Flow { chunk, in_flight: 2 * chunk, budget: None });
         let states = vec![State::default(); declared.len()];
         Self::new((origin, declared, formats), Source::Origin, budget, pace, reserve, states, space)
     }

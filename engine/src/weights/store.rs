@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     Declared, Format, Residency, half,
     integer::Layout,
-    loader::{self, Cost, Loader, PIECE, Pace},
+    loader::{self, Cost, Flow, Loader, PIECE, Pace},
 };
 use crate::{
     device::{Buffer, Category, Space},
@@ -156,15 +156,18 @@ fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
     let all = || declared.iter().map(length).sum::<u64>();
     let wanted = options.progressive_loading.as_ref();
     let asked = wanted.and_then(|wanted| wanted.chunk_mb).map(megabytes);
+    let budget = wanted.and_then(|wanted| wanted.budget_mb).map(megabytes);
     if let Some(Parallel { workers, .. }) = &options.parallel_loading {
         let workers = workers.unwrap_or(WORKERS).clamp(1, 16);
         // Every chunk waits for its first byte, so a connection gets few of them; but no worker may be left with none.
         let usual = (all() / u64::from(4 * workers)).clamp(PIECE / 8, 2 * PIECE);
-        return Pace::Crew { workers: workers as usize, chunk: asked.unwrap_or(usual) };
+        let chunk = asked.unwrap_or(usual);
+        let flow = Flow { chunk, in_flight: chunk * u64::from(workers), budget };
+        return Pace::Crew { workers: workers as usize, flow };
     }
     let Some(wanted) = wanted else { return Pace::Whole };
     let chunk = asked.unwrap_or_else(|| (all() / CHUNKS).clamp(PIECE / 32, 100_000_000));
-    Pace::Chunks { chunk, in_flight: wanted.in_flight_mb.map_or(2 * chunk, megabytes) }
+    Pace::Chunks(Flow { chunk, in_flight: wanted.in_flight_mb.map_or(2 * chunk, megabytes), budget })
 }
 
 /// Megabytes in bytes.
@@ -176,8 +179,8 @@ pub fn megabytes(count: u32) -> u64 {
 /// Refuses what can't be meant.
 pub fn check(options: &Options) -> Result<()> {
     let nothing = |name: &str| Err(Error::unsupported("nothing fits into 0 MB").of(name));
-    if let Some(Progressive { chunk_mb, in_flight_mb }) = options.progressive_loading
-        && [chunk_mb, in_flight_mb].contains(&Some(0))
+    if let Some(Progressive { chunk_mb, in_flight_mb, budget_mb, .. }) = options.progressive_loading
+        && [chunk_mb, in_flight_mb, budget_mb].contains(&Some(0))
     {
         return nothing("progressive_loading");
     }

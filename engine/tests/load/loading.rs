@@ -147,6 +147,29 @@ fn chunks_need_less_memory_than_whole_files_and_give_the_same() {
 }
 
 #[test]
+fn near_the_budget_chunks_come_one_by_one_and_give_the_same() {
+    let preset = Preset::of(Family::Llama, "pressed");
+    let with = |budget_mb| {
+        let loading = Progressive { chunk_mb: Some(1), in_flight_mb: Some(8), budget_mb, ..Progressive::default() };
+        let options = Options { progressive_loading: Some(loading), ..Options::default() };
+        run(Platform::NativeCpu, preset.source(), &options)
+    };
+    let free = with(None);
+    let weights = free.info.weight_bytes;
+    let in_flight = |run: &Run| run.loaded.categories["in_flight"].peak;
+    assert!(free.info.warnings.is_empty(), "{:?}", free.info.warnings);
+    let roomy = with(Some(u32::try_from(weights / 1_000_000 + 4).expect("small")));
+    let pressed = with(Some(1));
+    println!("on their way: {} free, {} near the budget, {} beyond", in_flight(&free), in_flight(&roomy), in_flight(&pressed));
+    assert!(in_flight(&free) > 4_000_000, "several at once");
+    assert!(in_flight(&roomy) < in_flight(&free), "what is left of the budget bounds them");
+    assert!(roomy.loaded.whole.peak <= weights + 5_000_000, "the budget holds");
+    assert!(in_flight(&pressed) < 3_000_000, "one, and a piece that is converted");
+    assert!(roomy.info.warnings.iter().any(|warning| warning.ends_with("the budget had no more room")));
+    assert!(free.outputs == pressed.outputs && free.outputs == roomy.outputs);
+}
+
+#[test]
 fn a_timeline_shows_the_peak_and_the_end() {
     let preset = Preset::of(Family::Bert, "timeline");
     for options in
@@ -182,7 +205,7 @@ fn a_file_that_changes_is_told_and_nothing_stays() {
 fn chunks_of_nothing_are_refused() {
     let mut host = Host::new("");
     let options = Options {
-        progressive_loading: Some(Progressive { chunk_mb: Some(0), in_flight_mb: None }),
+        progressive_loading: Some(Progressive { chunk_mb: Some(0), ..Progressive::default() }),
         ..Options::default()
     };
     let model = ModelSource::Synthetic { family: Family::Bert, size: Size::Tiny, seed: 1 };
