@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use matrix_driver::browser::BrowserId;
 use matrix_driver::page::{Link, Server};
 use matrix_driver::session::{Address, LaunchSettings, Launcher, Sessions as _};
 use matrix_engine::protocol::{
     ModelSource, Offload, Options, Outcome, Parallel, Platform, Progressive, Step, Streaming,
 };
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -32,6 +35,8 @@ enum Fault {
     Changed,
     /// No ranges at all.
     Whole,
+    /// A byte of so many answers is another than the digest says.
+    Damaged(u32),
 }
 
 /// A server of files that does what a fault says. Hand-made, because libraries don't send what is wrong.
@@ -69,7 +74,8 @@ impl Bad {
 
     fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
-        self.left.store(if let Fault::Drops(times) = fault { times } else { 0 }, Ordering::SeqCst);
+        let times = if let Fault::Drops(times) | Fault::Damaged(times) = fault { times } else { 0 };
+        self.left.store(times, Ordering::SeqCst);
     }
 
     /// One request and its answer; the connection is closed behind it.
@@ -80,8 +86,8 @@ impl Bad {
         }
         let request = String::from_utf8_lossy(&request).into_owned();
         let name = request.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_owned();
-        let common = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: range\r\n\
-            Access-Control-Expose-Headers: content-range, etag\r\nConnection: close\r\nCache-Control: no-store\r\n";
+        let common = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: range, want-content-digest\r\n\
+            Access-Control-Expose-Headers: content-range, etag, content-digest\r\nConnection: close\r\nCache-Control: no-store\r\n";
         let Ok(bytes) = std::fs::read(self.folder.join(&name)) else {
             return stream
                 .write_all(format!("HTTP/1.1 404 Gone\r\n{common}Content-Length: 0\r\n\r\n").as_bytes())
@@ -103,13 +109,19 @@ impl Bad {
         let one = self.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let fault = if is_weights { fault } else { Fault::None };
         let (mut from, mut tag) = (first, one.as_str());
+        let digest = if request.to_lowercase().contains("want-content-digest: sha-256=") {
+            let digest = STANDARD.encode(Sha256::digest(&bytes[first..=last]));
+            format!("Content-Digest: sha-256=:{digest}:\r\n")
+        } else {
+            String::new()
+        };
+        let mut damaged = bytes[first..=last].to_vec();
         let mut sent = &bytes[first..=last];
+        let hit = || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         match fault {
             Fault::None => {}
             Fault::Drops(_) => {
-                let drops =
-                    self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-                if drops {
+                if hit() {
                     sent = &sent[..sent.len() / 2];
                 }
             }
@@ -120,6 +132,13 @@ impl Bad {
                 return stream.write_all(gone.as_bytes()).await;
             }
             Fault::Changed => tag = "two",
+            Fault::Damaged(_) => {
+                if hit() {
+                    // The lowest bits of a mantissa: nothing but the digest tells.
+                    damaged[0] ^= 1;
+                    sent = &damaged;
+                }
+            }
             Fault::Whole => {
                 let head = format!("HTTP/1.1 200 Fine\r\n{common}Content-Length: {}\r\n\r\n", bytes.len());
                 stream.write_all(head.as_bytes()).await?;
@@ -128,7 +147,7 @@ impl Bad {
         }
         let told = if fault == Fault::Short { sent.len() } else { last - first + 1 };
         let head = format!(
-            "HTTP/1.1 206 Part\r\n{common}ETag: \"{tag}\"\r\nContent-Range: bytes {from}-{last}/{}\r\nContent-Length: {told}\r\n\r\n",
+            "HTTP/1.1 206 Part\r\n{common}ETag: \"{tag}\"\r\nContent-Range: bytes {from}-{last}/{}\r\nContent-Length: {told}\r\n{digest}\r\n",
             bytes.len()
         );
         stream.write_all(head.as_bytes()).await?;
@@ -145,6 +164,15 @@ fn every_way() -> Vec<(&'static str, Options)> {
         (
             "parallel_loading",
             Options { parallel_loading: Some(Parallel { workers: Some(2), keep: true }), f16: true, ..none() },
+        ),
+        (
+            "chunks by workers",
+            Options {
+                parallel_loading: Some(Parallel { workers: Some(2), keep: false }),
+                progressive_loading: Some(Progressive::default()),
+                f16: true,
+                ..none()
+            },
         ),
         ("cpu_offload", Options { cpu_offload: Some(Offload::default()), ..none() }),
         ("streaming", Options { streaming: Some(Streaming::default()), ..none() }),
@@ -199,7 +227,13 @@ async fn faults(browser: BrowserId, platform: Platform) {
             (Fault::Gone, Some("found status 404")),
             (Fault::Changed, Some("changed while it was read")),
             (Fault::Whole, Some("expected status 206, found status 200")),
+            (Fault::Damaged(1), None),
+            (Fault::Damaged(u32::MAX), Some("are not what the server said it would send")),
         ] {
+            // Only chunks are held against their digests.
+            if matches!(fault, Fault::Damaged(_)) && options.progressive_loading.is_none() {
+                continue;
+            }
             bad.set(fault);
             let wrong = attempt(&mut link, platform, &at, options.clone()).await;
             match (told, &wrong) {

@@ -105,7 +105,7 @@ impl Host {
         check(&options)?;
         let space = Space::new(self.device(platform).await?);
         let started = clock::now();
-        let (config, origin) = self.open(from).await?;
+        let (config, origin) = self.open(from, &options).await?;
         let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
         let front_end = FrontEnd::open(&config, folder, options.compute_shaders, space.device()).await?;
         let built = model::build(&config, &origin)?;
@@ -133,6 +133,9 @@ impl Host {
             bits("bits_per_weight", store.parameters, store.bytes),
         ];
         measures.extend(compiled);
+        if store.remarks.verified > 0 {
+            measures.push(Measure::bytes("verified_bytes", store.remarks.verified));
+        }
         if store.quantized.0 > 0 {
             measures.push(bits("quantized_bits_per_weight", store.quantized.0, store.quantized.1));
         }
@@ -155,10 +158,13 @@ impl Host {
         Ok(Outcome::Loaded { measures, memory, model })
     }
 
-    async fn open(&self, from: ModelSource) -> Result<(Config, Origin)> {
+    async fn open(&self, from: ModelSource, options: &Options) -> Result<(Config, Origin)> {
         Ok(match from {
             ModelSource::Folder { at } => {
                 let folder = Folder::new(&self.root, &at);
+                if options.progressive_loading.as_ref().is_some_and(|loading| loading.verify) {
+                    folder.verify();
+                }
                 let config = Config::read(&folder).await.map_err(|error| error.of(at.clone()))?;
                 let checkpoint = Checkpoint::open(folder).await.map_err(|error| error.of(at))?;
                 (config, Origin::Files(checkpoint))
@@ -341,6 +347,10 @@ fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<Stri
     let mut warnings = format::warnings(declared, options);
     if store.cost.alone {
         warnings.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
+    }
+    let verify = options.progressive_loading.as_ref().is_some_and(|loading| loading.verify);
+    if verify && cfg!(target_arch = "wasm32") && store.cost.fetched_bytes > 0 && store.remarks.verified == 0 {
+        warnings.push("`progressive_loading`: nothing was verified: the server or the browser has no digests".to_owned());
     }
     if let Some(Narrowed { to, from, of }) = store.cost.narrowed {
         warnings.push(format!("{to} bytes at a time were fetched instead of {from}: {of} had no more room"));

@@ -97,6 +97,7 @@ const METRICS: &[Metric] = &[
     Metric { name: "wasm_heap", title: "WebAssembly heap", exact: false, ..MEMORY },
     Metric { name: "js_heap", title: "JavaScript heap", exact: false, ..MEMORY },
     Metric { name: "fetched_bytes", title: "Bytes fetched", ..MEMORY },
+    Metric { name: "verified_bytes", title: "Bytes held against their digest", compare: Compare::Shown, ..MEMORY },
     Metric { name: "moved_bytes", title: "Weights brought during the work", compare: Compare::Shown, ..MEMORY },
     Metric { name: "weight_hits", title: "Weights that were on the device", ..ERROR },
     Metric { name: "weight_misses", title: "Weights that had to be brought", ..ERROR },

@@ -36,6 +36,13 @@ pub(super) const PROGRESSIVE_LOADING: Optimization = Optimization {
             default: || Value::Word("auto"),
             apply: |options, value| progressive(options, |loading| loading.budget_mb = count(value)),
         },
+        Setting {
+            key: "verify",
+            kind: Kind::Switch(&["no", "yes"]),
+            variable: None,
+            default: || Value::Word("yes"),
+            apply: |options, value| progressive(options, |loading| loading.verify = *value == Value::Word("yes")),
+        },
     ],
     seam: "loader",
     switch_on: |options| options.progressive_loading = Some(Progressive::default()),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Weights in chunks, in the order in which the model uses them, instead of whole files.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progressive {
     /// Megabytes of a chunk; by the size of the model where it is `None`.
     pub chunk_mb: Option<u32>,
@@ -14,6 +14,15 @@ pub struct Progressive {
     /// way, down to one chunk. Without it only what page or machine have left counts.
     #[serde(default)]
     pub budget_mb: Option<u32>,
+    /// Whether a range that a browser fetched is held against the digest that the server tells with it (RFC 9530).
+    #[serde(default)]
+    pub verify: bool,
+}
+
+impl Default for Progressive {
+    fn default() -> Self {
+        Self { chunk_mb: None, in_flight_mb: None, budget_mb: None, verify: true }
+    }
 }
 
 /// Weights come when they are used and go again, within a budget.

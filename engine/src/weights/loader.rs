@@ -217,8 +217,11 @@ impl Loader<'_> {
                         let (chunk, counted) = self.read(checkpoint, next).await?;
                         return Ok((next, Brought::Bytes(chunk), counted));
                     };
-                    let counted = self.space.in_flight(next.length);
-                    Ok((next, crew.perform(task).await?, counted))
+                    let (counted, copied) = self.counted(checkpoint, next);
+                    let (brought, remarks) = crew.perform(task).await?;
+                    checkpoint.folder().remark(remarks);
+                    drop(copied);
+                    Ok((next, brought, counted))
                 });
             }
             let started = clock::now();
@@ -240,10 +243,16 @@ impl Loader<'_> {
     }
 
     async fn read(&self, checkpoint: &Checkpoint, request: &Request) -> Result<(Chunk, InFlight)> {
-        let counted = self.space.in_flight(request.length);
+        let (counted, _copied) = self.counted(checkpoint, request);
         let file = &checkpoint.files()[request.file];
         let chunk = checkpoint.folder().range(file, request.start, request.length).await?;
         Ok((chunk, counted))
+    }
+
+    /// The bytes of a request, and the copy of them from which a browser makes a digest.
+    fn counted(&self, checkpoint: &Checkpoint, request: &Request) -> (InFlight, Option<InFlight>) {
+        let copied = checkpoint.folder().verifies().then(|| self.space.in_flight(request.length));
+        (self.space.in_flight(request.length), copied)
     }
 
     async fn make(&self, synthetic: &Synthetic, jobs: &mut [Job<'_>], help: &Help) -> Result<Cost> {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     device::{Buffer, Category, Space},
     error::{Error, Result},
-    load::Origin,
+    load::{Origin, Remarks},
     protocol::{Offload, Options, Parallel, Progressive, Streaming},
 };
 
@@ -85,6 +85,8 @@ pub struct Store {
     pub quantized: (u64, u64),
     /// Bytes read, headers included, and milliseconds.
     pub cost: Cost,
+    /// What is worth telling of how files were read.
+    pub remarks: Remarks,
 }
 
 impl Store {
@@ -126,10 +128,12 @@ impl Store {
     }
 
     fn with(weights: Vec<Weight>, declared: &[Declared], formats: &[Format], origin: &Origin, mut cost: Cost) -> Self {
+        let mut remarks = Remarks::default();
         if let Origin::Files(checkpoint) = origin {
             cost.fetched_bytes += checkpoint.header_bytes();
+            remarks = checkpoint.folder().remarks();
         }
-        let mut store = Self { weights, residency: None, bytes: 0, parameters: 0, quantized: (0, 0), cost };
+        let mut store = Self { weights, residency: None, bytes: 0, parameters: 0, quantized: (0, 0), cost, remarks };
         for (declared, format) in declared.iter().zip(formats) {
             let (elements, bytes) = (declared.elements() as u64, format.bytes(&declared.shape));
             store.parameters += elements;

@@ -2,6 +2,8 @@
 //! no weight file ever has to be in memory as a whole.
 
 #[cfg(target_arch = "wasm32")]
+mod digest;
+#[cfg(target_arch = "wasm32")]
 mod kept;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -27,6 +29,24 @@ pub struct Place {
     /// Whether what is read of it is kept for the next time, where that can be done.
     #[serde(default)]
     pub keep: bool,
+    /// Whether what is read of it is held against the digest that its server tells.
+    #[serde(default)]
+    pub verify: bool,
+}
+
+/// What is worth telling of how files were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarks {
+    /// Bytes that are what their server said they would be.
+    pub verified: u64,
+}
+
+impl Remarks {
+    /// These and those of another reader.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { verified: self.verified + other.verified }
+    }
 }
 
 /// The most a file that is read as a whole may hold: configurations and indices, never weights.
