@@ -352,6 +352,9 @@ fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<Stri
     if verify && cfg!(target_arch = "wasm32") && store.cost.fetched_bytes > 0 && store.remarks.verified == 0 {
         warnings.push("`progressive_loading`: nothing was verified: the server or the browser has no digests".to_owned());
     }
+    if let Some(why) = &store.remarks.unkept {
+        warnings.push(format!("`parallel_loading`: not everything is kept for the next start ({why})"));
+    }
     if let Some(Narrowed { to, from, of }) = store.cost.narrowed {
         warnings.push(format!("{to} bytes at a time were fetched instead of {from}: {of} had no more room"));
     }

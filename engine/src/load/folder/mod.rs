@@ -35,17 +35,19 @@ pub struct Place {
 }
 
 /// What is worth telling of how files were read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remarks {
     /// Bytes that are what their server said they would be.
     pub verified: u64,
+    /// Why nothing more is kept for the next time, where something was to be.
+    pub unkept: Option<String>,
 }
 
 impl Remarks {
     /// These and those of another reader.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { verified: self.verified + other.verified }
+        Self { verified: self.verified + other.verified, unkept: self.unkept.or(other.unkept) }
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Folder {
     versions: RefCell<BTreeMap<String, String>>,
     keep: Cell<bool>,
     verify: Cell<bool>,
-    remarks: Cell<Remarks>,
+    remarks: RefCell<Remarks>,
 }
 
 /// Ranges below this are read again: headers and the like.
@@ -107,7 +107,7 @@ impl Folder {
             versions: RefCell::default(),
             keep: Cell::default(),
             verify: Cell::default(),
-            remarks: Cell::default(),
+            remarks: RefCell::default(),
         }
     }
 
@@ -155,15 +155,20 @@ impl Folder {
         self.verify.get()
     }
 
-    /// Takes note of how another read files of this folder.
+    /// Takes note of how files were read, here or by another.
     pub fn remark(&self, remarks: Remarks) {
-        self.remarks.set(self.remarks.get().and(remarks));
+        if remarks.unkept.is_some() {
+            // What could not be kept once is not tried again with every range.
+            self.keep.set(false);
+        }
+        let before = self.remarks.take();
+        self.remarks.replace(before.and(remarks));
     }
 
     /// What there is to say of how files were read.
     #[must_use]
     pub fn remarks(&self) -> Remarks {
-        self.remarks.get()
+        self.remarks.borrow().clone()
     }
 
     /// Keeps what is read for the next time, where the browser lets it and the server names files by their content.
@@ -200,8 +205,10 @@ impl Folder {
             attempt += 1;
             match self.attempt(file, start, length).await {
                 Ok(chunk) => {
-                    if let Some(name) = &kept {
-                        kept::put(name, &chunk.0).await;
+                    if let Some(name) = &kept
+                        && let Err(why) = kept::put(name, &chunk.0).await
+                    {
+                        self.remark(Remarks { unkept: Some(why), ..Remarks::default() });
                     }
                     return Ok(chunk);
                 }
@@ -255,7 +262,7 @@ impl Folder {
             if told != computed {
                 return Err(Broken::Once(self.damaged(file, start, length, (told, &computed))));
             }
-            self.remark(Remarks { verified: length });
+            self.remark(Remarks { verified: length, ..Remarks::default() });
         }
         Ok(chunk)
     }
