@@ -29,6 +29,8 @@ pub struct Host {
     root: String,
     devices: BTreeMap<Platform, Device>,
     slots: BTreeMap<String, Slot>,
+    /// Accounts of slots whose load failed: nothing may be left in them.
+    failed: BTreeMap<String, Space>,
 }
 
 /// A loaded model.
@@ -63,7 +65,7 @@ impl Host {
     /// A host without models. Folders are found relative to `root`: a URL in a browser, a path natively.
     #[must_use]
     pub fn new(root: &str) -> Self {
-        Self { root: root.to_owned(), devices: BTreeMap::new(), slots: BTreeMap::new() }
+        Self { root: root.to_owned(), devices: BTreeMap::new(), slots: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
     /// Does one step. Whatever goes wrong is an [`Outcome::Failed`].
@@ -101,9 +103,29 @@ impl Host {
         options: Options,
         work: &[Work],
     ) -> Result<Outcome> {
-        self.slots.remove(&name);
+        self.unload(&name);
         check(&options)?;
         let space = Space::new(self.device(platform).await?);
+        let loaded = self.load_into(&space, from, options, work).await;
+        match loaded {
+            Ok((slot, outcome)) => {
+                self.slots.insert(name, slot);
+                Ok(outcome)
+            }
+            Err(error) => {
+                self.failed.insert(name, space);
+                Err(error)
+            }
+        }
+    }
+
+    async fn load_into(
+        &self,
+        space: &Space,
+        from: ModelSource,
+        options: Options,
+        work: &[Work],
+    ) -> Result<(Slot, Outcome)> {
         let started = clock::now();
         let (config, origin) = self.open(from, &options).await?;
         let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
@@ -120,8 +142,8 @@ impl Host {
             formats: &formats,
             options: &options,
         };
-        let shaders = precompile::start(&expected, work, &space)?;
-        let store = Store::open(Rc::new(origin), &built.declared, &options, &space).await?;
+        let shaders = precompile::start(&expected, work, space)?;
+        let store = Store::open(Rc::new(origin), &built.declared, &options, space).await?;
         let compiled = shaders.finish().await?;
         let load_ms = clock::now() - started;
 
@@ -151,11 +173,9 @@ impl Host {
             warnings: warnings(&built.declared, &options, &store),
         };
         let memory = space.memory();
-        self.slots.insert(
-            name,
-            Slot { model: built.model, program: None, generation: None, front_end, store, options, space },
-        );
-        Ok(Outcome::Loaded { measures, memory, model })
+        let space = space.clone();
+        let slot = Slot { model: built.model, program: None, generation: None, front_end, store, options, space };
+        Ok((slot, Outcome::Loaded { measures, memory, model }))
     }
 
     async fn open(&self, from: ModelSource, options: &Options) -> Result<(Config, Origin)> {
@@ -246,12 +266,13 @@ impl Host {
     }
 
     fn unload(&mut self, name: &str) -> Outcome {
+        let failed = self.failed.remove(name).map(|space| space.memory());
         let memory = self.slots.remove(name).map(|slot| {
             let Slot { program, generation, front_end, store, space, .. } = slot;
             drop((program, generation, front_end, store));
             space.memory()
         });
-        Outcome::Unloaded { memory: memory.unwrap_or_default() }
+        Outcome::Unloaded { memory: memory.or(failed).unwrap_or_default() }
     }
 }
 

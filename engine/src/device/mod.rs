@@ -11,12 +11,14 @@ mod ledger;
 pub mod machine;
 pub mod outside;
 mod timeline;
+mod watch;
 
 use std::rc::Rc;
 
 pub use buffer::Buffer;
 pub use info::cpu as cpu_info;
 pub use ledger::{Category, Ledger};
+pub use watch::Watched;
 
 use crate::{
     error::{Error, Result},

@@ -57,7 +57,7 @@ impl Program {
         let Some(residency) = &store.residency else {
             return Self::with_states(plan, &store.weights, states, space).await;
         };
-        let buffers = buffers(&plan, states, space)?;
+        let buffers = buffers(&plan, states, space).await?;
         let program = match space.device() {
             Device::Cpu => Self::Cpu(cpu::CpuProgram::new(plan, buffers)),
             #[cfg(feature = "gpu")]
@@ -71,7 +71,7 @@ impl Program {
     /// The same for a plan over states, which the program shares with others.
     #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds weights ahead of a pass"))]
     pub async fn with_states(plan: Plan, weights: &[Weight], states: &States, space: &Space) -> Result<Self> {
-        let buffers = buffers(&plan, states, space)?;
+        let buffers = buffers(&plan, states, space).await?;
         match space.device() {
             Device::Cpu => Ok(Self::Cpu(cpu::CpuProgram::new(plan, buffers))),
             #[cfg(feature = "gpu")]
@@ -188,7 +188,7 @@ fn nested() -> Error {
 pub type States = BTreeMap<String, Rc<Buffer>>;
 
 /// The plan's buffers: its own, with constants in place, and those it shares.
-fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>>> {
+async fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>>> {
     let shared: BTreeMap<usize, &Port> = plan.states.iter().map(|port| (port.buffer, port)).collect();
     let create = |(index, &bytes): (usize, &u64)| {
         let Some(port) = shared.get(&index) else {
@@ -197,7 +197,12 @@ fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>
         let state = states.get(&port.name).filter(|state| state.bytes() >= bytes);
         state.cloned().ok_or_else(|| Error::internal("a state differs from its plan").of(port.name.clone()))
     };
-    let buffers = plan.buffers.iter().enumerate().map(create).collect::<Result<Vec<_>>>()?;
+    let create = || plan.buffers.iter().enumerate().map(create).collect::<Result<Vec<_>>>();
+    let buffers = match space.watch(create) {
+        Ok(created) => created.granted().await,
+        Err(error) => Err(error),
+    };
+    let buffers = buffers.map_err(|error| error.of("memory to compute in"))?;
     for (buffer, tensor) in &plan.constants {
         buffers[*buffer].write(0, tensor.bytes())?;
     }

@@ -104,10 +104,10 @@ impl Store {
         let pace = pace(options, &origin, declared);
         let (residency, cost) = if let Some(Streaming { budget_mb }) = options.streaming {
             let budget = budget_mb.map(megabytes);
-            (Residency::streamed(origin.clone(), declared, &formats, budget, space)?, Cost::default())
+            (Residency::streamed(origin.clone(), declared, &formats, budget, space).await?, Cost::default())
         } else if let Some(Offload { budget_mb, pin }) = &options.cpu_offload {
             let kept = (budget_mb.map(megabytes), pin.as_slice());
-            Residency::offloaded(origin.clone(), declared, &formats, kept, pace, space)?.fill().await?
+            Residency::offloaded(origin.clone(), declared, &formats, kept, pace, space).await?.fill().await?
         } else {
             let loader = Loader { origin: &origin, declared, formats: &formats, pace, space, helped: true };
             return Self::all(loader).await;
@@ -117,12 +117,8 @@ impl Store {
 
     async fn all(loader: Loader<'_>) -> Result<Self> {
         let Loader { origin, declared, formats, space, .. } = loader;
-        let create = |(weight, &format): (&Declared, &Format)| {
-            let created = Weight::create(weight, format, |bytes| space.create(Category::Weights, bytes));
-            created.map_err(|error| loader::blame(weight, error))
-        };
-        let weights = declared.iter().zip(formats).map(create).collect::<Result<Vec<_>>>()?;
         let numbers: Vec<usize> = (0..declared.len()).collect();
+        let weights = place(&numbers, declared, formats, space).await?;
         let cost = loader.load(&numbers, &weights).await?;
         Ok(Self::with(weights, declared, formats, origin, cost))
     }
@@ -145,6 +141,31 @@ impl Store {
         }
         store
     }
+}
+
+/// Some of the declared weights on the device, zero at first.
+///
+/// # Errors
+/// When the device has no memory for one of them; which one is part of the error.
+pub(super) async fn place(
+    numbers: &[usize],
+    declared: &[Declared],
+    formats: &[Format],
+    space: &Space,
+) -> Result<Vec<Weight>> {
+    let create = |&number: &usize| {
+        let create = || {
+            Weight::create(&declared[number], formats[number], |bytes| space.create(Category::Weights, bytes))
+        };
+        space.watch(create).map_err(|error| loader::blame(&declared[number], error))
+    };
+    // All are on their way before the first answer is waited for.
+    let watched = numbers.iter().map(create).collect::<Result<Vec<_>>>()?;
+    let mut weights = Vec::with_capacity(watched.len());
+    for (&number, watched) in numbers.iter().zip(watched) {
+        weights.push(watched.granted().await.map_err(|error| loader::blame(&declared[number], error))?);
+    }
+    Ok(weights)
 }
 
 /// Chunks of the size that was asked for; without one, so many that those on their way are a small part of the model.
