@@ -20,7 +20,7 @@ use crate::{
     model::{self, Model},
     precompile::{self, Expected},
     program::{Program, States},
-    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Work},
+    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work},
     weights::{Declared, Format, Store, Traffic, format, pressure::Narrowed, store},
 };
 
@@ -262,7 +262,7 @@ impl Host {
     fn timeline(&self, name: &str) -> Result<Outcome> {
         let slot = self.slots.get(name);
         let slot = slot.ok_or_else(|| Error::internal("no model is loaded in this slot").found(format!("'{name}'")))?;
-        Ok(Outcome::Timeline { timeline: slot.space.timeline() })
+        Ok(Outcome::Timeline { timeline: Timeline { weights: slot.store.stored.clone(), ..slot.space.timeline() } })
     }
 
     fn unload(&mut self, name: &str) -> Outcome {

@@ -27,6 +27,7 @@ mod table;
 mod template;
 mod terminal;
 mod timeline;
+mod treemap;
 mod trend;
 mod view;
 

@@ -1,4 +1,4 @@
-//! How the memory of a cell's arms went: bytes by category, stacked over time.
+//! How the memory of a cell's arms went: bytes by category, stacked over time, and of which weights they are.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use matrix_engine::protocol::Timeline;
 
 use super::plot::escape;
+use super::treemap;
 use super::view::Measured;
 use crate::error::Result;
 use crate::measure::Metric;
@@ -36,8 +37,9 @@ pub(super) fn timelines(store: &Store, cells: &[Measured]) -> Result<BTreeMap<St
         }
         let highest = arms.iter().map(|(_, timeline)| peak(timeline)).max().unwrap_or(0);
         if highest > 0 {
-            let drawn: String = arms.iter().map(|(arm, timeline)| draw(*arm, timeline, highest)).collect();
-            drawings.insert(cell.row.cell.id.clone(), drawn);
+            let drawn = arms.iter().map(|(arm, timeline)| draw(*arm, timeline, highest));
+            let weights = arms.iter().map(|(arm, timeline)| treemap::draw(*arm, &timeline.weights));
+            drawings.insert(cell.row.cell.id.clone(), drawn.chain(weights).collect());
         }
     }
     Ok(drawings)
@@ -56,7 +58,7 @@ fn peak(timeline: &Timeline) -> u64 {
 
 #[expect(clippy::cast_precision_loss, reason = "bytes below 2^50, pixels in the end")]
 fn draw(arm: Arm, timeline: &Timeline, highest: u64) -> String {
-    let Timeline { categories, moments } = timeline;
+    let Timeline { categories, moments, .. } = timeline;
     let (first, last) = (moments.first().map_or(0.0, |m| m.ms), moments.last().map_or(0.0, |m| m.ms));
     let x = |ms: f64| WIDTH * (ms - first) / (last - first).max(1e-9);
     let y = |bytes: u64| TOP + (HEIGHT - TOP) * (1.0 - bytes as f64 / highest as f64);
@@ -119,6 +121,7 @@ mod tests {
         Timeline {
             categories: vec!["weights".into(), "<b>".into()],
             moments: moments.iter().map(|(ms, bytes)| Moment { ms: *ms, bytes: bytes.to_vec() }).collect(),
+            weights: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Declared, Format, Residency, half,
+    Declared, Format, Residency, component, half,
     integer::Layout,
     loader::{self, Cost, Flow, Loader, PIECE, Pace},
 };
@@ -11,7 +11,7 @@ use crate::{
     device::{Buffer, Category, Space},
     error::{Error, Result},
     load::{Origin, Remarks},
-    protocol::{Offload, Options, Parallel, Progressive, Streaming},
+    protocol::{Offload, Options, Parallel, Progressive, StoredWeight, Streaming},
 };
 
 /// One weight on the device.
@@ -77,6 +77,8 @@ pub struct Store {
     pub weights: Vec<Weight>,
     /// The weights, if they come and go.
     pub residency: Option<Rc<Residency>>,
+    /// What each weight is, and takes in its format.
+    pub stored: Vec<StoredWeight>,
     /// Bytes of all weights in their formats.
     pub bytes: u64,
     /// Number of values.
@@ -129,11 +131,19 @@ impl Store {
             cost.fetched_bytes += checkpoint.header_bytes();
             remarks = checkpoint.folder().remarks();
         }
-        let mut store = Self { weights, residency: None, bytes: 0, parameters: 0, quantized: (0, 0), cost, remarks };
+        let quantized = (0, 0);
+        let stored = Vec::with_capacity(declared.len());
+        let mut store = Self { weights, residency: None, stored, bytes: 0, parameters: 0, quantized, cost, remarks };
         for (declared, format) in declared.iter().zip(formats) {
             let (elements, bytes) = (declared.elements() as u64, format.bytes(&declared.shape));
             store.parameters += elements;
             store.bytes += bytes;
+            store.stored.push(StoredWeight {
+                name: declared.name.clone(),
+                component: component::of(&declared.name).to_owned(),
+                format: format.word(),
+                bytes,
+            });
             if format.integers(&declared.shape).is_some() {
                 store.quantized.0 += elements;
                 store.quantized.1 += bytes;
