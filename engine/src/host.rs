@@ -16,12 +16,12 @@ use crate::{
     front_end::{self, FrontEnd, Heard},
     generate::{self, Generated, Generation, Plans},
     graph,
-    load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
+    load::{Checkpoint, Config, Folder, Origin, Remarks, Synthetic, preset},
     model::{self, Model},
     precompile::{self, Expected},
     program::{Program, States},
     protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work},
-    weights::{Declared, Format, Store, Traffic, format, pressure::Narrowed, store},
+    weights::{Declared, Format, Store, Traffic, coming::Arrived, format, loader::Cost, pressure::Narrowed, store},
 };
 
 /// Devices and the models on them.
@@ -42,6 +42,8 @@ struct Slot {
     front_end: Option<FrontEnd>,
     store: Store,
     options: Options,
+    /// Milliseconds that its load took.
+    open_ms: f64,
     space: Space,
 }
 
@@ -147,17 +149,16 @@ impl Host {
         let compiled = shaders.finish().await?;
         let load_ms = clock::now() - started;
 
-        let mut measures = vec![
-            Measure::ms("load_time", load_ms),
-            Measure::ms("fetch_time", store.cost.fetch_ms),
-            Measure::ms("convert_time", store.cost.convert_ms),
+        let mut measures = if store.coming.is_some() {
+            vec![Measure::ms("open_time", load_ms)]
+        } else {
+            arrived(load_ms, &store.cost, &store.remarks)
+        };
+        measures.extend([
             Measure::bytes("weight_bytes", store.bytes),
             bits("bits_per_weight", store.parameters, store.bytes),
-        ];
+        ]);
         measures.extend(compiled);
-        if store.remarks.verified > 0 {
-            measures.push(Measure::bytes("verified_bytes", store.remarks.verified));
-        }
         if store.quantized.0 > 0 {
             measures.push(bits("quantized_bits_per_weight", store.quantized.0, store.quantized.1));
         }
@@ -174,7 +175,16 @@ impl Host {
         };
         let memory = space.memory();
         let space = space.clone();
-        let slot = Slot { model: built.model, program: None, generation: None, front_end, store, options, space };
+        let slot = Slot {
+            model: built.model,
+            program: None,
+            generation: None,
+            front_end,
+            store,
+            options,
+            open_ms: load_ms,
+            space,
+        };
         Ok((slot, Outcome::Loaded { measures, memory, model }))
     }
 
@@ -206,6 +216,7 @@ impl Host {
         let mut measures = vec![Measure::ms("infer_time", clock::now() - started)];
         measures.extend(slot.shaders_since(before));
         measures.extend(slot.traffic());
+        measures.extend(slot.settle(started).await?);
         let outputs = if reply { results } else { Tensors::new() };
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
@@ -253,6 +264,7 @@ impl Host {
         ];
         measures.extend(slot.shaders_since(before));
         measures.extend(slot.traffic());
+        measures.extend(slot.settle(started).await?);
         measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
         measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
         let outputs = if reply { generated.outputs } else { Tensors::new() };
@@ -276,7 +288,34 @@ impl Host {
     }
 }
 
+/// What it took until all weights were there.
+fn arrived(load_ms: f64, cost: &Cost, remarks: &Remarks) -> Vec<Measure> {
+    let mut measures = vec![
+        Measure::ms("load_time", load_ms),
+        Measure::ms("fetch_time", cost.fetch_ms),
+        Measure::ms("convert_time", cost.convert_ms),
+    ];
+    if remarks.verified > 0 {
+        measures.push(Measure::bytes("verified_bytes", remarks.verified));
+    }
+    measures
+}
+
 impl Slot {
+    /// Behind the first pass, which started at `started`: waits for weights that it did not need, and tells what all of
+    /// them took. What follows is as if they had been there from the start.
+    async fn settle(&mut self, started: f64) -> Result<Vec<Measure>> {
+        let Some(coming) = self.store.coming.clone() else { return Ok(Vec::new()) };
+        let Arrived { at, cost, early } = coming.finish().await?;
+        self.store.coming = None;
+        // They run in stages, or could.
+        self.program = None;
+        self.generation = None;
+        let mut measures = arrived(self.open_ms + (at - started).max(0.0), &cost, &coming.remarks());
+        measures.push(Measure::count("early_stages", early));
+        Ok(measures)
+    }
+
     /// How many shaders were there when they were needed, and how many had to be compiled first.
     fn shaders_since(&self, before: Lookups) -> [Measure; 2] {
         let now = self.space.device().lookups();

@@ -73,6 +73,8 @@ const METRICS: &[Metric] = &[
     Metric { name: "load_time", title: "Load time", ..TIME },
     Metric { name: "fetch_time", title: "Load: fetching", ..TIME },
     Metric { name: "convert_time", title: "Load: converting", ..TIME },
+    Metric { name: "open_time", title: "Load: until the first pass may start", ..SHOWN_TIME },
+    Metric { name: "early_stages", title: "Stages computed before all weights were there", ..ERROR },
     Metric { name: "precompile_time", title: "Load: shaders", ..SHOWN_TIME },
     Metric { name: "precompiled_shaders", title: "Shaders precompiled", ..ERROR },
     Metric { name: "shader_hits", title: "First inference: shaders there", ..ERROR },

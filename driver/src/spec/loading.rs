@@ -43,6 +43,13 @@ pub(super) const PROGRESSIVE_LOADING: Optimization = Optimization {
             default: || Value::Word("yes"),
             apply: |options, value| progressive(options, |loading| loading.verify = *value == Value::Word("yes")),
         },
+        Setting {
+            key: "overlap",
+            kind: Kind::Switch(&["no", "yes"]),
+            variable: None,
+            default: || Value::Word("no"),
+            apply: |options, value| progressive(options, |loading| loading.overlap = *value == Value::Word("yes")),
+        },
     ],
     seam: "loader",
     switch_on: |options| options.progressive_loading = Some(Progressive::default()),

@@ -46,6 +46,13 @@ fn every_way() -> Vec<(&'static str, Options)> {
             Options { parallel_loading: Some(Parallel { workers: Some(2), keep: true }), f16: true, ..none() },
         ),
         (
+            "chunks while the first pass computes",
+            Options {
+                progressive_loading: Some(Progressive { overlap: true, ..Progressive::default() }),
+                ..none()
+            },
+        ),
+        (
             "chunks by workers",
             Options {
                 parallel_loading: Some(Parallel { workers: Some(2), keep: false }),
@@ -67,7 +74,7 @@ async fn attempt(link: &mut Link, platform: Platform, at: &str, options: Options
     let wrong = match outcome {
         Outcome::Failed { message, .. } => Some(message),
         Outcome::Loaded { model, .. } => {
-            // Streamed weights come only now.
+            // Streamed weights come only now, and the last of those that are used early.
             let inputs = model.inputs.iter().map(|input| (input.name.clone(), input.sample(1))).collect();
             let outputs = vec![model.outputs.last().expect("an output").clone()];
             let infer = Step::Infer { slot: "a".into(), inputs, outputs, reply: false };

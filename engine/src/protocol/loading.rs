@@ -17,11 +17,15 @@ pub struct Progressive {
     /// Whether a range that a browser fetched is held against the digest that the server tells with it (RFC 9530).
     #[serde(default)]
     pub verify: bool,
+    /// Whether the first pass starts while weights are on their way: a layer as soon as its own have arrived. A load
+    /// then ends when everything but the weights is there, with `open_time`; `load_time` comes with the first pass.
+    #[serde(default)]
+    pub overlap: bool,
 }
 
 impl Default for Progressive {
     fn default() -> Self {
-        Self { chunk_mb: None, in_flight_mb: None, budget_mb: None, verify: true }
+        Self { chunk_mb: None, in_flight_mb: None, budget_mb: None, verify: true, overlap: false }
     }
 }
 

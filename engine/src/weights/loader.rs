@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream::FuturesOrdered};
 
 use super::{
     Declared, Format, Weight,
+    coming::{Arrivals, pause},
     component::components,
     crew::{Brought, Crew},
     pressure::{Gate, Held, Narrowed},
@@ -77,6 +78,19 @@ pub struct Loader<'a> {
     pub space: &'a Space,
     /// Whether a GPU may help to make them.
     pub helped: bool,
+    /// Where it is told which have arrived, for someone who uses them before all have.
+    pub arrivals: Option<&'a Arrivals>,
+}
+
+impl Pace {
+    /// Bytes that are made at once, at most.
+    #[must_use]
+    pub fn chunk(self) -> u64 {
+        match self {
+            Self::Whole => PIECE,
+            Self::Chunks(flow) | Self::Crew { flow, .. } => flow.chunk,
+        }
+    }
 }
 
 /// What bringing weights cost.
@@ -153,7 +167,8 @@ impl Loader<'_> {
             dtypes.push(entry.known_dtype(name)?);
             wanted.push(Wanted { tensor, file, entry });
         }
-        let mut taking = Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0 };
+        let missing = vec![0; jobs.len()];
+        let mut taking = Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0, missing };
         match self.pace {
             Pace::Whole => {
                 let requests = fetch::plan(wanted, Limits::whole(SECTION, PIECE));
@@ -195,6 +210,7 @@ impl Loader<'_> {
         crew: Option<&Crew>,
         taking: &mut Taking<'_, '_>,
     ) -> Result<()> {
+        taking.expect(requests);
         let mut waiting = requests.iter().enumerate().peekable();
         let mut flying = FuturesOrdered::new();
         let mut bytes = 0;
@@ -237,6 +253,9 @@ impl Loader<'_> {
                 }
             }
             bytes -= request.length;
+            if self.arrivals.is_some() {
+                pause().await;
+            }
         }
         taking.cost.narrowed = gate.narrowed();
         Ok(())
@@ -267,6 +286,11 @@ impl Loader<'_> {
         #[cfg(not(feature = "gpu"))]
         let _ = help;
         for (place, job) in jobs.iter_mut().enumerate() {
+            // The one before is complete.
+            if let (Some(arrivals), Some(before)) = (self.arrivals, place.checked_sub(1)) {
+                arrivals.mark(before);
+                pause().await;
+            }
             let (declared, weight, target) = (job.declared, job.weight, &mut job.target);
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Weight::F32(buffer), Distribution::Bell(deviation)) =
@@ -278,10 +302,7 @@ impl Loader<'_> {
             }
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
-            let piece = match self.pace {
-                Pace::Whole => PIECE,
-                Pace::Chunks(flow) | Pace::Crew { flow, .. } => flow.chunk.min(PIECE),
-            };
+            let piece = self.pace.chunk().min(PIECE);
             let step = (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1);
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Some(quantizer), Weight::Integer { layout, .. }, Distribution::Bell(deviation)) =
@@ -297,8 +318,6 @@ impl Loader<'_> {
                 }
                 continue;
             }
-            #[cfg(not(feature = "gpu"))]
-            let _ = place;
             for first in (0..rows).step_by(step) {
                 values.resize(step.min(rows - first) * columns, 0.0);
                 let bytes = 4 * values.len() as u64;

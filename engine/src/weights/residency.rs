@@ -190,6 +190,7 @@ impl Residency {
             pace: self.pace,
             space: &self.space,
             helped: false,
+            arrivals: None,
         };
         let cost = loader.load(&numbers, &all).await?;
         let mut absent = absent.into_iter();
@@ -357,6 +358,7 @@ impl Residency {
                     pace: self.pace,
                     space: &self.space,
                     helped: false,
+            arrivals: None,
                 };
                 loader.load(&missing, &weights).await?;
             }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Declared, Format, Residency, component, half,
+    Coming, Declared, Format, Residency, component, half,
     integer::Layout,
     loader::{self, Cost, Flow, Loader, PIECE, Pace},
 };
@@ -74,7 +74,9 @@ impl Weight {
 /// All weights of a model, in the order in which they were declared, and what bringing them cost.
 pub struct Store {
     /// The weights, if all are on the device for good.
-    pub weights: Vec<Weight>,
+    pub weights: Rc<Vec<Weight>>,
+    /// Those of them that are still on their way.
+    pub coming: Option<Rc<Coming>>,
     /// The weights, if they come and go.
     pub residency: Option<Rc<Residency>>,
     /// What each weight is, and takes in its format.
@@ -94,7 +96,7 @@ pub struct Store {
 impl Store {
     /// Loads `declared` from `origin` in the given formats, whole files at a time.
     pub async fn load(origin: &Origin, declared: &[Declared], formats: &[Format], space: &Space) -> Result<Self> {
-        Self::all(Loader { origin, declared, formats, pace: Pace::Whole, space, helped: true }).await
+        Self::all(Loader { origin, declared, formats, pace: Pace::Whole, space, helped: true, arrivals: None }).await
     }
 
     /// Loads `declared` from `origin` as the options say.
@@ -111,10 +113,35 @@ impl Store {
             let kept = (budget_mb.map(megabytes), pin.as_slice());
             Residency::offloaded(origin.clone(), declared, &formats, kept, pace, space).await?.fill().await?
         } else {
-            let loader = Loader { origin: &origin, declared, formats: &formats, pace, space, helped: true };
+            if options.progressive_loading.as_ref().is_some_and(|loading| loading.overlap) {
+                return Self::early(origin, declared, &formats, pace, space).await;
+            }
+            let loader =
+                Loader { origin: &origin, declared, formats: &formats, pace, space, helped: true, arrivals: None };
             return Self::all(loader).await;
         };
-        Ok(Self { residency: Some(Rc::new(residency)), ..Self::with(Vec::new(), declared, &formats, &origin, cost) })
+        let store = Self::with(Rc::default(), declared, &formats, &origin, cost);
+        Ok(Self { residency: Some(Rc::new(residency)), ..store })
+    }
+
+    /// A store whose weights have their places, and are on their way.
+    async fn early(
+        origin: Rc<Origin>,
+        declared: &[Declared],
+        formats: &[Format],
+        pace: Pace,
+        space: &Space,
+    ) -> Result<Self> {
+        let numbers: Vec<usize> = (0..declared.len()).collect();
+        let weights = Rc::new(place(&numbers, declared, formats, space).await?);
+        let coming = Coming::start(&origin, (declared, formats), weights.clone(), pace, space);
+        coming.begin().await?;
+        let fetched = |weight: &Declared| match &*origin {
+            Origin::Files(checkpoint) => checkpoint.tensor(&weight.name).map_or(0, |(_, entry)| entry.length),
+            Origin::Synthetic(_) => 0,
+        };
+        let cost = Cost { fetched_bytes: declared.iter().map(fetched).sum(), ..Cost::default() };
+        Ok(Self { coming: Some(Rc::new(coming)), ..Self::with(weights, declared, formats, &origin, cost) })
     }
 
     async fn all(loader: Loader<'_>) -> Result<Self> {
@@ -122,10 +149,16 @@ impl Store {
         let numbers: Vec<usize> = (0..declared.len()).collect();
         let weights = place(&numbers, declared, formats, space).await?;
         let cost = loader.load(&numbers, &weights).await?;
-        Ok(Self::with(weights, declared, formats, origin, cost))
+        Ok(Self::with(Rc::new(weights), declared, formats, origin, cost))
     }
 
-    fn with(weights: Vec<Weight>, declared: &[Declared], formats: &[Format], origin: &Origin, mut cost: Cost) -> Self {
+    fn with(
+        weights: Rc<Vec<Weight>>,
+        declared: &[Declared],
+        formats: &[Format],
+        origin: &Origin,
+        mut cost: Cost,
+    ) -> Self {
         let mut remarks = Remarks::default();
         if let Origin::Files(checkpoint) = origin {
             cost.fetched_bytes += checkpoint.header_bytes();
@@ -133,7 +166,17 @@ impl Store {
         }
         let quantized = (0, 0);
         let stored = Vec::with_capacity(declared.len());
-        let mut store = Self { weights, residency: None, stored, bytes: 0, parameters: 0, quantized, cost, remarks };
+        let mut store = Self {
+            weights,
+            coming: None,
+            residency: None,
+            stored,
+            bytes: 0,
+            parameters: 0,
+            quantized,
+            cost,
+            remarks,
+        };
         for (declared, format) in declared.iter().zip(formats) {
             let (elements, bytes) = (declared.elements() as u64, format.bytes(&declared.shape));
             store.parameters += elements;
@@ -218,6 +261,18 @@ pub fn check(options: &Options) -> Result<()> {
         && [chunk_mb, in_flight_mb, budget_mb].contains(&Some(0))
     {
         return nothing("progressive_loading");
+    }
+    if options.progressive_loading.as_ref().is_some_and(|loading| loading.overlap) {
+        let others = [
+            (options.streaming.is_some(), "streaming", "decides when weights come"),
+            (options.cpu_offload.is_some(), "cpu_offload", "decides where weights are"),
+            (options.parallel_loading.is_some(), "parallel_loading", "does not bring weights in the order of use"),
+        ];
+        if let Some((_, word, why)) = others.into_iter().find(|(on, ..)| *on) {
+            return Err(Error::unsupported(format!("{word} {why}"))
+                .of("progressive_loading: overlap")
+                .hint(format!("leave out `overlap` or `{word}`")));
+        }
     }
     match (&options.streaming, &options.cpu_offload) {
         (Some(_), Some(_)) => {
