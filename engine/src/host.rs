@@ -20,7 +20,9 @@ use crate::{
     model::{self, Model},
     precompile::{self, Expected},
     program::{Program, States},
-    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work},
+    protocol::{
+        Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work,
+    },
     weights::{Declared, Format, Store, Traffic, coming::Arrived, format, loader::Cost, pressure::Narrowed, store},
 };
 
@@ -410,7 +412,8 @@ fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<Stri
     }
     let verify = options.progressive_loading.as_ref().is_some_and(|loading| loading.verify);
     if verify && cfg!(target_arch = "wasm32") && store.cost.fetched_bytes > 0 && store.remarks.verified == 0 {
-        warnings.push("`progressive_loading`: nothing was verified: the server or the browser has no digests".to_owned());
+        warnings
+            .push("`progressive_loading`: nothing was verified: the server or the browser has no digests".to_owned());
     }
     if let Some(why) = &store.remarks.unkept {
         warnings.push(format!("`parallel_loading`: not everything is kept for the next start ({why})"));

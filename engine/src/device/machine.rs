@@ -29,7 +29,11 @@ pub fn left() -> Option<(u64, &'static str)> {
 }
 
 #[cfg(target_arch = "wasm32")]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "byte counts that JavaScript keeps as floats")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "byte counts that JavaScript keeps as floats"
+)]
 fn page() -> Option<u64> {
     let field = |object: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(object, &name.into()).ok();
     let memory = field(&field(&js_sys::global(), "performance")?, "memory")?;

@@ -64,9 +64,7 @@ impl Program {
         let program = match space.device() {
             Device::Cpu => Self::Cpu(cpu::CpuProgram::new(plan, buffers)),
             #[cfg(feature = "gpu")]
-            Device::Gpu(gpu) => {
-                Self::Gpu(Box::new(gpu::GpuProgram::bare(plan, buffers, weights, space, gpu)?))
-            }
+            Device::Gpu(gpu) => Self::Gpu(Box::new(gpu::GpuProgram::bare(plan, buffers, weights, space, gpu)?)),
         };
         match (&store.residency, &store.coming) {
             (Some(residency), _) => Ok(Self::Staged(Box::new(staged::StagedProgram::new(program, residency, space)))),

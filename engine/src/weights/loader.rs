@@ -168,7 +168,8 @@ impl Loader<'_> {
             wanted.push(Wanted { tensor, file, entry });
         }
         let missing = vec![0; jobs.len()];
-        let mut taking = Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0, missing };
+        let mut taking =
+            Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0, missing };
         match self.pace {
             Pace::Whole => {
                 let requests = fetch::plan(wanted, Limits::whole(SECTION, PIECE));

@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_request_larger_than_everything_comes_alone() {
-        let mut gate = Gate::new(5, &Told(Cell::new(None)));
+        let told = Told(Cell::new(None));
+        let mut gate = Gate::new(5, &told);
         assert_eq!(at_once(&mut gate), 10);
         assert_eq!(gate.narrowed(), None, "as was asked for");
     }

@@ -358,7 +358,7 @@ impl Residency {
                     pace: self.pace,
                     space: &self.space,
                     helped: false,
-            arrivals: None,
+                    arrivals: None,
                 };
                 loader.load(&missing, &weights).await?;
             }

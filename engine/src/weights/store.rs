@@ -166,17 +166,8 @@ impl Store {
         }
         let quantized = (0, 0);
         let stored = Vec::with_capacity(declared.len());
-        let mut store = Self {
-            weights,
-            coming: None,
-            residency: None,
-            stored,
-            bytes: 0,
-            parameters: 0,
-            quantized,
-            cost,
-            remarks,
-        };
+        let mut store =
+            Self { weights, coming: None, residency: None, stored, bytes: 0, parameters: 0, quantized, cost, remarks };
         for (declared, format) in declared.iter().zip(formats) {
             let (elements, bytes) = (declared.elements() as u64, format.bytes(&declared.shape));
             store.parameters += elements;
@@ -207,9 +198,8 @@ pub(super) async fn place(
     space: &Space,
 ) -> Result<Vec<Weight>> {
     let create = |&number: &usize| {
-        let create = || {
-            Weight::create(&declared[number], formats[number], |bytes| space.create(Category::Weights, bytes))
-        };
+        let create =
+            || Weight::create(&declared[number], formats[number], |bytes| space.create(Category::Weights, bytes));
         space.watch(create).map_err(|error| loader::blame(&declared[number], error))
     };
     // All are on their way before the first answer is waited for.

@@ -17,7 +17,8 @@ fn a_gpu_without_memory_is_told_and_nothing_stays() {
     if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
         return;
     }
-    let limited = format!("ulimit -v {ADDRESSES} && exec \"$0\" --exact scarce::with_little_memory --ignored --nocapture");
+    let limited =
+        format!("ulimit -v {ADDRESSES} && exec \"$0\" --exact scarce::with_little_memory --ignored --nocapture");
     let this = std::env::current_exe().expect("this program");
     let output = Command::new("sh").arg("-c").arg(limited).arg(this).output().expect("runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
