@@ -40,7 +40,7 @@ pub(super) const PROGRESSIVE_LOADING: Optimization = Optimization {
             key: "verify",
             kind: Kind::Switch(&["no", "yes"]),
             variable: None,
-            default: || Value::Word("yes"),
+            default: || Value::Word("no"),
             apply: |options, value| progressive(options, |loading| loading.verify = *value == Value::Word("yes")),
         },
         Setting {

@@ -30,33 +30,34 @@ async fn start(browser: BrowserId) -> Box<dyn Session> {
 
 /// A page that has done nothing yet.
 async fn open(session: &mut dyn Session, server: &Server) -> Link {
-    let mut link = server.link(PATIENCE).expect("a link");
+    let link = server.link(PATIENCE).expect("a link");
     session.open(&Address::of(server, &link)).await.expect("opens");
     link.hello(PATIENCE).await.expect("a page");
     link
+}
+
+fn verified() -> Progressive {
+    Progressive { verify: true, ..Progressive::default() }
 }
 
 fn every_way() -> Vec<(&'static str, Options)> {
     let none = Options::default;
     vec![
         ("whole files", none()),
-        ("progressive_loading", Options { progressive_loading: Some(Progressive::default()), ..none() }),
+        ("progressive_loading", Options { progressive_loading: Some(verified()), ..none() }),
         (
             "parallel_loading",
             Options { parallel_loading: Some(Parallel { workers: Some(2), keep: true }), f16: true, ..none() },
         ),
         (
             "chunks while the first pass computes",
-            Options {
-                progressive_loading: Some(Progressive { overlap: true, ..Progressive::default() }),
-                ..none()
-            },
+            Options { progressive_loading: Some(Progressive { overlap: true, ..verified() }), ..none() },
         ),
         (
             "chunks by workers",
             Options {
                 parallel_loading: Some(Parallel { workers: Some(2), keep: false }),
-                progressive_loading: Some(Progressive::default()),
+                progressive_loading: Some(verified()),
                 f16: true,
                 ..none()
             },

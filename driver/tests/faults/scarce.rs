@@ -7,14 +7,14 @@ use headless_chrome::browser::transport::{SessionId, Transport};
 use headless_chrome::protocol::cdp::{Page, Storage, Target};
 use matrix_driver::browser::BrowserId;
 use matrix_driver::page::Server;
+use matrix_driver::plan::Network;
 use matrix_driver::session::Session;
+use matrix_driver::weights::preset_folder;
 use matrix_engine::catalog::{Family, Size};
-use matrix_engine::protocol::{
-    FailureKind, ModelSource, Options, Outcome, Parallel, Platform, Progressive, Step,
-};
+use matrix_engine::protocol::{FailureKind, ModelSource, Options, Outcome, Parallel, Platform, Progressive, Step};
 
 use super::bad::Bad;
-use super::{PATIENCE, bert, open, start};
+use super::{PATIENCE, bert, open, start, verified};
 
 /// DevTools of the tab of a session.
 struct Tab {
@@ -53,7 +53,9 @@ impl Tab {
             include_command_line_api: None,
             run_immediately: None,
         };
-        self.transport.call_method_on_target(self.session.clone(), Page::Enable { enable_file_chooser_opened_event: None }).expect("enabled");
+        self.transport
+            .call_method_on_target(self.session.clone(), Page::Enable { enable_file_chooser_opened_event: None })
+            .expect("enabled");
         self.transport.call_method_on_target(self.session.clone(), add).expect("added");
     }
 }
@@ -86,10 +88,49 @@ async fn a_quota_that_runs_out_is_told_and_the_load_goes_on() {
         println!("{way}: {:?}", model.warnings);
         let told = model.warnings.iter().filter(|warning| warning.contains("not everything is kept")).count();
         assert_eq!(told, 1, "{way}: {:?}", model.warnings);
-        assert!(model.warnings.iter().any(|warning| warning.contains("QuotaExceededError")), "{way}: {:?}", model.warnings);
+        assert!(
+            model.warnings.iter().any(|warning| warning.contains("QuotaExceededError")),
+            "{way}: {:?}",
+            model.warnings
+        );
     }
     drop(tab);
     session.close().await;
+}
+
+/// A folder of weights over this server, large enough for many chunks.
+fn llama(server: &Server) -> ModelSource {
+    let folder = preset_folder(Family::Llama, Size::Tiny, 1).expect("written");
+    ModelSource::Folder { at: server.serve_folder(&folder, Network::default(), false).expect("served") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn near_the_budget_a_page_has_chunks_one_by_one() {
+    let server = Server::start(0).await.expect("starts");
+    let mut session = start(BrowserId::Chrome).await;
+    let mut link = open(&mut *session, &server).await;
+    let mut flying = Vec::new();
+    for budget_mb in [None, Some(1)] {
+        let loading = Progressive { chunk_mb: Some(1), in_flight_mb: Some(8), budget_mb, ..verified() };
+        let options = Options { progressive_loading: Some(loading), ..Options::default() };
+        let (platform, model) = (Platform::Webgpu, llama(&server));
+        let load = Step::Load { slot: "a".into(), platform, model, options, work: Vec::new() };
+        let outcome = link.perform(load, PATIENCE).await.expect("an answer");
+        let Outcome::Loaded { memory, model, measures } = outcome else { panic!("not loaded: {outcome:?}") };
+        println!("{budget_mb:?}: {:?} {:?}", memory.categories["in_flight"], model.warnings);
+        assert_eq!(model.warnings.len(), usize::from(budget_mb.is_some()), "{:?}", model.warnings);
+        let verified = measures.iter().find(|measure| measure.metric == "verified_bytes").expect("verified");
+        assert!(
+            verified.value >= model.weight_bytes as f64,
+            "every byte: {} of {}",
+            verified.value,
+            model.weight_bytes
+        );
+        flying.push(memory.categories["in_flight"].peak);
+    }
+    session.close().await;
+    // Bytes are there twice while their digest is made.
+    assert!(flying[0] > 4_000_000 && flying[1] <= 2_000_000, "{flying:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,10 +147,9 @@ async fn a_gpu_without_memory_is_told_and_nothing_stays() {
         options,
         work: Vec::new(),
     };
-    for options in [
-        Options::default(),
-        Options { progressive_loading: Some(Progressive::default()), ..Options::default() },
-    ] {
+    for options in
+        [Options::default(), Options { progressive_loading: Some(Progressive::default()), ..Options::default() }]
+    {
         let outcome = link.perform(load(Family::Llama, options), PATIENCE).await.expect("an answer");
         let Outcome::Failed { kind, message } = outcome else { panic!("there is memory enough: {outcome:?}") };
         println!("{message}");

@@ -1,7 +1,7 @@
 //! Digests that a server tells with a range (RFC 9530, `Content-Digest`), held against what came.
 //!
-//! The browser computes them beside this thread: in Chrome on a Xeon 1.1 GB/s, where the same in the module takes
-//! a thread that has other things to do and comes to a fifth of that.
+//! The browser computes them beside this thread. Chromium hashes chunks of 256 KiB to 8 MiB at 0.5 to 1.3 GB/s on a
+//! machine where the same code in the module comes to 0.13 to 0.24 GB/s, and keeps this thread busy.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
