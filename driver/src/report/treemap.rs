@@ -1,10 +1,12 @@
 //! Which weights take the memory: a treemap of tensors. Those that differ by the number of their layer only lie in one
 //! area, which is divided among them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use matrix_engine::protocol::StoredWeight;
 
+use super::legend;
 use super::plot::escape;
 use crate::measure::Metric;
 use crate::printable::printable;
@@ -20,7 +22,9 @@ const DIVIDED: usize = 600;
 /// Areas that are drawn; what is left is one area.
 const AREAS: usize = 40;
 /// Width of a character, about.
-const CHARACTER: f64 = 6.0;
+const CHARACTER: f64 = 7.0;
+/// A name of which less would be left is not written.
+const LEAST: usize = 5;
 
 /// Tensors of one kind.
 #[derive(Debug, PartialEq)]
@@ -58,17 +62,17 @@ pub(super) fn draw(arm: Arm, weights: &[StoredWeight]) -> String {
     if total == 0 {
         return String::new();
     }
-    let mut components: Vec<&str> = Vec::new();
-    for area in &areas {
-        if !components.contains(&area.component.as_str()) {
-            components.push(&area.component);
-        }
-    }
+    // In the same order for both arms, for the same colours.
+    let components: BTreeSet<&str> = areas.iter().map(|area| area.component.as_str()).collect();
+    let colour = |component: &str| components.iter().position(|known| *known == component).unwrap_or(0) % COLOURS;
+    let named: Vec<(&str, usize)> =
+        components.iter().filter(|_| components.len() > 1).map(|name| (*name, colour(name))).collect();
     let title = format!("Weights of the {}", arm.name());
     let said = format!("{}, {} tensors", show(total), weights.len());
     let mut svg = format!(
-        "<svg class=\"p\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><text class=\"name\" y=\"12\">{}</text>\
+        "<svg class=\"p\" viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"{}\"><text class=\"name\" y=\"12\">{}</text>\
          <text x=\"{WIDTH}\" y=\"12\" text-anchor=\"end\">{}</text>",
+        HEIGHT + legend::height(named.len()),
         escape(&format!("{title}: {said}, most of it {}", areas[0].name)),
         escape(&title),
         escape(&said),
@@ -76,9 +80,9 @@ pub(super) fn draw(arm: Arm, weights: &[StoredWeight]) -> String {
     let whole = Rectangle { x: 0.0, y: TOP, width: WIDTH, height: HEIGHT - TOP };
     let sizes: Vec<u64> = areas.iter().map(Area::bytes).collect();
     for (area, at) in areas.iter().zip(squarify(&sizes, whole)) {
-        let colour = components.iter().position(|known| *known == area.component).unwrap_or(0) % COLOURS;
-        draw_area(&mut svg, area, at, total, colour, weights.len() <= DIVIDED);
+        draw_area(&mut svg, area, at, total, colour(&area.component), weights.len() <= DIVIDED);
     }
+    legend::draw(&mut svg, &named, HEIGHT, WIDTH);
     svg.push_str("</svg>");
     svg
 }
@@ -102,14 +106,18 @@ fn draw_area(svg: &mut String, area: &Area, at: Rectangle, total: u64, colour: u
         escape(&about),
         -width,
     );
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "pixels by pixels")]
+    let room = ((width - 6.0) / CHARACTER).max(0.0) as usize;
     let lines = [short(&area.name), format!("{} {}", area.format, show(bytes))];
-    #[expect(clippy::cast_precision_loss, reason = "lengths of short texts")]
-    let fits = |line: &str| line.chars().count() as f64 * CHARACTER < width - 6.0;
-    for (index, line) in (0_u8..).zip(lines.iter().take_while(|line| fits(line))) {
+    for (index, line) in (0_u8..).zip(lines) {
         let below = 13.0 * f64::from(index) + 13.0;
-        if below + 3.0 < height {
-            let _ = write!(svg, "<text class=\"in\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + below, escape(line));
+        let fits = line.chars().count() <= room;
+        // A part of a name tells something, a part of a number does not.
+        if below + 3.0 > height || (!fits && (index > 0 || room < LEAST)) {
+            break;
         }
+        let line = if fits { line } else { line.chars().take(room - 1).chain(['…']).collect() };
+        let _ = write!(svg, "<text class=\"in\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + below, escape(&line));
     }
     svg.push_str("</g>");
 }
@@ -132,7 +140,7 @@ fn areas(weights: &[StoredWeight]) -> Vec<Area> {
         let rest = areas.split_off(AREAS);
         let mut each: Vec<u64> = rest.into_iter().flat_map(|area| area.each).collect();
         each.sort_unstable_by(|a, b| b.cmp(a));
-        areas.push(Area { name: "others".into(), component: String::new(), format: "smaller".into(), each });
+        areas.push(Area { name: "others".into(), component: "several".into(), format: "smaller".into(), each });
         areas.sort_by_key(|area| std::cmp::Reverse(area.bytes()));
     }
     for area in &mut areas {
@@ -166,7 +174,12 @@ fn squarify(sizes: &[u64], whole: Rectangle) -> Vec<Rectangle> {
         let worst = |row: &[f64]| {
             let sum: f64 = row.iter().sum();
             let depth = sum / side;
-            row.iter().map(|area| { let along = area / depth.max(1e-9); (along / depth).max(depth / along.max(1e-9)) }).fold(0.0, f64::max)
+            row.iter()
+                .map(|area| {
+                    let along = area / depth.max(1e-9);
+                    (along / depth).max(depth / along.max(1e-9))
+                })
+                .fold(0.0, f64::max)
         };
         let mut end = first + 1;
         while end < areas.len() && worst(&areas[first..=end]) <= worst(&areas[first..end]) {
@@ -241,7 +254,10 @@ mod tests {
     fn many_kinds_are_few_areas_and_nonsense_is_none() {
         let many: Vec<_> = (0..300).map(|kind| weight(&format!("a{kind}.b"), "rest", "f32", 100 + kind)).collect();
         assert_eq!(areas(&many).len(), AREAS + 1);
-        assert_eq!(areas(&many).iter().map(Area::bytes).sum::<u64>(), many.iter().map(|weight| weight.bytes).sum());
+        assert_eq!(
+            areas(&many).iter().map(Area::bytes).sum::<u64>(),
+            many.iter().map(|weight| weight.bytes).sum::<u64>()
+        );
         assert_eq!(draw(Arm::Baseline, &[]), "");
         assert_eq!(draw(Arm::Baseline, &[weight("a", "rest", "f32", 0)]), "");
         assert_eq!(draw(Arm::Baseline, &[weight("a", "rest", "f32", u64::MAX)]), "");
