@@ -41,10 +41,10 @@ mod tests {
     #[test]
     fn names_stand_in_rows_of_four() {
         let mut svg = String::new();
-        draw(&mut svg, &[("a", 0), ("b", 1), ("c", 2), ("d", 3), ("<e> that is long", 4)], 100.0, 360.0);
+        draw(&mut svg, &[("a", 0), ("b", 1), ("c", 2), ("d", 3), ("<e> is too long", 4)], 100.0, 360.0);
         assert!(svg.contains("class=\"s3\" x=\"270\" y=\"108\""), "{svg}");
         assert!(svg.contains("class=\"s4\" x=\"0\" y=\"122\""), "{svg}");
-        assert!(svg.ends_with("<text x=\"11\" y=\"130\">&lt;e&gt; that is</text>"), "{svg}");
+        assert!(svg.ends_with("<text x=\"11\" y=\"130\">&lt;e&gt; is too l</text>"), "{svg}");
         assert_eq!([0, 1, 4, 5].map(height), [0.0, 18.0, 18.0, 32.0]);
     }
 }
