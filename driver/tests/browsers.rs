@@ -149,6 +149,33 @@ fn real_sentences_have_the_same_embedding_in_every_browser() {
     assert!(report.contains("WebKitGTK") && report.contains("Chromium"), "stand-ins are named");
 }
 
+#[test]
+fn the_first_layer_runs_before_the_last_arrives_in_a_page() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("early.yaml");
+    let matrix_file = "name: early\nbrowsers: [chrome]\nplatforms: [webgpu, wasm]\nmodels: [{family: llama, size: tiny}]\n\
+        optimizations:\n  progressive_loading: {overlap: yes}\n\
+        scenario: {tokens: 16, decode: 4}\nsampling: {min: 2, max: 2, pages: 2}\n";
+    std::fs::write(&file, matrix_file).expect("written");
+    let db = folder.path().join("matrix.db").display().to_string();
+    let out = folder.path().display().to_string();
+    let output = matrix(&["run", &file.display().to_string(), "--db", &db, "--output-dir", &out]);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let samples = |metric: &str, arm: &str| -> Vec<f64> {
+        let sql = format!("SELECT value FROM sample WHERE metric = '{metric}' AND arm = '{arm}'");
+        query(&db, &sql).iter().map(|row| row["value"].as_f64().expect("a number")).collect()
+    };
+    for metric in ["time_to_first_infer", "load_time"] {
+        println!("{metric}: {:?} {:?}", samples(metric, "baseline"), samples(metric, "treatment"));
+    }
+    let early = samples("early_stages", "treatment");
+    assert!(early.len() == 4 && early.iter().all(|stages| *stages > 0.0), "{early:?}");
+    assert!(samples("early_stages", "baseline").is_empty());
+    assert!(samples("load_time", "treatment").iter().all(|ms| *ms > 0.0));
+    assert!(samples("accuracy.cosine", "treatment").iter().all(|cosine| *cosine > 0.9999));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_run_leaves_no_process_and_can_go_on() {

@@ -16,12 +16,14 @@ use crate::{
     front_end::{self, FrontEnd, Heard},
     generate::{self, Generated, Generation, Plans},
     graph,
-    load::{Checkpoint, Config, Folder, Origin, Synthetic, preset},
+    load::{Checkpoint, Config, Folder, Origin, Remarks, Synthetic, preset},
     model::{self, Model},
     precompile::{self, Expected},
     program::{Program, States},
-    protocol::{Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Work},
-    weights::{Declared, Format, Store, Traffic, format, store},
+    protocol::{
+        Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work,
+    },
+    weights::{Declared, Format, Store, Traffic, coming::Arrived, format, loader::Cost, pressure::Narrowed, store},
 };
 
 /// Devices and the models on them.
@@ -29,6 +31,8 @@ pub struct Host {
     root: String,
     devices: BTreeMap<Platform, Device>,
     slots: BTreeMap<String, Slot>,
+    /// Accounts of slots whose load failed: nothing may be left in them.
+    failed: BTreeMap<String, Space>,
 }
 
 /// A loaded model.
@@ -40,6 +44,8 @@ struct Slot {
     front_end: Option<FrontEnd>,
     store: Store,
     options: Options,
+    /// Milliseconds that its load took.
+    open_ms: f64,
     space: Space,
 }
 
@@ -63,7 +69,7 @@ impl Host {
     /// A host without models. Folders are found relative to `root`: a URL in a browser, a path natively.
     #[must_use]
     pub fn new(root: &str) -> Self {
-        Self { root: root.to_owned(), devices: BTreeMap::new(), slots: BTreeMap::new() }
+        Self { root: root.to_owned(), devices: BTreeMap::new(), slots: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
     /// Does one step. Whatever goes wrong is an [`Outcome::Failed`].
@@ -101,11 +107,31 @@ impl Host {
         options: Options,
         work: &[Work],
     ) -> Result<Outcome> {
-        self.slots.remove(&name);
+        self.unload(&name);
         check(&options)?;
         let space = Space::new(self.device(platform).await?);
+        let loaded = self.load_into(&space, from, options, work).await;
+        match loaded {
+            Ok((slot, outcome)) => {
+                self.slots.insert(name, slot);
+                Ok(outcome)
+            }
+            Err(error) => {
+                self.failed.insert(name, space);
+                Err(error)
+            }
+        }
+    }
+
+    async fn load_into(
+        &self,
+        space: &Space,
+        from: ModelSource,
+        options: Options,
+        work: &[Work],
+    ) -> Result<(Slot, Outcome)> {
         let started = clock::now();
-        let (config, origin) = self.open(from).await?;
+        let (config, origin) = self.open(from, &options).await?;
         let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
         let front_end = FrontEnd::open(&config, folder, options.compute_shaders, space.device()).await?;
         let built = model::build(&config, &origin)?;
@@ -120,18 +146,20 @@ impl Host {
             formats: &formats,
             options: &options,
         };
-        let shaders = precompile::start(&expected, work, &space)?;
-        let store = Store::open(Rc::new(origin), &built.declared, &options, &space).await?;
+        let shaders = precompile::start(&expected, work, space)?;
+        let store = Store::open(Rc::new(origin), &built.declared, &options, space).await?;
         let compiled = shaders.finish().await?;
         let load_ms = clock::now() - started;
 
-        let mut measures = vec![
-            Measure::ms("load_time", load_ms),
-            Measure::ms("fetch_time", store.cost.fetch_ms),
-            Measure::ms("convert_time", store.cost.convert_ms),
+        let mut measures = if store.coming.is_some() {
+            vec![Measure::ms("open_time", load_ms)]
+        } else {
+            arrived(load_ms, &store.cost, &store.remarks)
+        };
+        measures.extend([
             Measure::bytes("weight_bytes", store.bytes),
             bits("bits_per_weight", store.parameters, store.bytes),
-        ];
+        ]);
         measures.extend(compiled);
         if store.quantized.0 > 0 {
             measures.push(bits("quantized_bits_per_weight", store.quantized.0, store.quantized.1));
@@ -148,17 +176,27 @@ impl Host {
             warnings: warnings(&built.declared, &options, &store),
         };
         let memory = space.memory();
-        self.slots.insert(
-            name,
-            Slot { model: built.model, program: None, generation: None, front_end, store, options, space },
-        );
-        Ok(Outcome::Loaded { measures, memory, model })
+        let space = space.clone();
+        let slot = Slot {
+            model: built.model,
+            program: None,
+            generation: None,
+            front_end,
+            store,
+            options,
+            open_ms: load_ms,
+            space,
+        };
+        Ok((slot, Outcome::Loaded { measures, memory, model }))
     }
 
-    async fn open(&self, from: ModelSource) -> Result<(Config, Origin)> {
+    async fn open(&self, from: ModelSource, options: &Options) -> Result<(Config, Origin)> {
         Ok(match from {
             ModelSource::Folder { at } => {
                 let folder = Folder::new(&self.root, &at);
+                if options.progressive_loading.as_ref().is_some_and(|loading| loading.verify) {
+                    folder.verify();
+                }
                 let config = Config::read(&folder).await.map_err(|error| error.of(at.clone()))?;
                 let checkpoint = Checkpoint::open(folder).await.map_err(|error| error.of(at))?;
                 (config, Origin::Files(checkpoint))
@@ -180,6 +218,7 @@ impl Host {
         let mut measures = vec![Measure::ms("infer_time", clock::now() - started)];
         measures.extend(slot.shaders_since(before));
         measures.extend(slot.traffic());
+        measures.extend(slot.settle(started).await?);
         let outputs = if reply { results } else { Tensors::new() };
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs })
     }
@@ -228,6 +267,7 @@ impl Host {
         ];
         measures.extend(slot.shaders_since(before));
         measures.extend(slot.traffic());
+        measures.extend(slot.settle(started).await?);
         measures.extend(generated.encode_ms.map(|ms| Measure::ms("encode_time", ms)));
         measures.extend(generated.step_ms.iter().map(|&ms| Measure::ms("token_time", ms)));
         let outputs = if reply { generated.outputs } else { Tensors::new() };
@@ -237,20 +277,48 @@ impl Host {
     fn timeline(&self, name: &str) -> Result<Outcome> {
         let slot = self.slots.get(name);
         let slot = slot.ok_or_else(|| Error::internal("no model is loaded in this slot").found(format!("'{name}'")))?;
-        Ok(Outcome::Timeline { timeline: slot.space.timeline() })
+        Ok(Outcome::Timeline { timeline: Timeline { weights: slot.store.stored.clone(), ..slot.space.timeline() } })
     }
 
     fn unload(&mut self, name: &str) -> Outcome {
+        let failed = self.failed.remove(name).map(|space| space.memory());
         let memory = self.slots.remove(name).map(|slot| {
             let Slot { program, generation, front_end, store, space, .. } = slot;
             drop((program, generation, front_end, store));
             space.memory()
         });
-        Outcome::Unloaded { memory: memory.unwrap_or_default() }
+        Outcome::Unloaded { memory: memory.or(failed).unwrap_or_default() }
     }
 }
 
+/// What it took until all weights were there.
+fn arrived(load_ms: f64, cost: &Cost, remarks: &Remarks) -> Vec<Measure> {
+    let mut measures = vec![
+        Measure::ms("load_time", load_ms),
+        Measure::ms("fetch_time", cost.fetch_ms),
+        Measure::ms("convert_time", cost.convert_ms),
+    ];
+    if remarks.verified > 0 {
+        measures.push(Measure::bytes("verified_bytes", remarks.verified));
+    }
+    measures
+}
+
 impl Slot {
+    /// Behind the first pass, which started at `started`: waits for weights that it did not need, and tells what all of
+    /// them took. What follows is as if they had been there from the start.
+    async fn settle(&mut self, started: f64) -> Result<Vec<Measure>> {
+        let Some(coming) = self.store.coming.clone() else { return Ok(Vec::new()) };
+        let Arrived { at, cost, early } = coming.finish().await?;
+        self.store.coming = None;
+        // They run in stages, or could.
+        self.program = None;
+        self.generation = None;
+        let mut measures = arrived(self.open_ms + (at - started).max(0.0), &cost, &coming.remarks());
+        measures.push(Measure::count("early_stages", early));
+        Ok(measures)
+    }
+
     /// How many shaders were there when they were needed, and how many had to be compiled first.
     fn shaders_since(&self, before: Lookups) -> [Measure; 2] {
         let now = self.space.device().lookups();
@@ -342,6 +410,17 @@ fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<Stri
     let mut warnings = format::warnings(declared, options);
     if store.cost.alone {
         warnings.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
+    }
+    let verify = options.progressive_loading.as_ref().is_some_and(|loading| loading.verify);
+    if verify && cfg!(target_arch = "wasm32") && store.cost.fetched_bytes > 0 && store.remarks.verified == 0 {
+        warnings
+            .push("`progressive_loading`: nothing was verified: the server or the browser has no digests".to_owned());
+    }
+    if let Some(why) = &store.remarks.unkept {
+        warnings.push(format!("`parallel_loading`: not everything is kept for the next start ({why})"));
+    }
+    if let Some(Narrowed { to, from, of }) = store.cost.narrowed {
+        warnings.push(format!("{to} bytes at a time were fetched instead of {from}: {of} had no more room"));
     }
     warnings
 }

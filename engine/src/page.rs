@@ -62,7 +62,7 @@ impl Engine {
 /// One job of a worker beside the engine's: fetches a range and makes of it what a device stores. Throws what went
 /// wrong as JSON.
 #[wasm_bindgen(js_name = fetchRange)]
-pub async fn fetch_range(job: String) -> Result<js_sys::Array, JsValue> {
+pub async fn fetch_range(job: String) -> Result<JsValue, JsValue> {
     crew::web::perform(&job)
         .await
         .map_err(|error| JsValue::from(serde_json::to_string(&(error.kind(), error.to_string())).unwrap_or_default()))

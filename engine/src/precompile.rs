@@ -105,7 +105,8 @@ impl Expected<'_> {
         let create = |bytes| space.create(Category::Weights, bytes);
         let weights = weights.map(|(weight, &format)| Weight::create(weight, format, create));
         let weights = weights.collect::<Result<Vec<Weight>>>()?;
-        let in_stages = self.options.streaming.is_some() || self.options.cpu_offload.is_some();
+        let overlap = self.options.progressive_loading.as_ref().is_some_and(|loading| loading.overlap);
+        let in_stages = overlap || self.options.streaming.is_some() || self.options.cpu_offload.is_some();
         let mut found = Found { kernels: Vec::new(), known: std::collections::HashSet::new() };
         let mut take = |plan: &Plan| {
             found.extend(program::gpu::kernels(plan, in_stages, &weights, &space, gpu.capability())?);

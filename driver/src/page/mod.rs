@@ -4,6 +4,7 @@
 //! posts outcomes; the runner holds the other end as a [`Link`]. Time is taken in the host, never here.
 
 mod bundle;
+mod digest;
 mod guard;
 mod hub;
 mod server;

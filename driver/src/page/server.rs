@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_http::services::ServeFile;
 
+use super::digest::{self, Digests};
 use super::hub::{Hello, Host, Hub, Link, Note};
 use super::wire::Wire;
 use super::{bundle, guard};
@@ -56,6 +57,7 @@ struct Served {
 struct Shared {
     hub: Hub,
     folders: Folders,
+    digests: Digests,
 }
 
 impl Server {
@@ -71,7 +73,7 @@ impl Server {
         let address = listener.local_addr().map_err(|error| Error::environment(error.to_string()))?;
         let token = random_token()?;
         let (hub, folders) = (Hub::default(), Folders::default());
-        let shared = Shared { hub: hub.clone(), folders: Arc::clone(&folders) };
+        let shared = Shared { hub: hub.clone(), folders: Arc::clone(&folders), digests: Digests::default() };
         let app = Router::new()
             .nest(&format!("/{token}"), routes(shared))
             .layer(middleware::from_fn(move |request, next| guard::guard(address, request, next)));
@@ -164,9 +166,14 @@ async fn weights(
     let Some(Served { folder, wire, hashes }) = folder.filter(|_| is_weights_file(&file)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match ServeFile::new(folder.join(&file)).try_call(request).await {
+    let path = folder.join(&file);
+    let verified = digest::asked(request.headers());
+    match ServeFile::new(&path).try_call(request).await {
         Ok(response) => {
             let mut response = response.into_response();
+            if verified {
+                shared.digests.tell(&path, &mut response).await;
+            }
             let hash = hashes.as_ref().and_then(|hashes| hashes.get(&file));
             if let Some(tag) = hash.and_then(|hash| HeaderValue::from_str(&format!("\"sha256-{hash}\"")).ok()) {
                 response.headers_mut().insert(ETAG, tag);
@@ -281,7 +288,12 @@ mod tests {
         let range = range.expect("an answer");
         assert_eq!(range.status(), 206);
         assert_eq!(range.headers()["cross-origin-embedder-policy"], "require-corp");
+        assert!(!range.headers().contains_key("content-digest"), "nobody asked for it");
         assert_eq!(range.text().await.expect("text"), "234");
+        let wanted = client.get(format!("{base}model.safetensors")).header("want-content-digest", "sha-256=1");
+        let wanted = wanted.header("range", "bytes=2-4").send().await.expect("an answer");
+        let digest = "sha-256=:EUvRUfj7DFhkLSFw2krn18V5dyYKwsyJBTBsq2sqyrw=:";
+        assert_eq!(wanted.headers()["content-digest"], digest);
         let named = client.get(format!("{hashed}model.safetensors")).send().await.expect("an answer");
         let digits = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
         assert_eq!(named.headers()["etag"], format!("\"sha256-{digits}\"").as_str());

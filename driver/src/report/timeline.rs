@@ -1,15 +1,16 @@
-//! How the memory of a cell's arms went: bytes by category, stacked over time.
+//! How the memory of a cell's arms went: bytes by category, stacked over time, and of which weights they are.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use matrix_engine::device::Category;
 use matrix_engine::protocol::Timeline;
 
 use super::plot::escape;
 use super::view::Measured;
+use super::{legend, peaks, treemap};
 use crate::error::Result;
 use crate::measure::Metric;
-use crate::printable::printable;
 use crate::run::event::Arm;
 use crate::store::Store;
 
@@ -36,8 +37,10 @@ pub(super) fn timelines(store: &Store, cells: &[Measured]) -> Result<BTreeMap<St
         }
         let highest = arms.iter().map(|(_, timeline)| peak(timeline)).max().unwrap_or(0);
         if highest > 0 {
-            let drawn: String = arms.iter().map(|(arm, timeline)| draw(*arm, timeline, highest)).collect();
-            drawings.insert(cell.row.cell.id.clone(), drawn);
+            let drawn = arms.iter().map(|(arm, timeline)| draw(*arm, timeline, highest));
+            let weights = arms.iter().map(|(arm, timeline)| treemap::draw(*arm, &timeline.weights));
+            let peaks = peaks::draw(&cell.effects);
+            drawings.insert(cell.row.cell.id.clone(), drawn.chain([peaks]).chain(weights).collect());
         }
     }
     Ok(drawings)
@@ -56,7 +59,7 @@ fn peak(timeline: &Timeline) -> u64 {
 
 #[expect(clippy::cast_precision_loss, reason = "bytes below 2^50, pixels in the end")]
 fn draw(arm: Arm, timeline: &Timeline, highest: u64) -> String {
-    let Timeline { categories, moments } = timeline;
+    let Timeline { categories, moments, .. } = timeline;
     let (first, last) = (moments.first().map_or(0.0, |m| m.ms), moments.last().map_or(0.0, |m| m.ms));
     let x = |ms: f64| WIDTH * (ms - first) / (last - first).max(1e-9);
     let y = |bytes: u64| TOP + (HEIGHT - TOP) * (1.0 - bytes as f64 / highest as f64);
@@ -66,7 +69,7 @@ fn draw(arm: Arm, timeline: &Timeline, highest: u64) -> String {
     let mut svg = format!(
         "<svg class=\"p\" viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"{}\"><text class=\"name\" y=\"12\">{}</text>\
          <text x=\"{WIDTH}\" y=\"12\" text-anchor=\"end\">{}</text>",
-        HEIGHT + 18.0,
+        HEIGHT + legend::height(categories.len()),
         escape(&format!("{title}: {said}")),
         escape(&title),
         escape(&said),
@@ -92,21 +95,18 @@ fn draw(arm: Arm, timeline: &Timeline, highest: u64) -> String {
                 _ => write!(path, "V{:.1}H{:.1}", y(*bytes), x(*ms)),
             };
         }
-        let (colour, step) = (index % COLOURS, WIDTH / categories.len() as f64);
-        let name = printable(category);
-        let _ = write!(
-            svg,
-            "<path class=\"a s{colour}\" d=\"{path}z\"/><rect class=\"s{colour}\" x=\"{:.0}\" y=\"{:.0}\" width=\"8\" height=\"8\"/>\
-             <text x=\"{:.0}\" y=\"{:.0}\">{}</text>",
-            step * index as f64,
-            HEIGHT + 8.0,
-            step * index as f64 + 11.0,
-            HEIGHT + 16.0,
-            escape(&name.chars().take(12).collect::<String>()),
-        );
+        let _ = write!(svg, "<path class=\"a s{}\" d=\"{path}z\"/>", colour(category, index));
     }
+    let names = categories.iter().enumerate().map(|(index, category)| (category.as_str(), colour(category, index)));
+    legend::draw(&mut svg, &names.collect::<Vec<_>>(), HEIGHT, WIDTH);
     svg.push_str("</svg>");
     svg
+}
+
+/// The number of a category's colour: the same in every drawing, if the engine knows it.
+fn colour(category: &str, index: usize) -> usize {
+    let known = Category::ALL.iter().position(|known| known.name() == category);
+    known.unwrap_or(index) % COLOURS
 }
 
 #[cfg(test)]
@@ -119,6 +119,7 @@ mod tests {
         Timeline {
             categories: vec!["weights".into(), "<b>".into()],
             moments: moments.iter().map(|(ms, bytes)| Moment { ms: *ms, bytes: bytes.to_vec() }).collect(),
+            weights: Vec::new(),
         }
     }
 

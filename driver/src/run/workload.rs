@@ -11,7 +11,9 @@ const STEP_LOGITS: &str = "step_logits";
 const PAIRS: [(&str, &str); 3] =
     [("logits_per_image", "image_embeds"), ("logits_per_audio", "audio_embeds"), ("logits_per_video", "video_embeds")];
 /// What an engine counts whose weights come and go.
-const TRAFFIC: [&str; 3] = ["weight_hits", "weight_misses", "moved_bytes"];
+const TRAFFIC: &[&str] = &["weight_hits", "weight_misses", "moved_bytes"];
+/// What the first work tells of a load that ended during it.
+const LOADED: &[&str] = &["load_time", "fetch_time", "convert_time", "verified_bytes", "early_stages"];
 /// Most tokens whose logits are compared: by then differences between two models have shown.
 const COMPARED_TOKENS: usize = 16;
 /// Most logits that are compared, all sequences and tokens together: 8 MiB.
@@ -57,6 +59,8 @@ pub(super) struct Taken {
     pub(super) ids: Vec<Vec<i32>>,
     /// How many shaders were there when they were needed, and how many had to be compiled first, on a GPU.
     pub(super) shaders: Vec<Measure>,
+    /// What a load took that ended during the work.
+    pub(super) loaded: Vec<Measure>,
 }
 
 impl Workload {
@@ -192,14 +196,15 @@ impl Taken {
             let shaders = measures.iter().filter(|measure| measure.metric.starts_with("shader_"));
             shaders.cloned().collect()
         };
-        let traffic = |measures: &[Measure]| {
-            let is_traffic = |measure: &&Measure| TRAFFIC.contains(&measure.metric.as_str());
-            measures.iter().filter(is_traffic).filter(|measure| measure.value.is_finite()).cloned().collect()
+        let named = |measures: &[Measure], names: &[&str]| -> Vec<Measure> {
+            let is_named = |measure: &&Measure| names.contains(&measure.metric.as_str());
+            measures.iter().filter(is_named).filter(|measure| measure.value.is_finite()).cloned().collect()
         };
         match outcome {
             Outcome::Inferred { measures, memory, outputs } => Some(Self {
                 total_ms: time(&measures, "infer_time")?,
-                traffic: traffic(&measures),
+                traffic: named(&measures, TRAFFIC),
+                loaded: named(&measures, LOADED),
                 parts: Vec::new(),
                 memory,
                 outputs,
@@ -219,8 +224,8 @@ impl Taken {
                 let ids = chosen.as_i32()?.chunks(width).map(<[i32]>::to_vec).collect();
                 // Not the sum of the parts: the first time, shaders are compiled in front of them.
                 let total_ms = time(&measures, "time_to_first_token")? + decode;
-                let (traffic, shaders) = (traffic(&measures), shaders(&measures));
-                Some(Self { total_ms, parts, traffic, memory, outputs, ids, shaders })
+                let (traffic, loaded) = (named(&measures, TRAFFIC), named(&measures, LOADED));
+                Some(Self { total_ms, parts, traffic, memory, outputs, ids, shaders: shaders(&measures), loaded })
             }
             _ => None,
         }

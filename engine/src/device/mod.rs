@@ -8,14 +8,17 @@ mod buffer;
 pub mod gpu;
 mod info;
 mod ledger;
+pub mod machine;
 pub mod outside;
 mod timeline;
+mod watch;
 
 use std::rc::Rc;
 
 pub use buffer::Buffer;
 pub use info::cpu as cpu_info;
 pub use ledger::{Category, Ledger};
+pub use watch::Watched;
 
 use crate::{
     error::{Error, Result},

@@ -51,6 +51,7 @@ impl History {
         Timeline {
             categories: places.iter().map(|place| Category::ALL[*place].name().to_owned()).collect(),
             moments: self.moments.iter().map(moment).collect(),
+            weights: Vec::new(),
         }
     }
 }
@@ -73,7 +74,7 @@ mod tests {
             highest = highest.max(sum(&history.live));
             history.changed(f64::from(step) + 0.5, Category::InFlight, -down.min(i128::from(history.live[6])));
         }
-        let Timeline { categories, moments } = history.timeline();
+        let Timeline { categories, moments, .. } = history.timeline();
         assert_eq!(categories, ["in_flight"]);
         assert!(moments.len() <= MOMENTS, "{}", moments.len());
         assert!(moments.is_sorted_by(|a, b| a.ms <= b.ms));
@@ -87,7 +88,7 @@ mod tests {
         history.changed(1.0, Category::Weights, 5);
         history.changed(1.0, Category::Kv, 2);
         history.changed(1.0, Category::Kv, -2);
-        let Timeline { categories, moments } = history.timeline();
+        let Timeline { categories, moments, .. } = history.timeline();
         assert_eq!(categories, ["weights", "kv"]);
         assert_eq!(moments.iter().map(|moment| moment.bytes.clone()).collect::<Vec<_>>(), [vec![5, 2], vec![5, 0]]);
     }

@@ -26,7 +26,7 @@ pub struct Inspection {
 impl Host {
     /// What a model is and would take. Opens its files and checks names, shapes and dtypes; loads nothing.
     pub async fn inspect(&self, model: ModelSource) -> Result<Inspection> {
-        let (config, origin) = self.open(model).await?;
+        let (config, origin) = self.open(model, &Options::default()).await?;
         let built = model::build(&config, &origin)?;
         let bytes = |options: &Options| {
             let of = |weight: &Declared| Format::choose(weight, options).bytes(&weight.shape);

@@ -2,6 +2,7 @@
 
 use super::{Host, Slot};
 use crate::{
+    clock,
     error::{Error, Result},
     generate,
     program::Timed,
@@ -19,6 +20,8 @@ impl Host {
         let Some(slot) = self.slots.get_mut(name) else {
             return Err(Error::internal("no model is loaded in this slot").found(format!("'{name}'")));
         };
+        // Nothing is timed while weights come.
+        slot.settle(clock::now()).await?;
         let traced = slot.trace(inputs, outputs, decode).await;
         // What is bound to buffers without use must not be asked again.
         slot.program = None;

@@ -15,7 +15,7 @@ pub mod synthetic;
 pub use checkpoint::Checkpoint;
 pub use config::Config;
 pub use dtype::Dtype;
-pub use folder::{Chunk, Folder};
+pub use folder::{Chunk, Folder, Remarks};
 pub use synthetic::Synthetic;
 
 /// Where the tensors of a model come from.

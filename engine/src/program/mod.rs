@@ -1,6 +1,7 @@
 //! A plan made ready for a device: its buffers exist, and it can be run again and again.
 
 mod cpu;
+mod early;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 mod staged;
@@ -14,7 +15,7 @@ use crate::{
     error::{Error, Result},
     graph::{Element, Plan, Port},
     protocol::{Tensor, TensorData, Tensors},
-    weights::{Residency, Store, Weight},
+    weights::{Store, Weight},
 };
 
 /// A plan on its device.
@@ -26,15 +27,15 @@ pub enum Program {
     Gpu(Box<gpu::GpuProgram>),
     /// Runs in stages, because its weights come and go.
     Staged(Box<staged::StagedProgram>),
+    /// Runs in stages until its weights have arrived.
+    Early(Box<early::EarlyProgram>),
 }
 
 /// What has to live until the steps it belongs to are done.
 enum Computing {
     Done,
     #[cfg(feature = "gpu")]
-    Submitted {
-        _recording: gpu::Recording,
-    },
+    Submitted(gpu::Recording),
 }
 
 /// One operation, timed by itself.
@@ -54,24 +55,28 @@ impl Program {
 
     /// The same for a plan over states and the weights of a store, wherever they are.
     pub async fn of(plan: Plan, store: &Store, states: &States, space: &Space) -> Result<Self> {
-        let Some(residency) = &store.residency else {
+        let residency = store.residency.as_ref().map(|residency| residency.weights());
+        let coming = store.coming.as_ref().map(|coming| coming.weights());
+        let Some(weights) = residency.as_deref().map(Vec::as_slice).or(coming) else {
             return Self::with_states(plan, &store.weights, states, space).await;
         };
-        let buffers = buffers(&plan, states, space)?;
+        let buffers = buffers(&plan, states, space).await?;
         let program = match space.device() {
             Device::Cpu => Self::Cpu(cpu::CpuProgram::new(plan, buffers)),
             #[cfg(feature = "gpu")]
-            Device::Gpu(gpu) => {
-                Self::Gpu(Box::new(gpu::GpuProgram::bare(plan, buffers, &residency.weights(), space, gpu)?))
-            }
+            Device::Gpu(gpu) => Self::Gpu(Box::new(gpu::GpuProgram::bare(plan, buffers, weights, space, gpu)?)),
         };
-        Ok(Self::Staged(Box::new(staged::StagedProgram::new(program, residency, space))))
+        match (&store.residency, &store.coming) {
+            (Some(residency), _) => Ok(Self::Staged(Box::new(staged::StagedProgram::new(program, residency, space)))),
+            (None, Some(coming)) => Ok(Self::Early(Box::new(early::EarlyProgram::new(program, coming, space)?))),
+            (None, None) => Err(Error::internal("no weights come")),
+        }
     }
 
     /// The same for a plan over states, which the program shares with others.
     #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds weights ahead of a pass"))]
     pub async fn with_states(plan: Plan, weights: &[Weight], states: &States, space: &Space) -> Result<Self> {
-        let buffers = buffers(&plan, states, space)?;
+        let buffers = buffers(&plan, states, space).await?;
         match space.device() {
             Device::Cpu => Ok(Self::Cpu(cpu::CpuProgram::new(plan, buffers))),
             #[cfg(feature = "gpu")]
@@ -88,7 +93,7 @@ impl Program {
             Self::Cpu(_) => Err(Error::internal("a CPU computes at once")),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.submit(inputs),
-            Self::Staged(_) => Err(Error::internal("a program in stages is waited for")),
+            Self::Staged(_) | Self::Early(_) => Err(Error::internal("a program in stages is waited for")),
         }
     }
 
@@ -99,7 +104,7 @@ impl Program {
             Self::Cpu(program) => program.trace(weights, inputs),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.trace(inputs, space).await,
-            Self::Staged(_) => {
+            Self::Staged(_) | Self::Early(_) => {
                 Err(Error::unsupported("operations whose weights come and go are not timed by themselves"))
             }
         }
@@ -113,6 +118,7 @@ impl Program {
             #[cfg(feature = "gpu")]
             Self::Gpu(_) => "gpu",
             Self::Staged(program) => program.program().clock(),
+            Self::Early(program) => program.program().clock(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Program {
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.buffers(),
             Self::Staged(program) => return program.program().buffer(index),
+            Self::Early(program) => return program.program().buffer(index),
         };
         buffers.get(index).cloned().ok_or_else(|| Error::internal("a plan has no such buffer"))
     }
@@ -134,6 +141,7 @@ impl Program {
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.run(inputs).await,
             Self::Staged(program) => program.run(inputs).await,
+            Self::Early(program) => program.run(inputs).await,
         }
     }
 
@@ -142,7 +150,7 @@ impl Program {
             Self::Cpu(program) => Ok(program.plan()),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => Ok(program.plan()),
-            Self::Staged(_) => Err(nested()),
+            Self::Staged(_) | Self::Early(_) => Err(nested()),
         }
     }
 
@@ -151,22 +159,34 @@ impl Program {
             Self::Cpu(program) => program.write(inputs),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.write(inputs),
-            Self::Staged(_) => Err(nested()),
+            Self::Staged(_) | Self::Early(_) => Err(nested()),
         }
     }
 
     /// Some steps, whose weights are here: on a CPU at once, on a GPU when it comes to them.
     #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "only a GPU binds anything"))]
-    fn compute(&self, part: Range<usize>, residency: &Residency, space: &Space) -> Result<Computing> {
+    fn compute(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Computing> {
         match self {
-            Self::Cpu(program) => program.compute(part, &residency.weights()).map(|()| Computing::Done),
+            Self::Cpu(program) => program.compute(part, weights).map(|()| Computing::Done),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => {
-                let recording = program.record(part, &residency.weights(), space)?;
+                let recording = program.record(part, weights, space)?;
                 program.submit_part(&recording);
-                Ok(Computing::Submitted { _recording: recording })
+                Ok(Computing::Submitted(recording))
             }
-            Self::Staged(_) => Err(nested()),
+            Self::Staged(_) | Self::Early(_) => Err(nested()),
+        }
+    }
+
+    /// Has a GPU compute what it has computed before, with the inputs of now. Whether it could: a CPU keeps nothing.
+    fn compute_again(&self, computing: &Computing) -> bool {
+        match (self, computing) {
+            #[cfg(feature = "gpu")]
+            (Self::Gpu(program), Computing::Submitted(recording)) => {
+                program.submit_part(recording);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -175,7 +195,7 @@ impl Program {
             Self::Cpu(program) => program.outputs(),
             #[cfg(feature = "gpu")]
             Self::Gpu(program) => program.outputs().await,
-            Self::Staged(_) => Err(nested()),
+            Self::Staged(_) | Self::Early(_) => Err(nested()),
         }
     }
 }
@@ -188,7 +208,7 @@ fn nested() -> Error {
 pub type States = BTreeMap<String, Rc<Buffer>>;
 
 /// The plan's buffers: its own, with constants in place, and those it shares.
-fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>>> {
+async fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>>> {
     let shared: BTreeMap<usize, &Port> = plan.states.iter().map(|port| (port.buffer, port)).collect();
     let create = |(index, &bytes): (usize, &u64)| {
         let Some(port) = shared.get(&index) else {
@@ -197,7 +217,12 @@ fn buffers(plan: &Plan, states: &States, space: &Space) -> Result<Vec<Rc<Buffer>
         let state = states.get(&port.name).filter(|state| state.bytes() >= bytes);
         state.cloned().ok_or_else(|| Error::internal("a state differs from its plan").of(port.name.clone()))
     };
-    let buffers = plan.buffers.iter().enumerate().map(create).collect::<Result<Vec<_>>>()?;
+    let create = || plan.buffers.iter().enumerate().map(create).collect::<Result<Vec<_>>>();
+    let buffers = match space.watch(create) {
+        Ok(created) => created.granted().await,
+        Err(error) => Err(error),
+    };
+    let buffers = buffers.map_err(|error| error.of("memory to compute in"))?;
     for (buffer, tensor) in &plan.constants {
         buffers[*buffer].write(0, tensor.bytes())?;
     }

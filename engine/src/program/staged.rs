@@ -23,9 +23,9 @@ pub struct StagedProgram {
 
 /// Steps, and the weights they read.
 #[derive(Debug, PartialEq)]
-struct Stage {
-    steps: Range<usize>,
-    weights: Vec<usize>,
+pub(super) struct Stage {
+    pub(super) steps: Range<usize>,
+    pub(super) weights: Vec<usize>,
 }
 
 impl StagedProgram {
@@ -71,12 +71,12 @@ impl StagedProgram {
     }
 
     fn compute(&self, stage: &Stage) -> Result<Computing> {
-        self.program.compute(stage.steps.clone(), &self.residency, &self.space)
+        self.program.compute(stage.steps.clone(), &self.residency.weights(), &self.space)
     }
 }
 
 /// As many steps in each stage as have weights of `room` bytes together, and at least one.
-fn stages(plan: &Plan, room: u64, weigh: impl Fn(usize) -> u64) -> Vec<Stage> {
+pub(super) fn stages(plan: &Plan, room: u64, weigh: impl Fn(usize) -> u64) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut held = 0;
     for (index, step) in plan.steps.iter().enumerate() {

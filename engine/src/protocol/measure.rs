@@ -67,6 +67,22 @@ pub struct Timeline {
     pub categories: Vec<String>,
     /// Moments at which bytes changed, thinned out where there were too many; the highest is always there.
     pub moments: Vec<Moment>,
+    /// The weights, of which the largest part usually is.
+    #[serde(default)]
+    pub weights: Vec<StoredWeight>,
+}
+
+/// A weight as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredWeight {
+    /// Its name in the files.
+    pub name: String,
+    /// The part of the model that it belongs to: `vision`, `text`, …
+    pub component: String,
+    /// `f32`, `f16`, `int4`, …
+    pub format: String,
+    /// Bytes, scales and zero points among them.
+    pub bytes: u64,
 }
 
 /// Bytes at one moment.

@@ -30,7 +30,9 @@ pub fn components(declared: &[Declared]) -> Vec<(&'static str, Vec<usize>)> {
     components
 }
 
-fn of(name: &str) -> &'static str {
+/// The component that a tensor belongs to.
+#[must_use]
+pub fn of(name: &str) -> &'static str {
     // A tower has an encoder too: what stands first in a name counts.
     let of_segment = |segment: &str| WORDS.iter().find(|(_, words)| words.contains(&segment)).map(|(name, _)| *name);
     name.split('.').find_map(of_segment).unwrap_or(REST)

@@ -53,6 +53,16 @@ impl Format {
         }
     }
 
+    /// The word used in reports.
+    #[must_use]
+    pub fn word(self) -> String {
+        match self {
+            Self::F32 => "f32".into(),
+            Self::F16 => "f16".into(),
+            Self::Integer { bits, .. } => format!("int{bits}"),
+        }
+    }
+
     /// Where the parts of a quantized matrix lie; `None` for floats.
     #[must_use]
     pub fn integers(self, shape: &[usize]) -> Option<integer::Layout> {

@@ -7,8 +7,10 @@ use futures_util::{StreamExt, stream::FuturesOrdered};
 
 use super::{
     Declared, Format, Weight,
+    coming::{Arrivals, pause},
     component::components,
     crew::{Brought, Crew},
+    pressure::{Gate, Held, Narrowed},
     rows::{Target, distribution, write_rows},
     taking::{Help, Job, QUEUED, Taking},
 };
@@ -40,19 +42,25 @@ pub enum Pace {
     /// Whole files: what is wanted of one is there before the first weight is made, and stays until the last is.
     Whole,
     /// Chunks in the order of use, some of them at once.
-    Chunks {
-        /// Bytes of a chunk.
-        chunk: u64,
-        /// Bytes that may be on their way at once; one chunk always is.
-        in_flight: u64,
-    },
+    Chunks(Flow),
     /// Chunks of all components side by side, fetched and made by workers.
     Crew {
         /// How many.
         workers: usize,
-        /// Bytes of a chunk.
-        chunk: u64,
+        /// What may be on its way at once.
+        flow: Flow,
     },
+}
+
+/// Chunks on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Bytes of a chunk.
+    pub chunk: u64,
+    /// Bytes that may be on their way at once; one chunk always is.
+    pub in_flight: u64,
+    /// Bytes that may be held meanwhile, those on their way among them: near it, fewer are.
+    pub budget: Option<u64>,
 }
 
 /// What brings weights.
@@ -70,6 +78,19 @@ pub struct Loader<'a> {
     pub space: &'a Space,
     /// Whether a GPU may help to make them.
     pub helped: bool,
+    /// Where it is told which have arrived, for someone who uses them before all have.
+    pub arrivals: Option<&'a Arrivals>,
+}
+
+impl Pace {
+    /// Bytes that are made at once, at most.
+    #[must_use]
+    pub fn chunk(self) -> u64 {
+        match self {
+            Self::Whole => PIECE,
+            Self::Chunks(flow) | Self::Crew { flow, .. } => flow.chunk,
+        }
+    }
 }
 
 /// What bringing weights cost.
@@ -83,6 +104,8 @@ pub struct Cost {
     pub convert_ms: f64,
     /// Whether workers were asked for and there were none.
     pub alone: bool,
+    /// How far memory kept bytes on their way below what was asked for, if it did.
+    pub narrowed: Option<Narrowed>,
 }
 
 impl Loader<'_> {
@@ -144,7 +167,9 @@ impl Loader<'_> {
             dtypes.push(entry.known_dtype(name)?);
             wanted.push(Wanted { tensor, file, entry });
         }
-        let mut taking = Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0 };
+        let missing = vec![0; jobs.len()];
+        let mut taking =
+            Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0, missing };
         match self.pace {
             Pace::Whole => {
                 let requests = fetch::plan(wanted, Limits::whole(SECTION, PIECE));
@@ -160,18 +185,18 @@ impl Loader<'_> {
                     }
                 }
             }
-            Pace::Chunks { chunk, in_flight } => {
-                let requests = fetch::plan_in_order(wanted, Limits::chunks(chunk, PIECE));
-                self.several(checkpoint, &requests, in_flight, None, &mut taking).await?;
+            Pace::Chunks(flow) => {
+                let requests = fetch::plan_in_order(wanted, Limits::chunks(flow.chunk, PIECE));
+                self.several(checkpoint, &requests, flow, None, &mut taking).await?;
             }
-            Pace::Crew { workers, chunk } => {
-                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(chunk, PIECE));
+            Pace::Crew { workers, flow } => {
+                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(flow.chunk, PIECE));
                 // Where nothing has to be made, or a GPU makes it, connections are all that helps.
                 let makes = !taking.helped() && requests.iter().any(|it| !taking.task(checkpoint, it).is_plain());
                 // A browser that gives no workers has this one do it alone.
                 let crew = if makes { Crew::start(workers).await.ok() } else { None };
                 taking.cost.alone = makes && crew.is_none();
-                self.several(checkpoint, &requests, chunk * workers as u64, crew.as_ref(), &mut taking).await?;
+                self.several(checkpoint, &requests, flow, crew.as_ref(), &mut taking).await?;
             }
         }
         Ok(taking.cost)
@@ -182,19 +207,22 @@ impl Loader<'_> {
         &self,
         checkpoint: &Checkpoint,
         requests: &[Request],
-        in_flight: u64,
+        Flow { in_flight, budget, .. }: Flow,
         crew: Option<&Crew>,
         taking: &mut Taking<'_, '_>,
     ) -> Result<()> {
+        taking.expect(requests);
         let mut waiting = requests.iter().enumerate().peekable();
         let mut flying = FuturesOrdered::new();
         let mut bytes = 0;
+        let held = Held { space: self.space, budget };
+        let mut gate = Gate::new(in_flight, &held);
         // While workers start, this one does what they would.
         let starting = usize::try_from(in_flight / requests.first().map_or(1, |first| first.length.max(1)));
         let starting = starting.unwrap_or(usize::MAX);
         loop {
             while let Some((_, next)) = waiting.peek()
-                && (flying.is_empty() || bytes + next.length <= in_flight)
+                && gate.admits(bytes, next.length)
                 && let Some((index, next)) = waiting.next()
             {
                 bytes += next.length;
@@ -206,12 +234,15 @@ impl Loader<'_> {
                         let (chunk, counted) = self.read(checkpoint, next).await?;
                         return Ok((next, Brought::Bytes(chunk), counted));
                     };
-                    let counted = self.space.in_flight(next.length);
-                    Ok((next, crew.perform(task).await?, counted))
+                    let (counted, copied) = self.counted(checkpoint, next);
+                    let (brought, remarks) = crew.perform(task).await?;
+                    checkpoint.folder().remark(remarks);
+                    drop(copied);
+                    Ok((next, brought, counted))
                 });
             }
             let started = clock::now();
-            let Some(read) = flying.next().await else { return Ok(()) };
+            let Some(read) = flying.next().await else { break };
             let (request, brought, counted): (&Request, Brought, InFlight) = read?;
             taking.cost.fetch_ms += clock::now() - started;
             match &brought {
@@ -223,14 +254,25 @@ impl Loader<'_> {
                 }
             }
             bytes -= request.length;
+            if self.arrivals.is_some() {
+                pause().await;
+            }
         }
+        taking.cost.narrowed = gate.narrowed();
+        Ok(())
     }
 
     async fn read(&self, checkpoint: &Checkpoint, request: &Request) -> Result<(Chunk, InFlight)> {
-        let counted = self.space.in_flight(request.length);
+        let (counted, _copied) = self.counted(checkpoint, request);
         let file = &checkpoint.files()[request.file];
         let chunk = checkpoint.folder().range(file, request.start, request.length).await?;
         Ok((chunk, counted))
+    }
+
+    /// The bytes of a request, and the copy of them from which a browser makes a digest.
+    fn counted(&self, checkpoint: &Checkpoint, request: &Request) -> (InFlight, Option<InFlight>) {
+        let copied = checkpoint.folder().verifies().then(|| self.space.in_flight(request.length));
+        (self.space.in_flight(request.length), copied)
     }
 
     async fn make(&self, synthetic: &Synthetic, jobs: &mut [Job<'_>], help: &Help) -> Result<Cost> {
@@ -245,6 +287,11 @@ impl Loader<'_> {
         #[cfg(not(feature = "gpu"))]
         let _ = help;
         for (place, job) in jobs.iter_mut().enumerate() {
+            // The one before is complete.
+            if let (Some(arrivals), Some(before)) = (self.arrivals, place.checked_sub(1)) {
+                arrivals.mark(before);
+                pause().await;
+            }
             let (declared, weight, target) = (job.declared, job.weight, &mut job.target);
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Weight::F32(buffer), Distribution::Bell(deviation)) =
@@ -256,10 +303,7 @@ impl Loader<'_> {
             }
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
-            let piece = match self.pace {
-                Pace::Whole => PIECE,
-                Pace::Chunks { chunk, .. } | Pace::Crew { chunk, .. } => chunk.min(PIECE),
-            };
+            let piece = self.pace.chunk().min(PIECE);
             let step = (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1);
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Some(quantizer), Weight::Integer { layout, .. }, Distribution::Bell(deviation)) =
@@ -275,8 +319,6 @@ impl Loader<'_> {
                 }
                 continue;
             }
-            #[cfg(not(feature = "gpu"))]
-            let _ = place;
             for first in (0..rows).step_by(step) {
                 values.resize(step.min(rows - first) * columns, 0.0);
                 let bytes = 4 * values.len() as u64;

@@ -3,6 +3,7 @@
 //!
 //! A model only declares. Precision is a property of a stored weight, chosen when it is loaded.
 
+pub mod coming;
 pub mod component;
 pub mod crew;
 pub mod declare;
@@ -12,6 +13,7 @@ pub mod half;
 pub mod integer;
 pub mod loader;
 pub mod made;
+pub mod pressure;
 #[cfg(feature = "gpu")]
 pub mod quantizer;
 pub mod residency;
@@ -23,6 +25,7 @@ pub mod store;
 pub mod synthesis;
 mod taking;
 
+pub use coming::Coming;
 pub use declare::{Declared, Param, Role, Weights};
 pub use format::Format;
 pub use residency::{Residency, Traffic};

@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     Declared, Format, Weight, glob,
-    loader::{Loader, PIECE, Pace, blame},
+    loader::{Flow, Loader, PIECE, Pace, blame},
+    store::place,
 };
 use crate::{
     device::{Category, Space},
@@ -75,7 +76,7 @@ struct State {
 
 impl Residency {
     /// Weights that come from their origin whenever they are used, and are never kept for long.
-    pub fn streamed(
+    pub async fn streamed(
         origin: Rc<Origin>,
         declared: &[Declared],
         formats: &[Format],
@@ -91,14 +92,14 @@ impl Residency {
         let transposed = declared.iter().filter(|weight| weight.transposed).map(|weight| 8 * weight.elements() as u64);
         let reserve = 2 * chunk + transposed.max().unwrap_or(0).max(2 * chunk);
         let budget = budget.map_or(Budget::Weights(goal.max(largest + largest / 8 + reserve)), Budget::Everything);
-        let pace = Pace::Chunks { chunk, in_flight: 2 * chunk };
+        let pace = Pace::Chunks(Flow { chunk, in_flight: 2 * chunk, budget: None });
         let states = vec![State::default(); declared.len()];
-        Self::new((origin, declared, formats), Source::Origin, budget, pace, reserve, states, space)
+        Self::new((origin, declared, formats), Source::Origin, budget, pace, reserve, states, space).await
     }
 
     /// Weights of which those with pinned names, and as many others as leave half of the budget, stay on the device;
     /// what beside it keeps the rest. Nothing is loaded yet: [`Residency::fill`] does.
-    pub fn offloaded(
+    pub async fn offloaded(
         origin: Rc<Origin>,
         declared: &[Declared],
         formats: &[Format],
@@ -132,10 +133,10 @@ impl Residency {
             (!state.pinned).then(create).transpose().map_err(|error| blame(weight, error))
         };
         let kept = declared.iter().zip(formats).zip(&states).map(create).collect::<Result<Vec<_>>>()?;
-        Self::new((origin, declared, formats), Source::Beside(kept), budget, pace, 0, states, space)
+        Self::new((origin, declared, formats), Source::Beside(kept), budget, pace, 0, states, space).await
     }
 
-    fn new(
+    async fn new(
         (origin, declared, formats): (Rc<Origin>, &[Declared], &[Format]),
         source: Source,
         budget: Budget,
@@ -144,8 +145,11 @@ impl Residency {
         states: Vec<State>,
         space: &Space,
     ) -> Result<Self> {
+        let here: Vec<usize> = (0..states.len()).filter(|&number| states[number].here).collect();
+        let mut here = place(&here, declared, formats, space).await?.into_iter();
         let create = |((weight, format), state): ((&Declared, &Format), &State)| {
-            if state.here { present(weight, *format, space) } else { away(weight, *format, space) }
+            let here = if state.here { here.next() } else { None };
+            here.map_or_else(|| away(weight, *format, space), Ok)
         };
         let weights = declared.iter().zip(formats).zip(&states).map(create).collect::<Result<Vec<_>>>()?;
         Ok(Self {
@@ -186,6 +190,7 @@ impl Residency {
             pace: self.pace,
             space: &self.space,
             helped: false,
+            arrivals: None,
         };
         let cost = loader.load(&numbers, &all).await?;
         let mut absent = absent.into_iter();
@@ -337,8 +342,7 @@ impl Residency {
         if missing.is_empty() {
             return Ok(());
         }
-        let create = |&number: &usize| present(&self.declared[number], self.formats[number], &self.space);
-        let weights = missing.iter().map(create).collect::<Result<Vec<_>>>()?;
+        let weights = place(&missing, &self.declared, &self.formats, &self.space).await?;
         match &self.source {
             Source::Beside(kept) => {
                 for (&number, weight) in missing.iter().zip(&weights) {
@@ -354,6 +358,7 @@ impl Residency {
                     pace: self.pace,
                     space: &self.space,
                     helped: false,
+                    arrivals: None,
                 };
                 loader.load(&missing, &weights).await?;
             }
@@ -366,11 +371,6 @@ impl Residency {
         }
         Ok(())
     }
-}
-
-fn present(weight: &Declared, format: Format, space: &Space) -> Result<Weight> {
-    let created = Weight::create(weight, format, |bytes| space.create(Category::Weights, bytes));
-    created.map_err(|error| blame(weight, error))
 }
 
 /// A weight whose parts have no bytes: its format can be asked for, its values can't.

@@ -3,15 +3,15 @@
 use std::rc::Rc;
 
 use super::{
-    Declared, Format, Residency, half,
+    Coming, Declared, Format, Residency, component, half,
     integer::Layout,
-    loader::{self, Cost, Loader, PIECE, Pace},
+    loader::{self, Cost, Flow, Loader, PIECE, Pace},
 };
 use crate::{
     device::{Buffer, Category, Space},
     error::{Error, Result},
-    load::Origin,
-    protocol::{Offload, Options, Parallel, Progressive, Streaming},
+    load::{Origin, Remarks},
+    protocol::{Offload, Options, Parallel, Progressive, StoredWeight, Streaming},
 };
 
 /// One weight on the device.
@@ -74,9 +74,13 @@ impl Weight {
 /// All weights of a model, in the order in which they were declared, and what bringing them cost.
 pub struct Store {
     /// The weights, if all are on the device for good.
-    pub weights: Vec<Weight>,
+    pub weights: Rc<Vec<Weight>>,
+    /// Those of them that are still on their way.
+    pub coming: Option<Rc<Coming>>,
     /// The weights, if they come and go.
     pub residency: Option<Rc<Residency>>,
+    /// What each weight is, and takes in its format.
+    pub stored: Vec<StoredWeight>,
     /// Bytes of all weights in their formats.
     pub bytes: u64,
     /// Number of values.
@@ -85,12 +89,14 @@ pub struct Store {
     pub quantized: (u64, u64),
     /// Bytes read, headers included, and milliseconds.
     pub cost: Cost,
+    /// What is worth telling of how files were read.
+    pub remarks: Remarks,
 }
 
 impl Store {
     /// Loads `declared` from `origin` in the given formats, whole files at a time.
     pub async fn load(origin: &Origin, declared: &[Declared], formats: &[Format], space: &Space) -> Result<Self> {
-        Self::all(Loader { origin, declared, formats, pace: Pace::Whole, space, helped: true }).await
+        Self::all(Loader { origin, declared, formats, pace: Pace::Whole, space, helped: true, arrivals: None }).await
     }
 
     /// Loads `declared` from `origin` as the options say.
@@ -102,38 +108,76 @@ impl Store {
         let pace = pace(options, &origin, declared);
         let (residency, cost) = if let Some(Streaming { budget_mb }) = options.streaming {
             let budget = budget_mb.map(megabytes);
-            (Residency::streamed(origin.clone(), declared, &formats, budget, space)?, Cost::default())
+            (Residency::streamed(origin.clone(), declared, &formats, budget, space).await?, Cost::default())
         } else if let Some(Offload { budget_mb, pin }) = &options.cpu_offload {
             let kept = (budget_mb.map(megabytes), pin.as_slice());
-            Residency::offloaded(origin.clone(), declared, &formats, kept, pace, space)?.fill().await?
+            Residency::offloaded(origin.clone(), declared, &formats, kept, pace, space).await?.fill().await?
         } else {
-            let loader = Loader { origin: &origin, declared, formats: &formats, pace, space, helped: true };
+            if options.progressive_loading.as_ref().is_some_and(|loading| loading.overlap) {
+                return Self::early(origin, declared, &formats, pace, space).await;
+            }
+            let loader =
+                Loader { origin: &origin, declared, formats: &formats, pace, space, helped: true, arrivals: None };
             return Self::all(loader).await;
         };
-        Ok(Self { residency: Some(Rc::new(residency)), ..Self::with(Vec::new(), declared, &formats, &origin, cost) })
+        let store = Self::with(Rc::default(), declared, &formats, &origin, cost);
+        Ok(Self { residency: Some(Rc::new(residency)), ..store })
+    }
+
+    /// A store whose weights have their places, and are on their way.
+    async fn early(
+        origin: Rc<Origin>,
+        declared: &[Declared],
+        formats: &[Format],
+        pace: Pace,
+        space: &Space,
+    ) -> Result<Self> {
+        let numbers: Vec<usize> = (0..declared.len()).collect();
+        let weights = Rc::new(place(&numbers, declared, formats, space).await?);
+        let coming = Coming::start(&origin, (declared, formats), weights.clone(), pace, space);
+        coming.begin().await?;
+        let fetched = |weight: &Declared| match &*origin {
+            Origin::Files(checkpoint) => checkpoint.tensor(&weight.name).map_or(0, |(_, entry)| entry.length),
+            Origin::Synthetic(_) => 0,
+        };
+        let cost = Cost { fetched_bytes: declared.iter().map(fetched).sum(), ..Cost::default() };
+        Ok(Self { coming: Some(Rc::new(coming)), ..Self::with(weights, declared, formats, &origin, cost) })
     }
 
     async fn all(loader: Loader<'_>) -> Result<Self> {
         let Loader { origin, declared, formats, space, .. } = loader;
-        let create = |(weight, &format): (&Declared, &Format)| {
-            let created = Weight::create(weight, format, |bytes| space.create(Category::Weights, bytes));
-            created.map_err(|error| loader::blame(weight, error))
-        };
-        let weights = declared.iter().zip(formats).map(create).collect::<Result<Vec<_>>>()?;
         let numbers: Vec<usize> = (0..declared.len()).collect();
+        let weights = place(&numbers, declared, formats, space).await?;
         let cost = loader.load(&numbers, &weights).await?;
-        Ok(Self::with(weights, declared, formats, origin, cost))
+        Ok(Self::with(Rc::new(weights), declared, formats, origin, cost))
     }
 
-    fn with(weights: Vec<Weight>, declared: &[Declared], formats: &[Format], origin: &Origin, mut cost: Cost) -> Self {
+    fn with(
+        weights: Rc<Vec<Weight>>,
+        declared: &[Declared],
+        formats: &[Format],
+        origin: &Origin,
+        mut cost: Cost,
+    ) -> Self {
+        let mut remarks = Remarks::default();
         if let Origin::Files(checkpoint) = origin {
             cost.fetched_bytes += checkpoint.header_bytes();
+            remarks = checkpoint.folder().remarks();
         }
-        let mut store = Self { weights, residency: None, bytes: 0, parameters: 0, quantized: (0, 0), cost };
+        let quantized = (0, 0);
+        let stored = Vec::with_capacity(declared.len());
+        let mut store =
+            Self { weights, coming: None, residency: None, stored, bytes: 0, parameters: 0, quantized, cost, remarks };
         for (declared, format) in declared.iter().zip(formats) {
             let (elements, bytes) = (declared.elements() as u64, format.bytes(&declared.shape));
             store.parameters += elements;
             store.bytes += bytes;
+            store.stored.push(StoredWeight {
+                name: declared.name.clone(),
+                component: component::of(&declared.name).to_owned(),
+                format: format.word(),
+                bytes,
+            });
             if format.integers(&declared.shape).is_some() {
                 store.quantized.0 += elements;
                 store.quantized.1 += bytes;
@@ -141,6 +185,30 @@ impl Store {
         }
         store
     }
+}
+
+/// Some of the declared weights on the device, zero at first.
+///
+/// # Errors
+/// When the device has no memory for one of them; which one is part of the error.
+pub(super) async fn place(
+    numbers: &[usize],
+    declared: &[Declared],
+    formats: &[Format],
+    space: &Space,
+) -> Result<Vec<Weight>> {
+    let create = |&number: &usize| {
+        let create =
+            || Weight::create(&declared[number], formats[number], |bytes| space.create(Category::Weights, bytes));
+        space.watch(create).map_err(|error| loader::blame(&declared[number], error))
+    };
+    // All are on their way before the first answer is waited for.
+    let watched = numbers.iter().map(create).collect::<Result<Vec<_>>>()?;
+    let mut weights = Vec::with_capacity(watched.len());
+    for (&number, watched) in numbers.iter().zip(watched) {
+        weights.push(watched.granted().await.map_err(|error| loader::blame(&declared[number], error))?);
+    }
+    Ok(weights)
 }
 
 /// Chunks of the size that was asked for; without one, so many that those on their way are a small part of the model.
@@ -156,15 +224,18 @@ fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
     let all = || declared.iter().map(length).sum::<u64>();
     let wanted = options.progressive_loading.as_ref();
     let asked = wanted.and_then(|wanted| wanted.chunk_mb).map(megabytes);
+    let budget = wanted.and_then(|wanted| wanted.budget_mb).map(megabytes);
     if let Some(Parallel { workers, .. }) = &options.parallel_loading {
         let workers = workers.unwrap_or(WORKERS).clamp(1, 16);
         // Every chunk waits for its first byte, so a connection gets few of them; but no worker may be left with none.
         let usual = (all() / u64::from(4 * workers)).clamp(PIECE / 8, 2 * PIECE);
-        return Pace::Crew { workers: workers as usize, chunk: asked.unwrap_or(usual) };
+        let chunk = asked.unwrap_or(usual);
+        let flow = Flow { chunk, in_flight: chunk * u64::from(workers), budget };
+        return Pace::Crew { workers: workers as usize, flow };
     }
     let Some(wanted) = wanted else { return Pace::Whole };
     let chunk = asked.unwrap_or_else(|| (all() / CHUNKS).clamp(PIECE / 32, 100_000_000));
-    Pace::Chunks { chunk, in_flight: wanted.in_flight_mb.map_or(2 * chunk, megabytes) }
+    Pace::Chunks(Flow { chunk, in_flight: wanted.in_flight_mb.map_or(2 * chunk, megabytes), budget })
 }
 
 /// Megabytes in bytes.
@@ -176,10 +247,22 @@ pub fn megabytes(count: u32) -> u64 {
 /// Refuses what can't be meant.
 pub fn check(options: &Options) -> Result<()> {
     let nothing = |name: &str| Err(Error::unsupported("nothing fits into 0 MB").of(name));
-    if let Some(Progressive { chunk_mb, in_flight_mb }) = options.progressive_loading
-        && [chunk_mb, in_flight_mb].contains(&Some(0))
+    if let Some(Progressive { chunk_mb, in_flight_mb, budget_mb, .. }) = options.progressive_loading
+        && [chunk_mb, in_flight_mb, budget_mb].contains(&Some(0))
     {
         return nothing("progressive_loading");
+    }
+    if options.progressive_loading.as_ref().is_some_and(|loading| loading.overlap) {
+        let others = [
+            (options.streaming.is_some(), "streaming", "decides when weights come"),
+            (options.cpu_offload.is_some(), "cpu_offload", "decides where weights are"),
+            (options.parallel_loading.is_some(), "parallel_loading", "does not bring weights in the order of use"),
+        ];
+        if let Some((_, word, why)) = others.into_iter().find(|(on, ..)| *on) {
+            return Err(Error::unsupported(format!("{word} {why}"))
+                .of("progressive_loading: overlap")
+                .hint(format!("leave out `overlap` or `{word}`")));
+        }
     }
     match (&options.streaming, &options.cpu_offload) {
         (Some(_), Some(_)) => {

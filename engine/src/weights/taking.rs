@@ -51,6 +51,8 @@ pub(super) struct Taking<'a, 'j> {
     pub(super) help: &'a Help,
     pub(super) cost: Cost,
     pub(super) queued: u64,
+    /// Parts of each tensor that have not come.
+    pub(super) missing: Vec<usize>,
 }
 
 impl Taking<'_, '_> {
@@ -60,6 +62,23 @@ impl Taking<'_, '_> {
         return self.help.quantizer.is_some();
         #[cfg(not(feature = "gpu"))]
         false
+    }
+
+    /// These requests bring everything.
+    pub(super) fn expect(&mut self, requests: &[Request]) {
+        requests.iter().flat_map(|request| &request.parts).for_each(|part| self.missing[part.tensor] += 1);
+        if let Some(arrivals) = self.loader.arrivals {
+            let empty = self.missing.iter().enumerate().filter(|(_, parts)| **parts == 0);
+            empty.for_each(|(tensor, _)| arrivals.mark(tensor));
+        }
+    }
+
+    /// A part of a tensor is where it stays.
+    fn arrived(&mut self, tensor: usize) {
+        self.missing[tensor] = self.missing[tensor].saturating_sub(1);
+        if let Some(arrivals) = self.loader.arrivals.filter(|_| self.missing[tensor] == 0) {
+            arrivals.mark(tensor);
+        }
     }
 
     /// A request as a worker does it. Matrices whose axes are exchanged only become floats there.
@@ -84,6 +103,7 @@ impl Taking<'_, '_> {
         for (part, made) in request.parts.iter().zip(made) {
             let put = self.put_made(part, made);
             put.map_err(|error| self.jobs[part.tensor].blame(error))?;
+            self.arrived(part.tensor);
         }
         self.queued(request.length).await?;
         self.cost.convert_ms += clock::now() - started;
@@ -144,6 +164,7 @@ impl Taking<'_, '_> {
         for part in &request.parts {
             let put = self.put(part, chunk);
             put.map_err(|error| self.jobs[part.tensor].blame(error))?;
+            self.arrived(part.tensor);
         }
         self.queued(request.length).await?;
         self.cost.convert_ms += clock::now() - started;

@@ -147,6 +147,76 @@ fn chunks_need_less_memory_than_whole_files_and_give_the_same() {
 }
 
 #[test]
+fn near_the_budget_chunks_come_one_by_one_and_give_the_same() {
+    let preset = Preset::of(Family::Llama, "pressed");
+    let with = |budget_mb| {
+        let loading = Progressive { chunk_mb: Some(1), in_flight_mb: Some(8), budget_mb, ..Progressive::default() };
+        let options = Options { progressive_loading: Some(loading), ..Options::default() };
+        run(Platform::NativeCpu, preset.source(), &options)
+    };
+    let (free, pressed) = (with(None), with(Some(1)));
+    assert!(free.outputs == pressed.outputs);
+    assert!(free.info.warnings.is_empty(), "{:?}", free.info.warnings);
+    let [warning] = pressed.info.warnings.as_slice() else { panic!("{:?}", pressed.info.warnings) };
+    let (to, rest) = warning.split_once(' ').expect("a number");
+    assert!(to.parse::<u64>().expect("a number") <= 1_000_000, "one at a time: {warning}");
+    assert_eq!(rest, "bytes at a time were fetched instead of 8000000: the budget had no more room");
+}
+
+#[test]
+fn the_first_layer_runs_before_the_last_arrives() {
+    let families =
+        [Family::Llama, Family::Llava, Family::Gpt2, Family::Bert, Family::T5, Family::Whisper, Family::Clip];
+    for family in families {
+        let preset = Preset::of(family, "overlap");
+        for platform in platforms() {
+            for integer in [None, Some(Integer::bits(4))] {
+                let with = |overlap| {
+                    let loading = Progressive { overlap, ..Progressive::default() };
+                    Options { progressive_loading: Some(loading), integer: integer.clone(), ..Options::default() }
+                };
+                for source in [preset.source(), preset.made_up()] {
+                    let before = run(platform, source.clone(), &with(false));
+                    let early = run(platform, source, &with(true));
+                    assert!(early.outputs == before.outputs, "{family:?} on {platform:?}: the same outputs");
+                    assert!(early.measured("early_stages") > 0.0, "{family:?} on {platform:?}");
+                    assert!(early.measured("load_time") > 0.0);
+                    assert!(before.measures.iter().all(|measure| measure.metric != "load_time"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_that_stop_coming_are_told_and_nothing_stays() {
+    let preset = Preset::of(Family::Llama, "stops");
+    let mut host = Host::new("");
+    let mut perform = |step| pollster::block_on(host.perform(step));
+    let loading = Progressive { overlap: true, ..Progressive::default() };
+    let options = Options { progressive_loading: Some(loading), ..Options::default() };
+    let (platform, model) = (Platform::NativeCpu, preset.source());
+    let load = Step::Load { slot: "a".into(), platform, model, options, work: Vec::new() };
+    let Outcome::Loaded { measures, model, .. } = perform(load) else { panic!("not loaded") };
+    assert!(measures.iter().any(|measure| measure.metric == "open_time"));
+    fs::remove_file(preset.0.join("model.safetensors")).expect("removable");
+    let step = || Step::Generate {
+        slot: "a".into(),
+        inputs: inputs(&model),
+        decode: Decode::greedy(2),
+        outputs: Vec::new(),
+        reply: false,
+    };
+    let Outcome::Failed { kind, message } = perform(step()) else { panic!("not told") };
+    assert_eq!(kind, FailureKind::Model);
+    assert!(message.contains("model.safetensors: cannot be read"), "{message}");
+    let Outcome::Failed { message, .. } = perform(step()) else { panic!("not told") };
+    assert_eq!(message, "the weights did not arrive (hint: load the model again)");
+    let Outcome::Unloaded { memory } = perform(Step::Unload { slot: "a".into() }) else { panic!("not unloaded") };
+    assert_eq!((memory.total.live, memory.whole.live), (0, 0), "nothing stays");
+}
+
+#[test]
 fn a_timeline_shows_the_peak_and_the_end() {
     let preset = Preset::of(Family::Bert, "timeline");
     for options in
@@ -182,7 +252,7 @@ fn a_file_that_changes_is_told_and_nothing_stays() {
 fn chunks_of_nothing_are_refused() {
     let mut host = Host::new("");
     let options = Options {
-        progressive_loading: Some(Progressive { chunk_mb: Some(0), in_flight_mb: None }),
+        progressive_loading: Some(Progressive { chunk_mb: Some(0), ..Progressive::default() }),
         ..Options::default()
     };
     let model = ModelSource::Synthetic { family: Family::Bert, size: Size::Tiny, seed: 1 };

@@ -4,5 +4,6 @@ mod copy;
 mod decoders;
 mod loading;
 mod refused;
+mod scarce;
 mod senses;
 mod variants;

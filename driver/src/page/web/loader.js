@@ -12,8 +12,8 @@ onmessage = async ({ data: { module, job, port } }) => {
   }
   try {
     await ready;
-    const parts = await fetchRange(job);
-    port.postMessage({ parts }, parts.map((part) => part.buffer));
+    const { parts, remarks } = await fetchRange(job);
+    port.postMessage({ parts, remarks }, parts.map((part) => part.buffer));
   } catch (error) {
     port.postMessage({ error: String(error) });
   }

@@ -1,7 +1,8 @@
 //! Ranges that a browser keeps from one start to the next, in the private file system of the page's origin.
 //!
 //! A range is known by the hash of its file's content, as the server tells it, so that another file is never taken
-//! for it. A browser without such a file system, or without room in it, keeps nothing; nothing here can fail.
+//! for it. A browser without such a file system, or without room in it, keeps nothing and says why; nothing that is
+//! loaded fails because of it.
 
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -31,13 +32,20 @@ pub async fn get(name: &str, length: u64) -> Option<Uint8Array> {
     (u64::from(bytes.length()) == length).then_some(bytes)
 }
 
-/// Keeps a range, if there is room.
-pub async fn put(name: &str, bytes: &Uint8Array) {
-    let Ok(folder) = folder().await else { return };
-    if write(&folder, name, bytes).await.is_err() {
-        // The room is for others; what is left of it is in the way.
-        let _ = JsFuture::from(folder.remove_entry(name)).await;
-    }
+/// Keeps a range, or says why it can't.
+pub async fn put(name: &str, bytes: &Uint8Array) -> Result<(), String> {
+    let folder = folder().await.map_err(|error| said(&error))?;
+    let Err(error) = write(&folder, name, bytes).await else { return Ok(()) };
+    // The room is for others; what is left of it is in the way.
+    let _ = JsFuture::from(folder.remove_entry(name)).await;
+    Err(said(&error))
+}
+
+/// What a browser says, which may be anything.
+fn said(error: &JsValue) -> String {
+    let field = |name: &str| js_sys::Reflect::get(error, &name.into()).ok().and_then(|field| field.as_string());
+    let told = [field("name"), field("message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    told.chars().take(200).collect()
 }
 
 async fn write(folder: &FileSystemDirectoryHandle, name: &str, bytes: &Uint8Array) -> Result<(), JsValue> {
@@ -49,14 +57,14 @@ async fn write(folder: &FileSystemDirectoryHandle, name: &str, bytes: &Uint8Arra
     let written = access.write_with_buffer_source(bytes).and_then(|written| access.flush().map(|()| written));
     access.close();
     let written = written?;
-    if written < f64::from(bytes.length()) { Err(JsValue::from("short")) } else { Ok(()) }
+    if written < f64::from(bytes.length()) { Err(js_sys::Error::new("only a part was written").into()) } else { Ok(()) }
 }
 
 async fn folder() -> Result<FileSystemDirectoryHandle, JsValue> {
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
     let storage = js_sys::Reflect::get(scope.navigator().as_ref(), &"storage".into())?;
     if js_sys::Reflect::get(&storage, &"getDirectory".into())?.is_undefined() {
-        return Err(JsValue::from("no private files here"));
+        return Err(js_sys::Error::new("no private files here").into());
     }
     let root = JsFuture::from(scope.navigator().storage().get_directory()).await?;
     let root: FileSystemDirectoryHandle = root.unchecked_into();

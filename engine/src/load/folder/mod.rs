@@ -2,6 +2,8 @@
 //! no weight file ever has to be in memory as a whole.
 
 #[cfg(target_arch = "wasm32")]
+mod digest;
+#[cfg(target_arch = "wasm32")]
 mod kept;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -27,6 +29,26 @@ pub struct Place {
     /// Whether what is read of it is kept for the next time, where that can be done.
     #[serde(default)]
     pub keep: bool,
+    /// Whether what is read of it is held against the digest that its server tells.
+    #[serde(default)]
+    pub verify: bool,
+}
+
+/// What is worth telling of how files were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarks {
+    /// Bytes that are what their server said they would be.
+    pub verified: u64,
+    /// Why nothing more is kept for the next time, where something was to be.
+    pub unkept: Option<String>,
+}
+
+impl Remarks {
+    /// These and those of another reader.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { verified: self.verified + other.verified, unkept: self.unkept.or(other.unkept) }
+    }
 }
 
 /// The most a file that is read as a whole may hold: configurations and indices, never weights.

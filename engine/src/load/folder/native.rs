@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Place, changed, short_read};
+use super::{Place, Remarks, changed, short_read};
 use crate::error::{Error, Result};
 
 /// Bytes as they were read.
@@ -57,6 +57,24 @@ impl Folder {
     /// Keeps what is read for the next time: the disk does.
     pub fn keep(&self) {}
 
+    /// Holds what is read against its digest: nobody tells one for a file on disk, whose version is looked at instead.
+    pub fn verify(&self) {}
+
+    /// Whether bytes are held against their digest, which takes a copy of them.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        false
+    }
+
+    /// Takes note of how another read files of this folder: there is nothing to say of a disk.
+    pub fn remark(&self, _: Remarks) {}
+
+    /// What there is to say of how files were read.
+    #[must_use]
+    pub fn remarks(&self) -> Remarks {
+        Remarks::default()
+    }
+
     fn error(&self, file: &str, error: &std::io::Error) -> Error {
         unreadable(&self.path.join(file).display().to_string(), error)
     }
@@ -65,7 +83,7 @@ impl Folder {
     #[must_use]
     pub fn place(&self, file: &str) -> Place {
         let version = self.versions.borrow().get(file).cloned().unwrap_or_default();
-        Place { at: self.path.join(file).display().to_string(), version, keep: false }
+        Place { at: self.path.join(file).display().to_string(), version, keep: false, verify: false }
     }
 
     /// Bytes of a file, or `None` if there is no such file.

@@ -11,7 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response, WorkerGlobalScope};
 
-use super::{Place, changed, kept, short_read};
+use super::{Place, Remarks, changed, digest, kept, short_read};
 use crate::{
     clock,
     device::outside,
@@ -35,6 +35,8 @@ impl Drop for Chunk {
 /// Why an attempt failed, and whether another may not.
 enum Broken {
     Again(Error),
+    /// Another may, but only one.
+    Once(Error),
     ForGood(Error),
 }
 
@@ -84,6 +86,8 @@ pub struct Folder {
     url: String,
     versions: RefCell<BTreeMap<String, String>>,
     keep: Cell<bool>,
+    verify: Cell<bool>,
+    remarks: RefCell<Remarks>,
 }
 
 /// Ranges below this are read again: headers and the like.
@@ -98,7 +102,13 @@ impl Folder {
         if !url.ends_with('/') {
             url.push('/');
         }
-        Self { url, versions: RefCell::default(), keep: Cell::new(false) }
+        Self {
+            url,
+            versions: RefCell::default(),
+            keep: Cell::default(),
+            verify: Cell::default(),
+            remarks: RefCell::default(),
+        }
     }
 
     /// Bytes of a file, or `None` if there is no such file.
@@ -109,7 +119,11 @@ impl Folder {
             match self.request(file, "bytes=0-0").await {
                 Ok(response) => break response,
                 Err(error) if attempt == ATTEMPTS => return Err(error),
-                Err(_) => clock::sleep(PAUSE_MS << attempt).await,
+                Err(_) => {
+                    // A server of another origin may not let a page ask for digests, and the page is not told why.
+                    self.verify.set(false);
+                    clock::sleep(PAUSE_MS << attempt).await;
+                }
             }
         };
         match response.status() {
@@ -127,7 +141,34 @@ impl Folder {
     #[must_use]
     pub fn place(&self, file: &str) -> Place {
         let version = self.versions.borrow().get(file).cloned().unwrap_or_default();
-        Place { at: format!("{}{file}", self.url), version, keep: self.keep.get() }
+        Place { at: format!("{}{file}", self.url), version, keep: self.keep.get(), verify: self.verify.get() }
+    }
+
+    /// Holds what is read against the digests that the server tells, where the browser can compute them.
+    pub fn verify(&self) {
+        self.verify.set(digest::subtle().is_some());
+    }
+
+    /// Whether bytes are held against their digest, which takes a copy of them.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        self.verify.get()
+    }
+
+    /// Takes note of how files were read, here or by another.
+    pub fn remark(&self, remarks: Remarks) {
+        if remarks.unkept.is_some() {
+            // What could not be kept once is not tried again with every range.
+            self.keep.set(false);
+        }
+        let before = self.remarks.take();
+        self.remarks.replace(before.and(remarks));
+    }
+
+    /// What there is to say of how files were read.
+    #[must_use]
+    pub fn remarks(&self) -> Remarks {
+        self.remarks.borrow().clone()
     }
 
     /// Keeps what is read for the next time, where the browser lets it and the server names files by their content.
@@ -136,17 +177,19 @@ impl Folder {
     }
 
     /// `length` bytes of a file from `start` on.
-    pub async fn read_at(place: &Place, start: u64, length: u64) -> Result<Chunk> {
+    pub async fn read_at(place: &Place, start: u64, length: u64) -> Result<(Chunk, Remarks)> {
         let (url, file) = place.at.rsplit_once('/').unwrap_or(("", &place.at));
         let folder = Self::new("", url);
         if !place.version.is_empty() {
             folder.versions.borrow_mut().insert(file.to_owned(), place.version.clone());
         }
         folder.keep.set(place.keep);
-        folder.range(file, start, length).await
+        folder.verify.set(place.verify);
+        let chunk = folder.range(file, start, length).await?;
+        Ok((chunk, folder.remarks()))
     }
 
-    /// `length` bytes from `start` on. A broken connection is tried again.
+    /// `length` bytes from `start` on. A broken connection is tried again; once, what is not what the server told.
     pub async fn range(&self, file: &str, start: u64, length: u64) -> Result<Chunk> {
         if length == 0 {
             return Ok(Chunk(Uint8Array::new_with_length(0)));
@@ -157,17 +200,21 @@ impl Folder {
         {
             return Ok(Chunk(bytes));
         }
-        let mut attempt = 0;
+        let (mut attempt, mut damaged) = (0, false);
         loop {
             attempt += 1;
             match self.attempt(file, start, length).await {
                 Ok(chunk) => {
-                    if let Some(name) = &kept {
-                        kept::put(name, &chunk.0).await;
+                    if let Some(name) = &kept
+                        && let Err(why) = kept::put(name, &chunk.0).await
+                    {
+                        self.remark(Remarks { unkept: Some(why), ..Remarks::default() });
                     }
                     return Ok(chunk);
                 }
                 Err(Broken::ForGood(error)) => return Err(error),
+                Err(Broken::Once(error)) if damaged => return Err(error),
+                Err(Broken::Once(_)) => damaged = true,
                 Err(Broken::Again(error)) if attempt == ATTEMPTS => {
                     return Err(error.hint(format!("the connection broke {ATTEMPTS} times at this place")));
                 }
@@ -205,7 +252,27 @@ impl Folder {
         let body = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
         let chunk = Chunk(Uint8Array::new(body.unchecked_ref::<ArrayBuffer>()));
         let found = u64::from(chunk.0.length());
-        if found == length { Ok(chunk) } else { Err(Broken::Again(short_read(file, start, length, found))) }
+        if found != length {
+            return Err(Broken::Again(short_read(file, start, length, found)));
+        }
+        let header = response.headers().get(digest::TOLD).ok().flatten().filter(|_| self.verify.get());
+        if let Some(told) = header.as_deref().and_then(digest::told)
+            && let Some(computed) = digest::of(&chunk.0).await
+        {
+            if told != computed {
+                return Err(Broken::Once(self.damaged(file, start, length, (told, &computed))));
+            }
+            self.remark(Remarks { verified: length, ..Remarks::default() });
+        }
+        Ok(chunk)
+    }
+
+    fn damaged(&self, file: &str, start: u64, length: u64, (told, computed): (&str, &str)) -> Error {
+        Error::model(format!("bytes {start} to {} are not what the server said it would send", start + length - 1))
+            .of(format!("{}{file}", self.url))
+            .expected(format!("sha-256 {}", told.chars().take(44).collect::<String>()))
+            .found(computed)
+            .hint("something between the file and the page changes bytes: a proxy, a damaged disk")
     }
 
     /// The first byte of an answer; the length and the version of the file it is from.
@@ -232,6 +299,10 @@ impl Folder {
         let request = Request::new_with_str_and_init(&url, &RequestInit::new());
         let request = request.map_err(|error| self.failed(file, &error))?;
         request.headers().set("Range", range).map_err(|error| self.failed(file, &error))?;
+        if self.verify.get() {
+            let (name, value) = digest::WANTED;
+            request.headers().set(name, value).map_err(|error| self.failed(file, &error))?;
+        }
         // A window has the same method; the cast is not checked.
         let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
         let response = JsFuture::from(scope.fetch_with_request(&request)).await;

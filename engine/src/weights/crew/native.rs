@@ -13,7 +13,7 @@ use futures_channel::oneshot;
 use super::{Brought, Job};
 use crate::{
     error::{Error, Result},
-    load::{Chunk, Folder},
+    load::{Chunk, Folder, Remarks},
     weights::{integer::Factors, made::Made},
 };
 
@@ -36,17 +36,19 @@ impl Crew {
         Ok(Self(give))
     }
 
-    /// Has a job done.
-    pub async fn perform(&self, job: Job) -> Result<Brought> {
+    /// Has a job done, and tells what is worth telling of how.
+    pub async fn perform(&self, job: Job) -> Result<(Brought, Remarks)> {
         let gone = || Error::internal("the threads that load are gone");
         let plain = job.is_plain();
         let (answer, answered) = oneshot::channel();
         self.0.send((job, answer)).map_err(|_| gone())?;
         let mut made = answered.await.map_err(|_| gone())??.into_iter();
         if plain {
-            return made.next().map(|(bytes, _)| Brought::Bytes(Chunk::of(bytes))).ok_or_else(gone);
+            let (bytes, _) = made.next().ok_or_else(gone)?;
+            return Ok((Brought::Bytes(Chunk::of(bytes)), Remarks::default()));
         }
-        Ok(Brought::Made(made.map(|(words, factors)| Made { words: Chunk::of(words), factors }).collect()))
+        let made = made.map(|(words, factors)| Made { words: Chunk::of(words), factors });
+        Ok((Brought::Made(made.collect()), Remarks::default()))
     }
 }
 

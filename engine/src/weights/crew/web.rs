@@ -10,7 +10,7 @@ use web_sys::{MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType};
 use super::{Brought, Job};
 use crate::{
     error::{Error, Result},
-    load::{Chunk, Folder},
+    load::{Chunk, Folder, Remarks},
     protocol::FailureKind,
     weights::{integer::Factors, made::Made},
 };
@@ -48,8 +48,8 @@ impl Crew {
         Ok(Self { workers, broken, next: Cell::new(0) })
     }
 
-    /// Has a job done.
-    pub async fn perform(&self, job: Job) -> Result<Brought> {
+    /// Has a job done, and tells what is worth telling of how.
+    pub async fn perform(&self, job: Job) -> Result<(Brought, Remarks)> {
         let failed = |error: JsValue| Error::internal(format!("a worker does not answer: {}", text(&error)));
         let plain = job.is_plain();
         let turn = self.next.replace((self.next.get() + 1) % self.workers.len());
@@ -78,8 +78,11 @@ impl Crew {
             .filter_map(|part| part.dyn_into().ok())
             .collect();
         let short = || Error::internal("a worker left something out");
+        let remarks = field("remarks").as_string().and_then(|remarks| serde_json::from_str(&remarks).ok());
+        let remarks: Remarks = remarks.ok_or_else(short)?;
         if plain {
-            return parts.into_iter().next().map(|bytes| Brought::Bytes(Chunk::of(bytes))).ok_or_else(short);
+            let bytes = parts.into_iter().next().ok_or_else(short)?;
+            return Ok((Brought::Bytes(Chunk::of(bytes)), remarks));
         }
         let made = |part: &[Uint8Array]| match part {
             [words, scales, zeros] => {
@@ -88,7 +91,8 @@ impl Crew {
             }
             _ => Err(short()),
         };
-        parts.chunks(3).map(made).collect::<Result<Vec<_>>>().map(Brought::Made)
+        let made = parts.chunks(3).map(made).collect::<Result<Vec<_>>>()?;
+        Ok((Brought::Made(made), remarks))
     }
 }
 
@@ -98,23 +102,25 @@ impl Drop for Crew {
     }
 }
 
-/// One job of a worker: arrays for the caller to hand on. Three for each of the job's rows (words, scales, zero
-/// points), or one of everything where nothing has to be made.
-pub async fn perform(job: &str) -> Result<Array> {
+/// One job of a worker, for the caller to hand on: `parts` are arrays, three for each of the job's rows (words, scales,
+/// zero points), or one of everything where nothing has to be made; `remarks` is JSON.
+pub async fn perform(job: &str) -> Result<JsValue> {
     let job: Job = serde_json::from_str(job).map_err(|error| Error::internal(format!("no job: {error}")))?;
-    let chunk = Folder::read_at(&job.place, job.start, job.length).await?;
-    if job.is_plain() {
-        return Ok(Array::of1(&chunk.take()));
-    }
+    let (chunk, remarks) = Folder::read_at(&job.place, job.start, job.length).await?;
     let parts = Array::new();
-    for rows in &job.rows {
-        let (words, factors) = rows.make(&chunk.part(rows.offset, rows.length))?;
-        let (scales, zeros) = factors.bytes();
-        for bytes in [words, scales, zeros] {
-            parts.push(&Uint8Array::from(bytes.as_slice()));
+    if job.is_plain() {
+        parts.push(&chunk.take());
+    } else {
+        for rows in &job.rows {
+            let (words, factors) = rows.make(&chunk.part(rows.offset, rows.length))?;
+            let (scales, zeros) = factors.bytes();
+            for bytes in [words, scales, zeros] {
+                parts.push(&Uint8Array::from(bytes.as_slice()));
+            }
         }
     }
-    Ok(parts)
+    let remarks = serde_json::to_string(&remarks).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(object(&[("parts", &parts), ("remarks", &remarks.into())]))
 }
 
 fn object(fields: &[(&str, &JsValue)]) -> JsValue {
