@@ -109,6 +109,7 @@ impl Host {
         let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
         let front_end = FrontEnd::open(&config, folder, options.compute_shaders, space.device()).await?;
         let built = model::build(&config, &origin)?;
+        format::check_stored(&built.declared, &options)?;
         if options.kv_cache.is_some() && built.model.generator().is_none() {
             return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
         }
@@ -160,7 +161,7 @@ impl Host {
             ModelSource::Folder { at } => {
                 let folder = Folder::new(&self.root, &at);
                 let config = Config::read(&folder).await.map_err(|error| error.of(at.clone()))?;
-                let checkpoint = Checkpoint::open(folder).await.map_err(|error| error.of(at))?;
+                let checkpoint = Checkpoint::open(folder, &config).await.map_err(|error| error.of(at))?;
                 (config, Origin::Files(checkpoint))
             }
             ModelSource::Synthetic { family, size, seed } => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Declared, Role, glob, half, integer};
+use super::{Declared, Packed, Role, Stored, glob, half, integer};
 use crate::{
     error::{Error, Result},
     protocol::{Calibration, Integer, Options, Scheme},
@@ -31,7 +31,7 @@ pub enum Format {
 impl Format {
     /// The format `options` ask for. Only matrices of linear layers are quantized unless a name is given:
     /// they hold nearly all values of a model, and tables, norms and biases lose more accuracy than they
-    /// save memory.
+    /// save memory. Where files hold integers, these stay what they are, and so do the floats beside them.
     #[must_use]
     pub fn choose(weight: &Declared, options: &Options) -> Self {
         let [_, _] = weight.shape.as_slice() else { return Self::F32 };
@@ -39,10 +39,11 @@ impl Format {
             if options.f16 && matches!(weight.role, Role::Linear | Role::Embedding) { Self::F16 } else { Self::F32 };
         let Some(integer) = &options.integer else { return floats };
         let named = |patterns: &[String]| patterns.iter().any(|pattern| glob::matches(pattern, &weight.name));
-        let bits = match weight.role {
-            Role::Linear | Role::Embedding if named(&integer.skip_names) => return floats,
-            Role::Linear | Role::Embedding if named(&integer.high_bits_names) => 8,
-            Role::Linear => integer.bits,
+        let bits = match (weight.role, weight.stored) {
+            (Role::Linear | Role::Embedding, _) if named(&integer.skip_names) => return floats,
+            (_, Stored::Integers(packed)) => return packed.format(),
+            (Role::Linear | Role::Embedding, _) if named(&integer.high_bits_names) => 8,
+            (Role::Linear, Stored::Floats) => integer.bits,
             _ => return floats,
         };
         Self::Integer {
@@ -100,6 +101,22 @@ pub fn check(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Checks that `options` don't ask for other integers than the files hold.
+pub fn check_stored(declared: &[Declared], options: &Options) -> Result<()> {
+    let (Some(integer), Some(packed)) = (&options.integer, declared.iter().find_map(packed)) else { return Ok(()) };
+    if packed.layout.bits == integer.bits {
+        return Ok(());
+    }
+    Err(Error::unsupported("the weights are integers of another width already")
+        .of(format!("int{}", integer.bits))
+        .expected(format!("int{}, as the files have it", packed.layout.bits))
+        .found(format!("{} bits", integer.bits)))
+}
+
+fn packed(weight: &Declared) -> Option<Packed> {
+    if let Stored::Integers(packed) = weight.stored { Some(packed) } else { None }
+}
+
 /// What in `options` has no effect on these weights.
 #[must_use]
 pub fn warnings(declared: &[Declared], options: &Options) -> Vec<String> {
@@ -110,7 +127,13 @@ pub fn warnings(declared: &[Declared], options: &Options) -> Vec<String> {
         let warning = |pattern| format!("`{key}`: '{pattern}' matches no weight; their names are like '{example}'");
         patterns.iter().filter(unused).map(warning).collect::<Vec<_>>()
     };
-    [idle("skip_names", &integer.skip_names), idle("high_bits_names", &integer.high_bits_names)].concat()
+    let stored = declared.iter().find_map(packed).map(|packed| {
+        let (group, zeros) = (packed.packing.group, if packed.layout.zeros { "with" } else { "without" });
+        let groups = group.map_or("one group a row".to_owned(), |group| format!("groups of {group}"));
+        format!("the checkpoint is quantized already and stays as it is: {groups}, {zeros} zero points")
+    });
+    let idle = [idle("skip_names", &integer.skip_names), idle("high_bits_names", &integer.high_bits_names)].concat();
+    stored.into_iter().chain(idle).collect()
 }
 
 #[cfg(test)]
@@ -118,7 +141,14 @@ mod tests {
     use super::*;
 
     fn declared(name: &str, role: Role, shape: &[usize]) -> Declared {
-        Declared { name: name.into(), shape: shape.to_vec(), role, transposed: false, gain: 1.0 }
+        Declared {
+            name: name.into(),
+            shape: shape.to_vec(),
+            role,
+            stored: Stored::Floats,
+            transposed: false,
+            gain: 1.0,
+        }
     }
 
     #[test]

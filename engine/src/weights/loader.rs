@@ -6,11 +6,11 @@
 use futures_util::{StreamExt, stream::FuturesOrdered};
 
 use super::{
-    Declared, Format, Weight,
+    Declared, Format, Stored, Weight,
     component::components,
     crew::{Brought, Crew},
     rows::{Target, distribution, write_rows},
-    taking::{Help, Job, QUEUED, Taking},
+    taking::{Help, Job, QUEUED, Source, Taking},
 };
 #[cfg(feature = "gpu")]
 use super::{
@@ -93,6 +93,7 @@ impl Loader<'_> {
             weight,
             target: Target::new(self.formats[number]),
             gathered: None,
+            packed: None,
         };
         let mut jobs: Vec<Job<'_>> = numbers.iter().zip(weights).map(job).collect();
         #[cfg(feature = "gpu")]
@@ -122,7 +123,9 @@ impl Loader<'_> {
         if !self.helped || gpu.capability().software {
             return Ok(None);
         }
-        let integers = jobs.iter().filter(|job| matches!(job.weight, Weight::Integer { .. }));
+        let integers = jobs.iter().filter(|job| {
+            matches!(job.weight, Weight::Integer { .. }) && !matches!(job.declared.stored, Stored::Integers(_))
+        });
         let bytes = |job: &Job<'_>| {
             let columns = job.declared.shape.last().copied().unwrap_or(1);
             (4 * job.declared.elements() as u64).min(PIECE.max(4 * columns as u64))
@@ -135,16 +138,18 @@ impl Loader<'_> {
 
     async fn fetch(&self, checkpoint: &Checkpoint, jobs: &mut [Job<'_>], help: &Help) -> Result<Cost> {
         let mut wanted = Vec::with_capacity(jobs.len());
-        let mut dtypes = Vec::with_capacity(jobs.len());
-        for (tensor, job) in jobs.iter().enumerate() {
-            let name = &job.declared.name;
-            let Some((file, entry)) = checkpoint.tensor(name) else {
+        let mut sources = Vec::with_capacity(jobs.len());
+        for (index, job) in jobs.iter().enumerate() {
+            let tensors = job.declared.tensors(checkpoint);
+            if tensors.is_empty() {
                 return Err(job.blame(Error::internal("declared but not in the files")));
-            };
-            dtypes.push(entry.known_dtype(name)?);
-            wanted.push(Wanted { tensor, file, entry });
+            }
+            for (part, file, entry) in tensors {
+                wanted.push(Wanted { tensor: sources.len(), file, entry });
+                sources.push(Source { job: index, dtype: entry.known_dtype(&job.declared.name)?, part });
+            }
         }
-        let mut taking = Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0 };
+        let mut taking = Taking { loader: self, jobs, sources: &sources, help, cost: Cost::default(), queued: 0 };
         match self.pace {
             Pace::Whole => {
                 let requests = fetch::plan(wanted, Limits::whole(SECTION, PIECE));
@@ -165,7 +170,7 @@ impl Loader<'_> {
                 self.several(checkpoint, &requests, in_flight, None, &mut taking).await?;
             }
             Pace::Crew { workers, chunk } => {
-                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(chunk, PIECE));
+                let requests = side_by_side(wanted, taking.jobs, &sources, Limits::chunks(chunk, PIECE));
                 // Where nothing has to be made, or a GPU makes it, connections are all that helps.
                 let makes = !taking.helped() && requests.iter().any(|it| !taking.task(checkpoint, it).is_plain());
                 // A browser that gives no workers has this one do it alone.
@@ -233,6 +238,15 @@ impl Loader<'_> {
         Ok((chunk, counted))
     }
 
+    /// How many rows are made into floats at a time.
+    pub(super) fn float_rows(&self, columns: usize) -> usize {
+        let piece = match self.pace {
+            Pace::Whole => PIECE,
+            Pace::Chunks { chunk, .. } | Pace::Crew { chunk, .. } => chunk.min(PIECE),
+        };
+        (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1)
+    }
+
     async fn make(&self, synthetic: &Synthetic, jobs: &mut [Job<'_>], help: &Help) -> Result<Cost> {
         let started = clock::now();
         let mut values = Vec::new();
@@ -256,11 +270,7 @@ impl Loader<'_> {
             }
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
-            let piece = match self.pace {
-                Pace::Whole => PIECE,
-                Pace::Chunks { chunk, .. } | Pace::Crew { chunk, .. } => chunk.min(PIECE),
-            };
-            let step = (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1);
+            let step = self.float_rows(columns);
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Some(quantizer), Weight::Integer { layout, .. }, Distribution::Bell(deviation)) =
                 (&on_gpu, &help.quantizer, weight, distribution(declared))
@@ -297,7 +307,7 @@ impl Loader<'_> {
 
 /// Requests of all components in turns, so that every component is on its way from the start. In each they follow the
 /// file: nothing is used before everything is there, and neighbours take fewer requests.
-fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Vec<Request> {
+fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], sources: &[Source], limits: Limits) -> Vec<Request> {
     let declared: Vec<Declared> = jobs.iter().map(|job| job.declared.clone()).collect();
     let mut component = vec![0; jobs.len()];
     let components = components(&declared);
@@ -306,7 +316,7 @@ fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Ve
     }
     let mut parts: Vec<Vec<Wanted<'_>>> = components.iter().map(|_| Vec::new()).collect();
     for wanted in wanted {
-        parts[component[wanted.tensor]].push(wanted);
+        parts[component[sources[wanted.tensor].job]].push(wanted);
     }
     let mut queues: Vec<_> = parts.into_iter().map(|part| fetch::plan(part, limits).into_iter()).collect();
     let mut requests = Vec::new();

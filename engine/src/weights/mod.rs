@@ -1,7 +1,8 @@
 //! The weights of a model: which ones it needs ([`declare`]), how each is stored ([`mod@format`]), and the
 //! stored bytes on a device ([`store`], brought by [`loader`]).
 //!
-//! A model only declares. Precision is a property of a stored weight, chosen when it is loaded.
+//! A model only declares. Precision is a property of a stored weight, chosen when it is loaded; what files hold as
+//! integers ([`packed`]) looks to a model like any other weight.
 
 pub mod component;
 pub mod crew;
@@ -12,6 +13,7 @@ pub mod half;
 pub mod integer;
 pub mod loader;
 pub mod made;
+pub mod packed;
 #[cfg(feature = "gpu")]
 pub mod quantizer;
 pub mod residency;
@@ -23,7 +25,8 @@ pub mod store;
 pub mod synthesis;
 mod taking;
 
-pub use declare::{Declared, Param, Role, Weights};
+pub use declare::{Declared, Param, Role, Stored, Weights};
 pub use format::Format;
+pub use packed::Packed;
 pub use residency::{Residency, Traffic};
 pub use store::{Store, Weight};

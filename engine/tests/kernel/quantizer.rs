@@ -156,7 +156,8 @@ fn models_load_the_same_through_the_gpu() {
         let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family);
         let folder = Folder::new("", &at.to_string_lossy());
         let config = pollster::block_on(Config::read(&folder)).expect("a configuration");
-        (config, Origin::Files(pollster::block_on(Checkpoint::open(folder)).expect("weights")))
+        let weights = pollster::block_on(Checkpoint::open(folder, &config)).expect("weights");
+        (config, Origin::Files(weights))
     };
     let made_up = (preset::config(Family::Bert, Size::Tiny), Origin::Synthetic(Synthetic::new(3)));
     for (config, origin) in [folder("bert"), folder("llama"), made_up] {

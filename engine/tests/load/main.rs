@@ -3,6 +3,8 @@
 mod copy;
 mod decoders;
 mod loading;
+mod packed;
+mod packing;
 mod refused;
 mod senses;
 mod variants;

@@ -17,6 +17,12 @@ pub struct Factors {
 }
 
 impl Factors {
+    /// Those of whole rows, a group after the other; every group has a zero point, even where none is stored.
+    #[must_use]
+    pub fn new(scales: Vec<f16>, zeros: Vec<i32>) -> Self {
+        Self { scales, zeros }
+    }
+
     /// Whether every row of the matrix is there.
     #[must_use]
     pub fn complete(&self, layout: Layout) -> bool {
