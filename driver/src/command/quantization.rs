@@ -5,8 +5,10 @@ use std::path::Path;
 use super::analyze::answer;
 use crate::cli::{Global, Int4Args, QuantizationArgs, QuantizedArgs};
 use crate::error::{Error, ExitCode};
-use crate::plan::Plan;
+use crate::input::sources::Medium;
+use crate::plan::{Model, Plan};
 use crate::report::quantization;
+use crate::run::described;
 use crate::spec::{Flags, Scenario, Spec};
 
 /// Sentences in pairs that mean nearly the same, so that the order of their similarities says something.
@@ -25,8 +27,30 @@ const SENTENCES: [&str; 12] = [
     "In an ensemble of few musicians he is one of the strings.",
 ];
 
+/// Sentences by which activations are calibrated: others than those that formats are judged by.
+const CALIBRATION: [&str; 16] = [
+    "The harbour was empty except for two fishing boats.",
+    "Quarterly profits rose by a tenth, more than analysts had expected.",
+    "Add the chopped onions and let them soften over a low heat.",
+    "Our neighbours have planted a row of cherry trees along the fence.",
+    "The patient was given antibiotics and could leave the hospital after three days.",
+    "How do I reset the password of an account whose e-mail address I no longer use?",
+    "In the second half the visitors scored twice and won the match.",
+    "Light takes about eight minutes to travel from the sun to the earth.",
+    "The court dismissed the appeal because it had been filed too late.",
+    "She tuned her guitar while the audience was still looking for their seats.",
+    "A function that calls itself needs a case in which it stops.",
+    "The museum is closed on Mondays, but guided tours can be booked in advance.",
+    "Heavy snow blocked the pass and the buses turned back in the valley.",
+    "He learned Portuguese from the songs that his grandmother used to sing.",
+    "This battery should be replaced when it no longer holds a charge for a day.",
+    "The village elected a mayor who promised to rebuild the old bridge.",
+];
+
 /// Settings of an optimization.
 type Settings = Vec<(&'static str, String)>;
+/// The calibration that looks at what layers are given.
+const ACTIVATIONS: &str = "activations";
 
 /// Formats of some numbers of bits, on a page.
 pub(crate) async fn by_bits(global: &Global, args: &QuantizationArgs) -> Result<ExitCode, Error> {
@@ -51,7 +75,7 @@ pub(crate) async fn int4(global: &Global, args: &Int4Args) -> Result<ExitCode, E
 
 fn four_bits(all: bool) -> Vec<(&'static str, Settings)> {
     let groups: &[u32] = if all { &[32, 64, 128, 256, 512] } else { &[32, 128] };
-    let calibrations: &[&str] = if all { &["none", "mse", "hqq"] } else { &["none", "mse"] };
+    let calibrations: &[&str] = if all { &["none", "mse", "hqq", ACTIVATIONS] } else { &["none", "mse", ACTIVATIONS] };
     formats("int4", groups, calibrations)
 }
 
@@ -64,11 +88,14 @@ fn formats(word: &'static str, groups: &[u32], calibrations: &[&str]) -> Vec<(&'
     for scheme in ["symmetric", "asymmetric"] {
         for calibration in calibrations {
             for group in groups {
-                let settings = vec![
+                let mut settings = vec![
                     ("scheme", scheme.to_owned()),
                     ("group_size", group.to_string()),
                     ("calibration", (*calibration).to_owned()),
                 ];
+                if *calibration == ACTIVATIONS {
+                    settings.push(("calibration_set", CALIBRATION.join("\n")));
+                }
                 formats.push((word, settings));
             }
         }
@@ -83,9 +110,20 @@ async fn analyze(
     formats: &[(&'static str, Settings)],
     output: &Path,
 ) -> Result<ExitCode, Error> {
-    let plans = formats.iter().map(|(word, settings)| plan(subject, name, word, settings));
+    let plans = formats.iter().map(|(word, settings)| {
+        let mut plan = plan(subject, name, word, settings)?;
+        if settings.iter().any(|(_, value)| value == ACTIVATIONS) {
+            plan.cells.retain(|cell| can_be_calibrated(&cell.model));
+        }
+        Ok(plan)
+    });
     let plan = Plan::joined(name, plans.collect::<Result<Vec<_>, Error>>()?);
     answer(global, &plan, subject.mock.as_deref(), output, quantization).await
+}
+
+/// Whether sentences are all that a model takes, or what goes in is made up.
+fn can_be_calibrated(model: &Model) -> bool {
+    described(model).map_or(true, |folder| folder.path().is_none() || folder.media() == [Medium::Text])
 }
 
 /// The cells of one format.

@@ -90,6 +90,7 @@ pub(super) fn calibrated(calibration: Calibration) -> &'static str {
         Calibration::None => "none",
         Calibration::Mse => "mse",
         Calibration::Hqq => "hqq",
+        Calibration::Activations => "activations",
     }
 }
 
@@ -115,10 +116,10 @@ pub fn quantization(store: &Store, run: &RunRow) -> Result<Analysis> {
 /// Which calibrations beat none of it, other things being equal, and which 4-bit format is nearest to f32.
 fn findings(model: &str, variants: &[&Variant]) -> Vec<String> {
     let mut findings = Vec::new();
-    for calibration in [Calibration::Mse, Calibration::Hqq] {
+    for calibration in [Calibration::Mse, Calibration::Hqq, Calibration::Activations] {
         let pairs = variants.iter().filter_map(|variant| {
             let integer = variant.integer().filter(|integer| integer.calibration == calibration)?;
-            let plain = Integer { calibration: Calibration::None, ..integer.clone() };
+            let plain = Integer { calibration: Calibration::None, calibration_set: Vec::new(), ..integer.clone() };
             Some((variants.iter().find(|other| other.integer() == Some(&plain))?.error()?, variant.error()?))
         });
         let pairs: Vec<(f64, f64)> = pairs.collect();

@@ -121,6 +121,7 @@ fn series<'a>(variants: &[&'a Variant]) -> Vec<Series<'a>> {
                     (_, Calibration::None) => "c0",
                     (_, Calibration::Mse) => "c1",
                     (_, Calibration::Hqq) => "c2",
+                    (_, Calibration::Activations) => "c5",
                 };
                 (format!("int{} {scheme}, {}", integer.bits, calibrated(integer.calibration)), class, asymmetric)
             }

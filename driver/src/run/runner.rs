@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
+use matrix_engine::protocol::{Calibration, DeviceInfo, ModelSource, Outcome, Platform, Step};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -12,7 +12,8 @@ use super::attempt::{Attempt, Ended, PAGE_START, status_of};
 use super::event::{Event, RunInfo, RunStatus, Status};
 use super::fingerprint::fingerprint;
 use super::listener::Listeners;
-use super::reference::References;
+use super::model::Located;
+use super::reference::{Reference, References};
 use super::trust::Trust;
 use crate::browser::BrowserId;
 use crate::error::Error;
@@ -168,8 +169,8 @@ impl Runner<'_> {
             return Ok(unusable.clone());
         }
         let Some(open) = open else { return Ok((Status::Crash, "no session".into())) };
-        let reference = match references.get(&cell.model, &cell.scenario).await {
-            Ok(reference) => Arc::clone(&reference),
+        let known = match Known::of(cell, references).await {
+            Ok(known) => known,
             Err(error) => {
                 let status = if error.exit_code() == crate::error::ExitCode::Environment {
                     Status::Unavailable
@@ -180,7 +181,7 @@ impl Runner<'_> {
             }
         };
         let limit = Duration::from_secs_f64(cell.timeouts.cell_s);
-        let measured = timeout(limit, self.measure(cell, number, probed, &reference, open)).await;
+        let measured = timeout(limit, self.measure(cell, number, probed, &known, open)).await;
         let outcome = match measured {
             Ok(Ok(())) => (Status::Pass, String::new()),
             Ok(Err(Ended::Run(error))) => return Err(error),
@@ -200,14 +201,20 @@ impl Runner<'_> {
         cell: &Cell,
         number: u32,
         probed: &Probed,
-        reference: &super::reference::Reference,
+        Known { reference, importance }: &Known,
         open: &mut Open,
     ) -> Result<(), Ended> {
+        let importance =
+            importance.as_ref().map(|folder| match folder.source(cell.platform, self.server, None, false)? {
+                ModelSource::Folder { at } => Ok(at),
+                other @ ModelSource::Synthetic { .. } => Err(Error::internal(format!("no folder: {other:?}"))),
+            });
         let attempt = Attempt {
             cell,
             number,
             source: reference.located.source(cell.platform, self.server, network(cell), keeps(cell))?,
             reference,
+            importance: importance.transpose()?,
             server: self.server,
             session: open.session.as_mut(),
             listeners: &mut self.listeners,
@@ -226,6 +233,28 @@ impl Runner<'_> {
 
     fn finish(&mut self, cell: &Cell, status: Status, reason: String) -> Result<(), Error> {
         self.listeners.tell(&Event::CellFinished { cell: cell.id.clone(), status, reason })
+    }
+}
+
+/// What the engine of this process found out before a cell is measured.
+struct Known {
+    reference: Arc<Reference>,
+    /// Where it says how much the inputs of layers matter, if weights are quantized by that.
+    importance: Option<Located>,
+}
+
+impl Known {
+    async fn of(cell: &Cell, references: &mut References) -> Result<Self, Arc<Error>> {
+        let reference = references.get(&cell.model, &cell.scenario).await?;
+        let calibrated = cell.treatment.integer.as_ref().filter(|it| it.calibration == Calibration::Activations);
+        let importance = match calibrated {
+            None => None,
+            Some(integer) => {
+                let set = &integer.calibration_set;
+                Some(Located::Folder(references.importance(&cell.model, &cell.scenario, set).await?))
+            }
+        };
+        Ok(Self { reference, importance })
     }
 }
 

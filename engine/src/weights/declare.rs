@@ -1,7 +1,7 @@
 //! Which weights a model needs, by name, shape and role. Names, shapes and dtypes are checked here and
 //! nowhere else.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use super::packed::{self, Packed};
 use crate::{
@@ -61,6 +61,8 @@ pub struct Declared {
     pub transposed: bool,
     /// Factor of its deviation when it is synthetic.
     pub gain: f32,
+    /// How much every one of its inputs matters, where that is known.
+    pub importance: Option<Arc<[f32]>>,
 }
 
 impl Param {
@@ -235,7 +237,8 @@ impl<'a> Weights<'a> {
         let transposed = transposed && !matches!(stored, Stored::Integers(_));
         let mut declared = self.declared.borrow_mut();
         let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
-            declared.push(Declared { name, shape: shape.to_vec(), role, stored, transposed, gain: self.gain });
+            let (shape, gain) = (shape.to_vec(), self.gain);
+            declared.push(Declared { name, shape, role, stored, transposed, gain, importance: None });
             declared.len() - 1
         });
         Ok(Param { id, shape: shape.to_vec() })

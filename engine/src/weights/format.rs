@@ -85,7 +85,8 @@ impl Format {
 
 /// Checks what a user may have asked for.
 pub fn check(options: &Options) -> Result<()> {
-    let Some(Integer { bits, group_size, .. }) = options.integer else { return Ok(()) };
+    let Some(Integer { bits, group_size, calibration, calibration_set, .. }) = &options.integer else { return Ok(()) };
+    let (bits, group_size) = (*bits, *group_size);
     if ![4, 8].contains(&bits) {
         return Err(Error::unsupported("unusable number of bits")
             .of("integer weights")
@@ -98,7 +99,16 @@ pub fn check(options: &Options) -> Result<()> {
             .expected("32, 64, 128, 256 or 512")
             .found(group_size.to_string()));
     }
-    Ok(())
+    match (calibration, calibration_set.is_empty()) {
+        (Calibration::Activations, true) => Err(Error::unsupported("nothing to look at activations with")
+            .of("calibration: activations")
+            .expected("a `calibration_set` of sentences or files")
+            .hint("name some that are like what the model is used for, but not those it is judged by")),
+        (Calibration::None | Calibration::Mse | Calibration::Hqq, false) => {
+            Err(Error::unsupported("only `calibration: activations` looks at a set").of("calibration_set"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that `options` don't ask for other integers than the files hold.
@@ -148,6 +158,7 @@ mod tests {
             stored: Stored::Floats,
             transposed: false,
             gain: 1.0,
+            importance: None,
         }
     }
 
@@ -184,12 +195,22 @@ mod tests {
     }
 
     #[test]
-    fn three_bits_and_odd_groups_are_refused() {
+    fn what_cannot_be_meant_is_refused() {
         let refused = |integer| {
             check(&Options { integer: Some(integer), ..Options::default() }).expect_err("refused").to_string()
         };
         assert_eq!(refused(Integer::bits(3)), "integer weights: unusable number of bits: expected 4 or 8, found 3");
         let group = Integer { group_size: 48, ..Integer::bits(8) };
         assert_eq!(refused(group), "int8: unusable group size: expected 32, 64, 128, 256 or 512, found 48");
+        let set = Integer { calibration_set: vec!["A sentence.".into()], ..Integer::bits(4) };
+        assert_eq!(refused(set.clone()), "calibration_set: only `calibration: activations` looks at a set");
+        let empty = Integer { calibration: Calibration::Activations, ..Integer::bits(4) };
+        assert_eq!(
+            refused(empty),
+            "calibration: activations: nothing to look at activations with: expected a `calibration_set` of sentences \
+             or files (hint: name some that are like what the model is used for, but not those it is judged by)"
+        );
+        let both = Integer { calibration: Calibration::Activations, ..set };
+        assert!(check(&Options { integer: Some(both), ..Options::default() }).is_ok());
     }
 }

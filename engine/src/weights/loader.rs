@@ -131,7 +131,11 @@ impl Loader<'_> {
             (4 * job.declared.elements() as u64).min(PIECE.max(4 * columns as u64))
         };
         match integers.map(bytes).max() {
-            Some(bytes) if bytes <= gpu.capability().binding_limit => Quantizer::new(gpu, self.space, bytes).map(Some),
+            Some(bytes) if bytes <= gpu.capability().binding_limit => {
+                let columns = |job: &Job<'_>| job.declared.importance.as_ref().map_or(0, |all| all.len());
+                let widest = jobs.iter().map(columns).max().unwrap_or(0);
+                Quantizer::new(gpu, self.space, bytes, widest).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -280,7 +284,8 @@ impl Loader<'_> {
                 let seeded = synthetic.bell(&declared.name, deviation);
                 for first in (0..rows).step_by(step) {
                     on_gpu.fill(seeded, (first * columns) as u64, &quantizer.upload)?;
-                    let piece = Piece { source: Dtype::F32, first, rows: step.min(rows - first), tensor: place };
+                    let (rows, importance) = (step.min(rows - first), declared.importance.as_deref());
+                    let piece = Piece { source: Dtype::F32, first, rows, tensor: place, importance };
                     quantizer.run(weight, calibration, &piece).map_err(|error| blame(declared, error))?;
                 }
                 continue;

@@ -19,6 +19,9 @@ pub struct Rows {
     pub source: Dtype,
     /// How they are to be stored; as they are where it is `None`.
     pub format: Option<Format>,
+    /// How much every column matters, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<Vec<f32>>,
     /// Shape of the whole tensor.
     pub shape: Vec<usize>,
     /// Their first byte.
@@ -60,7 +63,7 @@ impl Rows {
             Format::Integer { calibration, .. } => {
                 let layout = format.integers(&self.shape).ok_or_else(no_matrix)?;
                 let mut words = Vec::with_capacity(values.len() / layout.columns.max(1) * layout.row_words());
-                integer::quantize(layout, calibration, &values, &mut words, &mut factors)?;
+                integer::quantize(layout, calibration, self.importance.as_deref(), &values, &mut words, &mut factors)?;
                 words
             }
         };

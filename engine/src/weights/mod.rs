@@ -10,6 +10,7 @@ pub mod declare;
 pub mod format;
 pub mod glob;
 pub mod half;
+pub mod importance;
 pub mod integer;
 pub mod loader;
 pub mod made;

@@ -82,6 +82,9 @@ impl Taking<'_, '_> {
             Rows {
                 source: source.dtype,
                 format: source.part.is_none().then_some(format),
+                importance: matches!(format, Format::Integer { .. })
+                    .then(|| job.declared.importance.as_ref().map(|all| all.to_vec()))
+                    .flatten(),
                 shape: job.declared.shape.clone(),
                 offset: part.offset,
                 length: part.length,
@@ -227,7 +230,9 @@ impl Taking<'_, '_> {
         {
             quantizer.upload.write_chunk(0, chunk, part.offset, part.length)?;
             let (first, rows) = (part.rows.start, part.rows.len());
-            return quantizer.run(weight, calibration, &Piece { source: dtype, first, rows, tensor: source.job });
+            let importance = declared.importance.as_deref();
+            let piece = Piece { source: dtype, first, rows, tensor: source.job, importance };
+            return quantizer.run(weight, calibration, &piece);
         }
         #[cfg(not(feature = "gpu"))]
         let _ = self.help;

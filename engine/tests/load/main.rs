@@ -1,5 +1,6 @@
 //! Files as they are found in the wild, and everything that can be wrong with one.
 
+mod activations;
 mod copy;
 mod decoders;
 mod loading;
