@@ -142,9 +142,12 @@ pub(crate) struct RunArgs {
     /// Whether groups have zero points: symmetric (no) or asymmetric
     #[arg(long, value_name = "SCHEME")]
     pub(crate) scheme: Option<String>,
-    /// How scales are chosen: none (the range), mse or hqq
+    /// How scales are chosen: none (the range), mse, hqq or activations (by what layers are given)
     #[arg(long, value_name = "WAY")]
     pub(crate) calibration: Option<String>,
+    /// For activations: a sentence, an image, a sound, or a .txt file of sentences; may be given several times
+    #[arg(long, value_name = "TEXT|FILE")]
+    pub(crate) calibration_set: Vec<String>,
     /// Tensors that keep their precision, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip_names: Vec<String>,

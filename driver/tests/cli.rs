@@ -212,6 +212,7 @@ fn formats_of_weights_are_analyzed_and_drawn() {
         place.matrix(&bits).contains(&format!("\n{formats}")),
         "four of 4 bits for each calibration, four of 8, f16"
     );
+    assert!(page.contains("activations is nearer to f32 than none in"), "{page}");
     let drawn = run(&["int4", "--output-plot", "int4.svg"]);
     assert!(drawn.starts_with("exit 0"), "{drawn}");
     let svg = fs::read_to_string(place.path("int4.svg")).expect("a drawing");
@@ -235,6 +236,48 @@ fn formats_of_several_models_have_a_table_of_each_and_what_holds_for_all() {
     }
     assert!(html.contains("times were not sampled") && !html.contains("Load time"), "a time taken once is none");
     assert!(!html.contains("Rank correlation</th>") && html.contains("made-up weights: their times"), "no sentences");
+}
+
+#[test]
+fn activations_are_looked_at_once() {
+    let place = Place::new();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = |name: &str| here.join("../engine/tests/reference").join(name).display().to_string();
+    let image = here.join("tests/input_cases/files/rgb.png").display().to_string();
+    let run = |flags: &[&str]| {
+        let native = ["--quantization", "4bit", "--browser", "native", "--platform", "native-cpu"];
+        let few = ["--min-samples", "1", "--max-samples", "1"];
+        place.matrix(&[&["run"][..], &native, &few, flags].concat())
+    };
+    let activations = ["--calibration", "activations"];
+    let with = |name: &str, set: &[&str]| {
+        let set: Vec<&str> = set.iter().flat_map(|entry| ["--calibration-set", *entry]).collect();
+        run(&[&activations[..], &["--model", &model(name)], &set].concat())
+    };
+    let looked_at = || fs::read_dir(place.path("cache/weights/importance")).map_or(0, Iterator::count);
+    let models = ["bert", "llama"].map(model).join(",");
+    let flags = ["--model", &models, "--calibration-set", "A sentence, with a comma.", "--calibration-set", "Another."];
+    let ran = run(&[&activations[..], &flags].concat());
+    assert!(ran.starts_with("exit 0") && ran.contains("2 of 2 cells passed"), "{ran}");
+    assert_eq!(looked_at(), 2);
+    let again = run(&[&activations[..], &flags].concat());
+    assert!(again.starts_with("exit 0"), "{again}");
+    assert_eq!(looked_at(), 2, "the same set is not looked at again");
+    let vit = with("vit", &[&image]);
+    assert!(vit.starts_with("exit 0"), "{vit}");
+    assert_eq!(looked_at(), 3);
+    fs::write(place.path("blank.txt"), "\n \n").expect("written");
+    let refused = [
+        run(&[&activations[..], &["--model", "bert"]].concat()),
+        run(&["--model", "bert", "--calibration-set", "A sentence."]),
+        with("bert", &["missing.txt"]),
+        with("bert", &["blank.txt"]),
+        with("vit", &["A sentence."]),
+    ];
+    assert_eq!(looked_at(), 3);
+    let is_told = |line: &&str| ["exit", "error", "hint", "[1/1]"].iter().any(|start| line.starts_with(start));
+    let told = refused.map(|text| text.lines().filter(is_told).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]

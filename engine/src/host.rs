@@ -2,6 +2,7 @@
 
 mod devices;
 mod inspection;
+mod observation;
 mod trace;
 
 pub use inspection::Inspection;
@@ -19,7 +20,7 @@ use crate::{
     load::{Checkpoint, Config, Folder, Origin, Remarks, Synthetic, preset},
     model::{self, Model},
     precompile::{self, Expected},
-    program::{Program, States},
+    program::{Observer, Program, States},
     protocol::{
         Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work,
     },
@@ -43,6 +44,9 @@ struct Slot {
     generation: Option<Generation>,
     front_end: Option<FrontEnd>,
     store: Store,
+    declared: Vec<Declared>,
+    /// Who is shown what goes into linear layers.
+    observer: Option<Rc<Observer>>,
     options: Options,
     /// Milliseconds that its load took.
     open_ms: f64,
@@ -134,7 +138,9 @@ impl Host {
         let (config, origin) = self.open(from, &options).await?;
         let folder = if let Origin::Files(checkpoint) = &origin { Some(checkpoint.folder()) } else { None };
         let front_end = FrontEnd::open(&config, folder, options.compute_shaders, space.device()).await?;
-        let built = model::build(&config, &origin)?;
+        let mut built = model::build(&config, &origin)?;
+        self.attach_importance(&options, &mut built.declared).await?;
+        format::check_stored(&built.declared, &options)?;
         if options.kv_cache.is_some() && built.model.generator().is_none() {
             return Err(Error::unsupported("this model keeps no keys and values").of("kv_cache"));
         }
@@ -183,6 +189,8 @@ impl Host {
             generation: None,
             front_end,
             store,
+            declared: built.declared,
+            observer: None,
             options,
             open_ms: load_ms,
             space,
@@ -198,7 +206,7 @@ impl Host {
                     folder.verify();
                 }
                 let config = Config::read(&folder).await.map_err(|error| error.of(at.clone()))?;
-                let checkpoint = Checkpoint::open(folder).await.map_err(|error| error.of(at))?;
+                let checkpoint = Checkpoint::open(folder, &config).await.map_err(|error| error.of(at))?;
                 (config, Origin::Files(checkpoint))
             }
             ModelSource::Synthetic { family, size, seed } => {
@@ -366,7 +374,10 @@ impl Slot {
             self.program = None;
             self.generation = None;
             let plan = forward::plan(&*self.model, &inputs, &key.resident, &key.outputs, &self.options)?;
-            let program = Program::of(plan, &self.store, &resident, &self.space).await?;
+            let mut program = Program::of(plan, &self.store, &resident, &self.space).await?;
+            if let Some(observer) = &self.observer {
+                program.observe(observer.clone())?;
+            }
             self.program = Some((key, program));
         }
         match &self.program {

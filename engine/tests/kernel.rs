@@ -80,7 +80,7 @@ impl Known {
         let layout = Layout { rows, columns, bits, group, zeros };
         let (mut codes, mut factors) = (Vec::new(), Factors::default());
         let values = bell(name, rows * columns);
-        integer::quantize(layout, Calibration::None, &values, &mut codes, &mut factors).expect("finite");
+        integer::quantize(layout, Calibration::None, None, &values, &mut codes, &mut factors).expect("finite");
         let (scales, zeros) = factors.pack(layout);
         Self::Integer { layout, codes, scales, zeros }
     }

@@ -8,8 +8,10 @@ use matrix_engine::protocol::Calibration;
 use super::analyze::answer;
 use crate::cli::{Global, Int4Args, QuantizationArgs, QuantizedArgs};
 use crate::error::{Error, ExitCode};
-use crate::plan::{Cell, Plan};
+use crate::input::sources::Medium;
+use crate::plan::{Cell, Model, Plan};
 use crate::report::quantization;
+use crate::run::described;
 use crate::spec::{Flags, Scenario, Spec, calibrations};
 use crate::weights;
 
@@ -34,10 +36,31 @@ const ALL: &str = "all";
 /// Samples of a format where times are told.
 const SAMPLES: u32 = 4;
 /// Calibrations that take seconds; the others are worth their minutes where weights were trained.
-const QUICK: [Calibration; 2] = [Calibration::None, Calibration::Mse];
+const QUICK: [Calibration; 3] = [Calibration::None, Calibration::Mse, Calibration::Activations];
+/// Sentences by which activations are calibrated: others than those that formats are judged by.
+const CALIBRATION: [&str; 16] = [
+    "The harbour was empty except for two fishing boats.",
+    "Quarterly profits rose by a tenth, more than analysts had expected.",
+    "Add the chopped onions and let them soften over a low heat.",
+    "Our neighbours have planted a row of cherry trees along the fence.",
+    "The patient was given antibiotics and could leave the hospital after three days.",
+    "How do I reset the password of an account whose e-mail address I no longer use?",
+    "In the second half the visitors scored twice and won the match.",
+    "Light takes about eight minutes to travel from the sun to the earth.",
+    "The court dismissed the appeal because it had been filed too late.",
+    "She tuned her guitar while the audience was still looking for their seats.",
+    "A function that calls itself needs a case in which it stops.",
+    "The museum is closed on Mondays, but guided tours can be booked in advance.",
+    "Heavy snow blocked the pass and the buses turned back in the valley.",
+    "He learned Portuguese from the songs that his grandmother used to sing.",
+    "This battery should be replaced when it no longer holds a charge for a day.",
+    "The village elected a mayor who promised to rebuild the old bridge.",
+];
 
 /// Settings of an optimization.
 type Settings = Vec<(&'static str, String)>;
+/// The calibration that looks at what layers are given.
+const ACTIVATIONS: &str = "activations";
 
 /// Formats of some numbers of bits, on a page.
 pub(crate) async fn by_bits(global: &Global, args: &QuantizationArgs) -> Result<ExitCode, Error> {
@@ -72,11 +95,14 @@ fn integers(word: &'static str, all: bool, calibrations: &[&str]) -> Vec<(&'stat
     for scheme in ["symmetric", "asymmetric"] {
         for calibration in calibrations {
             for group in groups {
-                let settings = vec![
+                let mut settings = vec![
                     ("scheme", scheme.to_owned()),
                     ("group_size", group.to_string()),
                     ("calibration", (*calibration).to_owned()),
                 ];
+                if *calibration == ACTIVATIONS {
+                    settings.push(("calibration_set", CALIBRATION.join("\n")));
+                }
                 formats.push((word, settings));
             }
         }
@@ -96,6 +122,11 @@ fn models(written: &[String]) -> Vec<String> {
         models.extend(new);
     }
     models
+}
+
+/// Whether sentences are all that a model takes, or what goes in is made up.
+fn can_be_calibrated(model: &Model) -> bool {
+    described(model).map_or(true, |folder| folder.path().is_none() || folder.media() == [Medium::Text])
 }
 
 async fn analyze(
@@ -130,6 +161,7 @@ async fn analyze(
         }
     }
     let mut plan = Plan::joined(name, plans);
+    plan.cells.retain(|cell| calibration(cell) != Some(Calibration::Activations) || can_be_calibrated(&cell.model));
     if subject.calibrations.is_empty() && !subject.all_tests {
         plan.cells.retain(|cell| !cell.model.is_synthetic() || is_quick(cell));
     }
@@ -139,8 +171,12 @@ async fn analyze(
     answer(global, &plan, subject.mock.as_deref(), output, quantization).await
 }
 
+fn calibration(cell: &Cell) -> Option<Calibration> {
+    cell.treatment.integer.as_ref().map(|integer| integer.calibration)
+}
+
 fn is_quick(cell: &Cell) -> bool {
-    cell.treatment.integer.as_ref().is_none_or(|integer| QUICK.contains(&integer.calibration))
+    calibration(cell).is_none_or(|calibration| QUICK.contains(&calibration))
 }
 
 /// The cell of one format of a model.

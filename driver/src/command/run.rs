@@ -113,10 +113,11 @@ pub(super) fn spec(args: &RunArgs, words: &[String]) -> Result<Spec, Error> {
     let mut settings = Vec::new();
     // Without `--quantization` they are for whatever a file names.
     let words = args.quantization.map_or(vec!["int4", "int8"], |quantization| vec![quantization.word()]);
+    let entries = (!args.calibration_set.is_empty()).then(|| args.calibration_set.join("\n"));
     for word in words {
         let mut set = |key: &str, text: String| settings.push((word.to_owned(), key.to_owned(), text));
         let texts = [("group_size", &args.group_size), ("scheme", &args.scheme), ("calibration", &args.calibration)];
-        for (key, text) in texts {
+        for (key, text) in texts.into_iter().chain([("calibration_set", &entries)]) {
             text.iter().for_each(|text| set(key, text.clone()));
         }
         if !args.skip_names.is_empty() {

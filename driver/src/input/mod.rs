@@ -3,6 +3,7 @@
 //! | module | from → to |
 //! |---|---|
 //! | [`sources`] | which files a user names, and which a model takes |
+//! | [`calibration`] | a calibration set → the sources of its passes |
 //! | [`text`] | sentences, or a seed → ids |
 //! | [`image`] | PNG, JPEG → pixels, as Hugging Face's image processors prepare them |
 //! | [`audio`] | WAV, FLAC → samples at a model's rate |
@@ -15,6 +16,8 @@
 //! Every file here is untrusted: it has a largest size, and what can't be read is an error with the file's name.
 
 pub mod sources;
+
+pub mod calibration;
 
 pub mod text;
 

@@ -62,6 +62,8 @@ pub(super) struct Attempt<'a> {
     pub(super) reference: &'a Reference,
     /// The same of prompts of other lengths.
     pub(super) lengths: &'a [Arc<Reference>],
+    /// Where a page finds how much the inputs of layers matter, if weights are quantized by that.
+    pub(super) importance: Option<String>,
     pub(super) server: &'a Server,
     pub(super) session: &'a mut dyn Session,
     pub(super) listeners: &'a mut Listeners,
@@ -184,7 +186,13 @@ impl Attempt<'_> {
     pub(super) fn options(&self, arm: Arm) -> Options {
         match arm {
             Arm::Baseline => Options::default(),
-            Arm::Treatment => self.cell.treatment.clone(),
+            Arm::Treatment => {
+                let mut options = self.cell.treatment.clone();
+                if let Some(integer) = &mut options.integer {
+                    integer.importance.clone_from(&self.importance);
+                }
+                options
+            }
         }
     }
 

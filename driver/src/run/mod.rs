@@ -5,6 +5,7 @@ pub mod environment;
 pub mod event;
 pub(crate) mod fingerprint;
 mod fresh;
+mod importance;
 pub mod listener;
 mod model;
 mod reference;

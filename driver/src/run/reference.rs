@@ -1,5 +1,6 @@
 //! What should come out: the engine in f32 on the CPU of this process.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use matrix_engine::audio::Extractor;
@@ -7,8 +8,9 @@ use matrix_engine::front_end::SAMPLES;
 use matrix_engine::host::Host;
 use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensor, Tensors};
 
+use super::importance;
 use super::model::{Located, described, locate};
-use super::workload::{Taken, Workload, made_up_inputs};
+use super::workload::{SEED, Taken, Workload, made_up_inputs};
 use crate::error::Error;
 use crate::input::audio::{SECONDS, made_up};
 use crate::input::sources::Medium;
@@ -45,9 +47,13 @@ impl Reference {
 #[derive(Default)]
 pub struct References {
     known: Vec<((Model, Scenario), Computed)>,
+    looked_at: Vec<(Set, Looked)>,
 }
 
 type Computed = Result<Arc<Reference>, Arc<Error>>;
+/// A model with a scenario and a calibration set.
+type Set = (Model, Scenario, Vec<String>);
+type Looked = Result<PathBuf, Arc<Error>>;
 
 impl References {
     /// The reference of a model with a scenario.
@@ -60,14 +66,35 @@ impl References {
             return known.clone();
         }
         let (model, scenario) = key.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let computed = tokio::task::spawn_blocking(move || runtime.block_on(compute(&model, &scenario))).await;
-        let computed =
-            computed.unwrap_or_else(|panic| Err(Error::internal(format!("the CPU reference failed: {panic}"))));
-        let computed = computed.map(Arc::new).map_err(Arc::new);
+        let computed = beside(async move || compute(&model, &scenario).await).await.map(Arc::new);
         self.known.push((key, computed.clone()));
         computed
     }
+
+    /// The folder of what a model's layers are given over a calibration set.
+    ///
+    /// # Errors
+    /// When the weights are missing or wrong, or the set can't be used.
+    pub async fn importance(&mut self, model: &Model, scenario: &Scenario, set: &[String]) -> Looked {
+        let key = (model.clone(), scenario.clone(), set.to_vec());
+        if let Some((_, known)) = self.looked_at.iter().find(|(known, _)| *known == key) {
+            return known.clone();
+        }
+        let (model, scenario, set) = key.clone();
+        let looked = beside(async move || importance::folder(&model, &scenario, &set).await).await;
+        self.looked_at.push((key, looked.clone()));
+        looked
+    }
+}
+
+/// Has the engine of this process compute something, away from the threads that talk to browsers.
+async fn beside<T: Send + 'static>(
+    work: impl AsyncFnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Arc<Error>> {
+    let runtime = tokio::runtime::Handle::current();
+    let computed = tokio::task::spawn_blocking(move || runtime.block_on(work())).await;
+    let failed = |panic| Err(Error::internal(format!("the engine on the CPU failed: {panic}")));
+    computed.unwrap_or_else(failed).map_err(Arc::new)
 }
 
 async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error> {
@@ -105,7 +132,7 @@ fn inputs_of(model: &Model, info: &ModelInfo, scenario: &Scenario) -> Result<Inp
     let reads_only = media == [Medium::Text];
     if media.is_empty() || !sources.suffice(media) || (reads_only && folder.path().is_none()) {
         let (tokens, note) = prompt_length(&folder, scenario.tokens, scenario.decode);
-        let mut tensors = made_up_inputs(info, tokens, reads_only);
+        let mut tensors = made_up_inputs(info, tokens, reads_only, SEED);
         if let Some(extractor) = folder.extractor()? {
             hear_something(&extractor, media == [Medium::Audio], scenario, &mut tensors);
         }
@@ -126,7 +153,8 @@ fn hear_something(extractor: &Extractor, hears_only: bool, scenario: &Scenario, 
     tensors.insert(SAMPLES.into(), Tensor::f32(&[1, sound.len()], sound));
 }
 
-fn refused(model: &Model, outcome: &Outcome) -> Error {
+/// What the engine on the CPU says about a model.
+pub(super) fn refused(model: &Model, outcome: &Outcome) -> Error {
     match outcome {
         Outcome::Failed { message, .. } => Error::usage(format!("{}: {message}", model.name)),
         other => Error::internal(format!("{}: the CPU path answered {other:?}", model.name)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use matrix_engine::protocol::{DeviceInfo, Outcome, Platform, Step};
+use matrix_engine::protocol::{Calibration, DeviceInfo, ModelSource, Outcome, Platform, Step};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -12,6 +12,7 @@ use super::attempt::{Attempt, Ended, PAGE_START, status_of};
 use super::event::{Event, RunInfo, RunStatus, Status};
 use super::fingerprint::fingerprint;
 use super::listener::Listeners;
+use super::model::Located;
 use super::reference::{Reference, References};
 use super::trust::Trust;
 use crate::browser::BrowserId;
@@ -168,8 +169,8 @@ impl Runner<'_> {
             return Ok(unusable.clone());
         }
         let Some(open) = open else { return Ok((Status::Crash, "no session".into())) };
-        let (reference, lengths) = match expected(cell, references).await {
-            Ok(expected) => expected,
+        let known = match Known::of(cell, references).await {
+            Ok(known) => known,
             Err(error) => {
                 let status = if error.exit_code() == crate::error::ExitCode::Environment {
                     Status::Unavailable
@@ -180,7 +181,7 @@ impl Runner<'_> {
             }
         };
         let limit = Duration::from_secs_f64(cell.timeouts.cell_s);
-        let measured = timeout(limit, self.measure(cell, number, probed, (&reference, &lengths), open)).await;
+        let measured = timeout(limit, self.measure(cell, number, probed, &known, open)).await;
         let outcome = match measured {
             Ok(Ok(())) => (Status::Pass, String::new()),
             Ok(Err(Ended::Run(error))) => return Err(error),
@@ -200,15 +201,21 @@ impl Runner<'_> {
         cell: &Cell,
         number: u32,
         probed: &Probed,
-        (reference, lengths): (&Reference, &[Arc<Reference>]),
+        Known { reference, lengths, importance }: &Known,
         open: &mut Open,
     ) -> Result<(), Ended> {
+        let importance =
+            importance.as_ref().map(|folder| match folder.source(cell.platform, self.server, None, false)? {
+                ModelSource::Folder { at } => Ok(at),
+                other @ ModelSource::Synthetic { .. } => Err(Error::internal(format!("no folder: {other:?}"))),
+            });
         let attempt = Attempt {
             cell,
             number,
             source: reference.located.source(cell.platform, self.server, network(cell), keeps(cell))?,
             reference,
             lengths,
+            importance: importance.transpose()?,
             server: self.server,
             session: open.session.as_mut(),
             listeners: &mut self.listeners,
@@ -230,23 +237,39 @@ impl Runner<'_> {
     }
 }
 
-/// What should come out of a cell: of what is timed, and of prompts of other lengths.
-async fn expected(
-    cell: &Cell,
-    references: &mut References,
-) -> Result<(Arc<Reference>, Vec<Arc<Reference>>), Arc<Error>> {
-    let reference = references.get(&cell.model, &cell.scenario.plain()).await?;
-    let mut lengths: Vec<Arc<Reference>> = Vec::new();
-    if reference.prompt().is_some() {
-        for tokens in &cell.scenario.lengths {
-            let other = references.get(&cell.model, &cell.scenario.at(*tokens)).await?;
-            // A text may be shorter than it was asked to be, and a model's longest prompt, too.
-            if lengths.iter().all(|known| known.prompt() != other.prompt()) {
-                lengths.push(other);
+/// What the engine of this process found out before a cell is measured.
+struct Known {
+    /// What should come out of what is timed.
+    reference: Arc<Reference>,
+    /// The same of prompts of other lengths.
+    lengths: Vec<Arc<Reference>>,
+    /// Where it says how much the inputs of layers matter, if weights are quantized by that.
+    importance: Option<Located>,
+}
+
+impl Known {
+    async fn of(cell: &Cell, references: &mut References) -> Result<Self, Arc<Error>> {
+        let reference = references.get(&cell.model, &cell.scenario.plain()).await?;
+        let mut lengths: Vec<Arc<Reference>> = Vec::new();
+        if reference.prompt().is_some() {
+            for tokens in &cell.scenario.lengths {
+                let other = references.get(&cell.model, &cell.scenario.at(*tokens)).await?;
+                // A text may be shorter than it was asked to be, and a model's longest prompt, too.
+                if lengths.iter().all(|known| known.prompt() != other.prompt()) {
+                    lengths.push(other);
+                }
             }
         }
+        let calibrated = cell.treatment.integer.as_ref().filter(|it| it.calibration == Calibration::Activations);
+        let importance = match calibrated {
+            None => None,
+            Some(integer) => {
+                let set = &integer.calibration_set;
+                Some(Located::Folder(references.importance(&cell.model, &cell.scenario, set).await?))
+            }
+        };
+        Ok(Self { reference, lengths, importance })
     }
-    Ok((reference, lengths))
 }
 
 /// The network that a cell's weights come over, if they have to come over one.

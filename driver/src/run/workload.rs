@@ -18,8 +18,8 @@ const LOADED: &[&str] = &["load_time", "fetch_time", "convert_time", "verified_b
 const COMPARED_TOKENS: usize = 16;
 /// Most logits that are compared, all sequences and tokens together: 8 MiB.
 const COMPARED_LOGITS: usize = 1 << 21;
-/// Inputs that are made up are always the same.
-const SEED: u64 = 1;
+/// Inputs that are made up to be timed are always the same.
+pub(super) const SEED: u64 = 1;
 
 /// A computation, and which of its outputs is compared with the reference.
 #[derive(Clone, Debug, PartialEq)]
@@ -235,14 +235,14 @@ impl Taken {
 /// Inputs of the usual shapes, made up; sequences of ids are `tokens` long, but for models that do not only read at
 /// most as long as usual.
 #[must_use]
-pub fn made_up_inputs(info: &ModelInfo, tokens: u32, reads_only: bool) -> Tensors {
+pub fn made_up_inputs(info: &ModelInfo, tokens: u32, reads_only: bool, seed: u64) -> Tensors {
     let length = usize::try_from(tokens).unwrap_or(usize::MAX);
     let made = info.inputs.iter().map(|input| {
         let mut input = input.clone();
         if let (InputKind::Ids | InputKind::Mask, [_, sequence]) = (input.kind, input.shape.as_mut_slice()) {
             *sequence = if reads_only { length } else { length.min(*sequence) };
         }
-        (input.name.clone(), input.sample(SEED))
+        (input.name.clone(), input.sample(seed))
     });
     made.collect()
 }

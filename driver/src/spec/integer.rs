@@ -30,7 +30,7 @@ pub(super) const GROUP_SIZE: Setting = Setting {
 
 pub(super) const CALIBRATION: Setting = Setting {
     key: "calibration",
-    kind: Kind::Word(&["none", "mse", "hqq"]),
+    kind: Kind::Word(&["none", "mse", "hqq", "activations"]),
     variable: Some("WEBGPU_QUANTIZATION_CALIBRATION"),
     default: || Value::Word("none"),
     apply: |options, value| {
@@ -38,8 +38,21 @@ pub(super) const CALIBRATION: Setting = Setting {
             integer.calibration = match *word {
                 "mse" => Calibration::Mse,
                 "hqq" => Calibration::Hqq,
+                "activations" => Calibration::Activations,
                 _ => Calibration::None,
             };
+        }
+    },
+};
+
+pub(super) const CALIBRATION_SET: Setting = Setting {
+    key: "calibration_set",
+    kind: Kind::Texts,
+    variable: Some("WEBGPU_QUANTIZATION_CALIBRATION_SET"),
+    default: || Value::Names(Vec::new()),
+    apply: |options, value| {
+        if let (Some(integer), Value::Names(entries)) = (&mut options.integer, value) {
+            integer.calibration_set.clone_from(entries);
         }
     },
 };

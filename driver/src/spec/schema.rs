@@ -223,7 +223,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Count(least, most) => count(*least, *most),
         Kind::Switch(words) => json!({ "enum": words }),
         Kind::Share => json!({ "type": ["string", "number"], "description": "a share such as `50%` or 0.5" }),
-        Kind::Names => json!({ "type": "array", "items": text() }),
+        Kind::Names | Kind::Texts => json!({ "type": "array", "items": text() }),
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Kind {
     Share,
     /// Globs over names.
     Names,
+    /// Sentences or files. As text one in every line.
+    Texts,
 }
 
 /// A value of a [`Setting`].
@@ -118,12 +120,14 @@ impl Kind {
                     fault.note("allowed: 1% to 100%").hint(format!("found {}", Percent(share)))
                 })
             }
-            Self::Names => {
-                let names = node.any_list(&format!("a list of names for `{key}`"))?;
-                let names: Result<Vec<String>, Fault> = names
-                    .iter()
-                    .map(|name| Ok(name.text("a name, with `*` and `?` as wildcards")?.to_owned()))
-                    .collect();
+            Self::Names | Self::Texts => {
+                let (all, each) = match self {
+                    Self::Names => ("names", "a name, with `*` and `?` as wildcards"),
+                    _ => ("sentences or files", "a sentence or a file"),
+                };
+                let names = node.any_list(&format!("a list of {all} for `{key}`"))?;
+                let names: Result<Vec<String>, Fault> =
+                    names.iter().map(|name| Ok(name.text(each)?.to_owned())).collect();
                 Ok(Value::Names(names?))
             }
         }
@@ -144,8 +148,8 @@ impl Kind {
                 "1" | "true" | "yes" | "on" => words[1].into(),
                 word => word.into(),
             }),
-            Self::Names => Tree::List(
-                text.split(',')
+            Self::Names | Self::Texts => Tree::List(
+                text.split(if matches!(self, Self::Names) { ',' } else { '\n' })
                     .map(str::trim)
                     .filter(|name| !name.is_empty())
                     .map(|name| Tree::Text(name.into()))

@@ -7,4 +7,4 @@ mod preset;
 pub(crate) use fetch::sha256;
 pub use fetch::{cache_folder, fetch, folder_of};
 pub use named::{NAMED, Named, find};
-pub use preset::preset_folder;
+pub use preset::{PRESETS, preset_folder};

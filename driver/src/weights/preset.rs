@@ -13,7 +13,7 @@ use super::fetch::cache_folder;
 use crate::error::Error;
 
 /// Goes up when the same seed gives other values.
-const VERSION: u32 = 1;
+pub const PRESETS: u32 = 1;
 
 /// A folder with the weights of a preset, written once. Its name holds everything they depend on.
 ///
@@ -24,7 +24,7 @@ pub fn preset_folder(family: Family, size: Size, seed: u64) -> Result<PathBuf, E
     let synthetic = Synthetic::new(seed);
     let built = model::build(&config, &Origin::Synthetic(Synthetic::new(seed)));
     let declared = built.map_err(|error| Error::internal(error.to_string()))?.declared;
-    let identity = format!("{VERSION} {seed} {} {declared:?}", config.value());
+    let identity = format!("{PRESETS} {seed} {} {declared:?}", config.value());
     let hash: String = Sha256::digest(identity).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let cache = cache_folder().join("presets");
     let folder = cache.join(format!("{}-{}-{hash}", family.name(), size.name()));

@@ -44,7 +44,7 @@ pub fn real(space: &Space, format: Format, [rows, columns]: [usize; 2]) -> Resul
     let shape = [rows, columns];
     if let Some(layout) = format.integers(&shape) {
         let (mut codes, mut factors) = (Vec::new(), Factors::default());
-        integer::quantize(layout, Calibration::None, &values, &mut codes, &mut factors)?;
+        integer::quantize(layout, Calibration::None, None, &values, &mut codes, &mut factors)?;
         let (scales, zeros) = factors.pack(layout);
         let zeros = if layout.zeros { Some(put(&zeros)?) } else { None };
         return Ok(Weight::Integer { layout, codes: put(&codes)?, scales: put(&scales)?, zeros });

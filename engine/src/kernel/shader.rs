@@ -267,6 +267,7 @@ impl Kernel {
                     Calibration::None => 0.0,
                     Calibration::Mse => 1.0,
                     Calibration::Hqq => 2.0,
+                    Calibration::Activations => 3.0,
                 };
                 vec![("SOURCE", source), ("CALIBRATION", calibration)]
             }
@@ -299,8 +300,8 @@ impl Kernel {
             Self::RmsNorm { packs: true, .. } | Self::Multiply { packs: true } => {
                 &[Read, Read, Write, Uniform, Write, Write]
             }
-            Self::Quantize { zeros: false, .. } => &[Read, Write, Write, Write, Uniform],
-            Self::Quantize { zeros: true, .. } => &[Read, Write, Write, Write, Uniform, Write],
+            Self::Quantize { zeros: false, .. } => &[Read, Write, Write, Write, Uniform, Read],
+            Self::Quantize { zeros: true, .. } => &[Read, Write, Write, Write, Uniform, Read, Write],
             Self::Copy => &[Read, Write, Uniform],
             Self::Add | Self::AttentionScores { .. } | Self::AttentionContext { .. } | Self::MeanRows => {
                 &[Read, Read, Write, Uniform]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::{
-    Folder,
+    Config, Folder, Packing,
     header::{self, Entry},
 };
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ pub struct Checkpoint {
     files: Vec<String>,
     tensors: BTreeMap<String, (usize, Entry)>,
     header_bytes: u64,
+    packing: Option<Packing>,
 }
 
 #[derive(Deserialize)]
@@ -27,9 +28,10 @@ struct Index {
 }
 
 impl Checkpoint {
-    /// Reads the headers of all weight files.
-    pub async fn open(folder: Folder) -> Result<Self> {
-        let mut checkpoint = Self { folder, files: Vec::new(), tensors: BTreeMap::new(), header_bytes: 0 };
+    /// Reads the headers of all weight files; `config` says how their integers are packed, if they are integers.
+    pub async fn open(folder: Folder, config: &Config) -> Result<Self> {
+        let packing = Packing::read(config)?;
+        let mut checkpoint = Self { folder, files: Vec::new(), tensors: BTreeMap::new(), header_bytes: 0, packing };
         if let Some(length) = checkpoint.folder.length(SINGLE).await? {
             checkpoint.add(SINGLE, length).await?;
             return Ok(checkpoint);
@@ -80,6 +82,12 @@ impl Checkpoint {
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<(usize, &Entry)> {
         self.tensors.get(name).map(|(file, entry)| (*file, entry))
+    }
+
+    /// How matrices are packed that the files hold as integers.
+    #[must_use]
+    pub fn packing(&self) -> Option<Packing> {
+        self.packing
     }
 
     /// Every tensor's name, sorted.

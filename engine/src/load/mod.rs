@@ -9,6 +9,7 @@ pub mod dtype;
 pub mod fetch;
 pub mod folder;
 pub mod header;
+pub mod packing;
 pub mod preset;
 pub mod synthetic;
 
@@ -16,6 +17,7 @@ pub use checkpoint::Checkpoint;
 pub use config::Config;
 pub use dtype::Dtype;
 pub use folder::{Chunk, Folder, Remarks};
+pub use packing::Packing;
 pub use synthetic::Synthetic;
 
 /// Where the tensors of a model come from.

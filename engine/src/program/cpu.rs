@@ -2,12 +2,12 @@
 
 use std::{cell::Ref, ops::Range, rc::Rc};
 
-use super::{Timed, input_bytes, output_tensor};
+use super::{Observer, Timed, input_bytes, output_tensor};
 use crate::{
     clock,
     device::Buffer,
     error::{Error, Result},
-    graph::{self, Plan, Step},
+    graph::{self, Op, Plan, Step},
     kernel::{self, Operand},
     protocol::Tensors,
     weights::{
@@ -23,6 +23,7 @@ const TRACES: usize = 3;
 pub struct CpuProgram {
     plan: Plan,
     buffers: Vec<Rc<Buffer>>,
+    observer: Option<Rc<Observer>>,
 }
 
 /// An operand's memory while a step reads it.
@@ -35,7 +36,12 @@ enum Held<'a> {
 impl CpuProgram {
     /// A plan over its buffers.
     pub fn new(plan: Plan, buffers: Vec<Rc<Buffer>>) -> Self {
-        Self { plan, buffers }
+        Self { plan, buffers, observer: None }
+    }
+
+    /// Shows `observer` what goes into linear layers.
+    pub fn observe(&mut self, observer: Rc<Observer>) {
+        self.observer = Some(observer);
     }
 
     /// The plan's buffers.
@@ -109,6 +115,14 @@ impl CpuProgram {
                 }
             })
             .collect();
+        if let (Some(observer), Op::Linear { .. }) = (&self.observer, step.op)
+            && let [x, graph::Operand::Param(weight), ..] = operands
+            && let Some(Held::Plain(words)) = held.first()
+        {
+            let values: usize = x.shape().iter().product();
+            let inputs = x.shape().last().copied().unwrap_or(1);
+            observer.see(weight.id, inputs, bytemuck::cast_slice(&words[..values.min(words.len())]));
+        }
         let mut words = self.buffers[step.output].words_mut()?;
         let out = words
             .get_mut(..step.shape.iter().product())

@@ -4,11 +4,14 @@ mod cpu;
 mod early;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+mod observer;
 mod staged;
 #[cfg(feature = "gpu")]
 mod trace;
 
 use std::{collections::BTreeMap, ops::Range, rc::Rc};
+
+pub use observer::Observer;
 
 use crate::{
     device::{Buffer, Category, Device, Space},
@@ -85,6 +88,18 @@ impl Program {
                 Ok(Self::Gpu(Box::new(program)))
             }
         }
+    }
+
+    /// Lets `observer` see what goes into linear layers from now on.
+    ///
+    /// # Errors
+    /// When the program isn't a plain one on the CPU.
+    pub fn observe(&mut self, observer: Rc<Observer>) -> Result<()> {
+        let Self::Cpu(program) = self else {
+            return Err(Error::unsupported("only programs on the CPU can be looked into"));
+        };
+        program.observe(observer);
+        Ok(())
     }
 
     /// One pass on a GPU that nobody waits for: what comes out stays there.

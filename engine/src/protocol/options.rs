@@ -26,11 +26,13 @@ pub enum Calibration {
     Mse,
     /// Half-quadratic: most errors small, a few may be large.
     Hqq,
+    /// The least squared error of what comes out, over a calibration set: inputs that are large count more.
+    Activations,
 }
 
 impl Calibration {
     /// Every way there is.
-    pub const ALL: [Self; 3] = [Self::None, Self::Mse, Self::Hqq];
+    pub const ALL: [Self; 4] = [Self::None, Self::Mse, Self::Hqq, Self::Activations];
 }
 
 /// Group-wise integer weights of linear layers.
@@ -46,6 +48,13 @@ pub struct Integer {
     /// How scales and zero points are chosen.
     #[serde(default)]
     pub calibration: Calibration,
+    /// Sentences, and files, for which outputs are to be near: what [`Calibration::Activations`] looks at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration_set: Vec<String>,
+    /// The folder of the file that says how large inputs are over the calibration set. Whoever loads a model made it
+    /// before, with [`Host::observe`](crate::host::Host::observe).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<String>,
     /// Globs (`*`, `?`) over names of tensors that keep their precision.
     #[serde(default)]
     pub skip_names: Vec<String>,
@@ -63,6 +72,8 @@ impl Integer {
             group_size: 128,
             scheme: Scheme::Symmetric,
             calibration: Calibration::None,
+            calibration_set: Vec::new(),
+            importance: None,
             skip_names: Vec::new(),
             high_bits_names: Vec::new(),
         }

@@ -1,11 +1,12 @@
 //! Which weights a model needs, by name, shape and role. Names, shapes and dtypes are checked here and
 //! nowhere else.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
+use super::packed::{self, Packed};
 use crate::{
     error::{Error, Result},
-    load::{Dtype, Origin},
+    load::{Checkpoint, Dtype, Origin, header::Entry},
 };
 
 /// What a weight is for; decides how it may be stored and how it is initialised when it is synthetic.
@@ -23,6 +24,17 @@ pub enum Role {
     Bias,
     /// Window `[outputs, inputs, height, width]` of a convolution, or without the height.
     Conv,
+}
+
+/// How the files hold a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// As floats.
+    Floats,
+    /// As floats, where whoever quantized the checkpoint left it as it was.
+    Kept,
+    /// As integers.
+    Integers(Packed),
 }
 
 /// A weight as the graph refers to it.
@@ -43,10 +55,14 @@ pub struct Declared {
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
-    /// Whether files hold it with its two axes exchanged.
+    /// How files hold it.
+    pub stored: Stored,
+    /// Whether files hold its floats with its two axes exchanged.
     pub transposed: bool,
     /// Factor of its deviation when it is synthetic.
     pub gain: f32,
+    /// How much every one of its inputs matters, where that is known.
+    pub importance: Option<Arc<[f32]>>,
 }
 
 impl Param {
@@ -63,6 +79,26 @@ impl Declared {
     #[must_use]
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The tensors of the files that it is made of: with their part of packed integers, and the number of the file.
+    pub fn tensors<'a>(&self, checkpoint: &'a Checkpoint) -> Vec<(Option<packed::Part>, usize, &'a Entry)> {
+        if let Stored::Integers(_) = self.stored {
+            let parts = Packed::tensors(checkpoint, &self.name);
+            return parts.map(|(part, file, entry)| (Some(part), file, entry)).collect();
+        }
+        checkpoint.tensor(&self.name).map(|(file, entry)| (None, file, entry)).into_iter().collect()
+    }
+
+    /// Bytes in which it is gathered before it can be written as a whole, if it has to be.
+    #[must_use]
+    pub fn gathered_bytes(&self) -> u64 {
+        match self.stored {
+            Stored::Integers(packed) => packed::Gathering::bytes(packed),
+            // Twice, as floats.
+            _ if self.transposed => 8 * self.elements() as u64,
+            _ => 0,
+        }
     }
 }
 
@@ -110,7 +146,10 @@ impl<'a> Weights<'a> {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         match self.origin {
-            Origin::Files(checkpoint) => checkpoint.tensor(&self.full(name)).is_some(),
+            Origin::Files(checkpoint) => {
+                let name = self.full(name);
+                checkpoint.tensor(&name).is_some() || Packed::tensors(checkpoint, &name).next().is_some()
+            }
             Origin::Synthetic(_) => true,
         }
     }
@@ -122,13 +161,7 @@ impl<'a> Weights<'a> {
 
     /// Declares the matrix of a linear layer that files hold as `[inputs, outputs]`.
     pub fn transposed(&self, name: &str, outputs: usize, inputs: usize) -> Result<Param> {
-        let stored = self.declare(name, &[inputs, outputs], Role::Linear)?;
-        let shape = vec![outputs, inputs];
-        if let Some(declared) = self.declared.borrow_mut().get_mut(stored.id) {
-            declared.shape.clone_from(&shape);
-            declared.transposed = true;
-        }
-        Ok(Param { id: stored.id, shape })
+        self.declare_as(name, &[outputs, inputs], Role::Linear, true)
     }
 
     /// Declares the kernels `[outputs, inputs, length]` of a convolution over rows, as a matrix
@@ -182,41 +215,60 @@ impl<'a> Weights<'a> {
     }
 
     fn declare(&self, name: &str, shape: &[usize], role: Role) -> Result<Param> {
+        self.declare_as(name, shape, role, false)
+    }
+
+    fn declare_as(&self, name: &str, shape: &[usize], role: Role, transposed: bool) -> Result<Param> {
         if shape.iter().try_fold(1_u32, |n, &d| n.checked_mul(u32::try_from(d).ok()?)).is_none() {
             let tensor = format!("tensor '{}'", self.full(name));
             return Err(Error::model("more than 2^32 values").of(tensor).found(format!("{shape:?}")));
         }
-        let name = match self.origin {
+        let (name, stored) = match self.origin {
             Origin::Files(checkpoint) => {
                 let name = Self::spelling(checkpoint, self.full(name));
-                let (_, entry) = checkpoint.tensor(&name).ok_or_else(|| Self::missing(checkpoint, &name, shape))?;
-                if entry.shape != shape {
-                    return Err(Error::model("wrong shape")
-                        .of(format!("tensor '{name}'"))
-                        .expected(format!("{shape:?} from config.json"))
-                        .found(format!("{:?}", entry.shape))
-                        .hint("config.json and the weights are of different models"));
-                }
-                if !matches!(entry.known_dtype(&name)?, Dtype::F32 | Dtype::F16 | Dtype::Bf16) {
-                    return Err(Error::model("wrong element type")
-                        .of(format!("tensor '{name}'"))
-                        .expected("F32, F16 or BF16")
-                        .found(entry.dtype.clone()));
-                }
-                name
+                let stored = match Packed::find(checkpoint, &name, role, shape)? {
+                    Some(packed) => Stored::Integers(packed),
+                    None => Self::floats(checkpoint, &name, shape, transposed)?,
+                };
+                (name, stored)
             }
-            Origin::Synthetic(_) => self.full(name),
+            Origin::Synthetic(_) => (self.full(name), Stored::Floats),
         };
+        let transposed = transposed && !matches!(stored, Stored::Integers(_));
         let mut declared = self.declared.borrow_mut();
         let id = declared.iter().position(|other| other.name == name).unwrap_or_else(|| {
-            declared.push(Declared { name, shape: shape.to_vec(), role, transposed: false, gain: self.gain });
+            let (shape, gain) = (shape.to_vec(), self.gain);
+            declared.push(Declared { name, shape, role, stored, transposed, gain, importance: None });
             declared.len() - 1
         });
         Ok(Param { id, shape: shape.to_vec() })
     }
 
+    /// Checks a weight that the files hold as floats.
+    fn floats(checkpoint: &Checkpoint, name: &str, shape: &[usize], transposed: bool) -> Result<Stored> {
+        let mut shape = shape.to_vec();
+        if transposed {
+            shape.reverse();
+        }
+        let (_, entry) = checkpoint.tensor(name).ok_or_else(|| Self::missing(checkpoint, name, &shape))?;
+        if entry.shape != shape {
+            return Err(Error::model("wrong shape")
+                .of(format!("tensor '{name}'"))
+                .expected(format!("{shape:?} from config.json"))
+                .found(format!("{:?}", entry.shape))
+                .hint("config.json and the weights are of different models"));
+        }
+        if !matches!(entry.known_dtype(name)?, Dtype::F32 | Dtype::F16 | Dtype::Bf16) {
+            return Err(Error::model("wrong element type")
+                .of(format!("tensor '{name}'"))
+                .expected("F32, F16 or BF16")
+                .found(entry.dtype.clone()));
+        }
+        Ok(if checkpoint.packing().is_some() { Stored::Kept } else { Stored::Floats })
+    }
+
     /// Checkpoints converted from TensorFlow call the two vectors of a layer norm `gamma` and `beta`.
-    fn spelling(checkpoint: &crate::load::Checkpoint, name: String) -> String {
+    fn spelling(checkpoint: &Checkpoint, name: String) -> String {
         if checkpoint.tensor(&name).is_some() {
             return name;
         }
@@ -225,7 +277,7 @@ impl<'a> Weights<'a> {
         renamed.filter(|renamed| checkpoint.tensor(renamed).is_some()).unwrap_or(name)
     }
 
-    fn missing(checkpoint: &crate::load::Checkpoint, name: &str, shape: &[usize]) -> Error {
+    fn missing(checkpoint: &Checkpoint, name: &str, shape: &[usize]) -> Error {
         let names: Vec<_> = checkpoint.names().take(3).collect();
         Error::model("missing tensor")
             .of(checkpoint.files().join(", "))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Declared, Role, glob, half, integer};
+use super::{Declared, Packed, Role, Stored, glob, half, integer};
 use crate::{
     error::{Error, Result},
     protocol::{Calibration, Integer, Options, Scheme},
@@ -31,7 +31,7 @@ pub enum Format {
 impl Format {
     /// The format `options` ask for. Only matrices of linear layers are quantized unless a name is given:
     /// they hold nearly all values of a model, and tables, norms and biases lose more accuracy than they
-    /// save memory.
+    /// save memory. Where files hold integers, these stay what they are, and so do the floats beside them.
     #[must_use]
     pub fn choose(weight: &Declared, options: &Options) -> Self {
         let [_, _] = weight.shape.as_slice() else { return Self::F32 };
@@ -39,10 +39,11 @@ impl Format {
             if options.f16 && matches!(weight.role, Role::Linear | Role::Embedding) { Self::F16 } else { Self::F32 };
         let Some(integer) = &options.integer else { return floats };
         let named = |patterns: &[String]| patterns.iter().any(|pattern| glob::matches(pattern, &weight.name));
-        let bits = match weight.role {
-            Role::Linear | Role::Embedding if named(&integer.skip_names) => return floats,
-            Role::Linear | Role::Embedding if named(&integer.high_bits_names) => 8,
-            Role::Linear => integer.bits,
+        let bits = match (weight.role, weight.stored) {
+            (Role::Linear | Role::Embedding, _) if named(&integer.skip_names) => return floats,
+            (_, Stored::Integers(packed)) => return packed.format(),
+            (Role::Linear | Role::Embedding, _) if named(&integer.high_bits_names) => 8,
+            (Role::Linear, Stored::Floats) => integer.bits,
             _ => return floats,
         };
         Self::Integer {
@@ -94,7 +95,8 @@ impl Format {
 
 /// Checks what a user may have asked for.
 pub fn check(options: &Options) -> Result<()> {
-    let Some(Integer { bits, group_size, .. }) = options.integer else { return Ok(()) };
+    let Some(Integer { bits, group_size, calibration, calibration_set, .. }) = &options.integer else { return Ok(()) };
+    let (bits, group_size) = (*bits, *group_size);
     if ![4, 8].contains(&bits) {
         return Err(Error::unsupported("unusable number of bits")
             .of("integer weights")
@@ -107,7 +109,32 @@ pub fn check(options: &Options) -> Result<()> {
             .expected("32, 64, 128, 256 or 512")
             .found(group_size.to_string()));
     }
-    Ok(())
+    match (calibration, calibration_set.is_empty()) {
+        (Calibration::Activations, true) => Err(Error::unsupported("nothing to look at activations with")
+            .of("calibration: activations")
+            .expected("a `calibration_set` of sentences or files")
+            .hint("name some that are like what the model is used for, but not those it is judged by")),
+        (Calibration::None | Calibration::Mse | Calibration::Hqq, false) => {
+            Err(Error::unsupported("only `calibration: activations` looks at a set").of("calibration_set"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that `options` don't ask for other integers than the files hold.
+pub fn check_stored(declared: &[Declared], options: &Options) -> Result<()> {
+    let (Some(integer), Some(packed)) = (&options.integer, declared.iter().find_map(packed)) else { return Ok(()) };
+    if packed.layout.bits == integer.bits {
+        return Ok(());
+    }
+    Err(Error::unsupported("the weights are integers of another width already")
+        .of(format!("int{}", integer.bits))
+        .expected(format!("int{}, as the files have it", packed.layout.bits))
+        .found(format!("{} bits", integer.bits)))
+}
+
+fn packed(weight: &Declared) -> Option<Packed> {
+    if let Stored::Integers(packed) = weight.stored { Some(packed) } else { None }
 }
 
 /// What in `options` has no effect on these weights.
@@ -120,7 +147,13 @@ pub fn warnings(declared: &[Declared], options: &Options) -> Vec<String> {
         let warning = |pattern| format!("`{key}`: '{pattern}' matches no weight; their names are like '{example}'");
         patterns.iter().filter(unused).map(warning).collect::<Vec<_>>()
     };
-    [idle("skip_names", &integer.skip_names), idle("high_bits_names", &integer.high_bits_names)].concat()
+    let stored = declared.iter().find_map(packed).map(|packed| {
+        let (group, zeros) = (packed.packing.group, if packed.layout.zeros { "with" } else { "without" });
+        let groups = group.map_or("one group a row".to_owned(), |group| format!("groups of {group}"));
+        format!("the checkpoint is quantized already and stays as it is: {groups}, {zeros} zero points")
+    });
+    let idle = [idle("skip_names", &integer.skip_names), idle("high_bits_names", &integer.high_bits_names)].concat();
+    stored.into_iter().chain(idle).collect()
 }
 
 #[cfg(test)]
@@ -128,7 +161,15 @@ mod tests {
     use super::*;
 
     fn declared(name: &str, role: Role, shape: &[usize]) -> Declared {
-        Declared { name: name.into(), shape: shape.to_vec(), role, transposed: false, gain: 1.0 }
+        Declared {
+            name: name.into(),
+            shape: shape.to_vec(),
+            role,
+            stored: Stored::Floats,
+            transposed: false,
+            gain: 1.0,
+            importance: None,
+        }
     }
 
     #[test]
@@ -164,12 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn three_bits_and_odd_groups_are_refused() {
+    fn what_cannot_be_meant_is_refused() {
         let refused = |integer| {
             check(&Options { integer: Some(integer), ..Options::default() }).expect_err("refused").to_string()
         };
         assert_eq!(refused(Integer::bits(3)), "integer weights: unusable number of bits: expected 4 or 8, found 3");
         let group = Integer { group_size: 48, ..Integer::bits(8) };
         assert_eq!(refused(group), "int8: unusable group size: expected 32, 64, 128, 256 or 512, found 48");
+        let set = Integer { calibration_set: vec!["A sentence.".into()], ..Integer::bits(4) };
+        assert_eq!(refused(set.clone()), "calibration_set: only `calibration: activations` looks at a set");
+        let empty = Integer { calibration: Calibration::Activations, ..Integer::bits(4) };
+        assert_eq!(
+            refused(empty),
+            "calibration: activations: nothing to look at activations with: expected a `calibration_set` of sentences \
+             or files (hint: name some that are like what the model is used for, but not those it is judged by)"
+        );
+        let both = Integer { calibration: Calibration::Activations, ..set };
+        assert!(check(&Options { integer: Some(both), ..Options::default() }).is_ok());
     }
 }

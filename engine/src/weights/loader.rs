@@ -6,13 +6,13 @@
 use futures_util::{StreamExt, stream::FuturesOrdered};
 
 use super::{
-    Declared, Format, Weight,
+    Declared, Format, Stored, Weight,
     coming::{Arrivals, pause},
     component::components,
     crew::{Brought, Crew},
     pressure::{Gate, Held, Narrowed},
     rows::{Target, distribution, write_rows},
-    taking::{Help, Job, QUEUED, Taking},
+    taking::{Help, Job, QUEUED, Source, Taking},
 };
 #[cfg(feature = "gpu")]
 use super::{
@@ -116,6 +116,7 @@ impl Loader<'_> {
             weight,
             target: Target::new(self.formats[number]),
             gathered: None,
+            packed: None,
         };
         let mut jobs: Vec<Job<'_>> = numbers.iter().zip(weights).map(job).collect();
         #[cfg(feature = "gpu")]
@@ -145,31 +146,39 @@ impl Loader<'_> {
         if !self.helped || gpu.capability().software {
             return Ok(None);
         }
-        let integers = jobs.iter().filter(|job| matches!(job.weight, Weight::Integer { .. }));
+        let integers = jobs.iter().filter(|job| {
+            matches!(job.weight, Weight::Integer { .. }) && !matches!(job.declared.stored, Stored::Integers(_))
+        });
         let bytes = |job: &Job<'_>| {
             let columns = job.declared.shape.last().copied().unwrap_or(1);
             (4 * job.declared.elements() as u64).min(PIECE.max(4 * columns as u64))
         };
         match integers.map(bytes).max() {
-            Some(bytes) if bytes <= gpu.capability().binding_limit => Quantizer::new(gpu, self.space, bytes).map(Some),
+            Some(bytes) if bytes <= gpu.capability().binding_limit => {
+                let columns = |job: &Job<'_>| job.declared.importance.as_ref().map_or(0, |all| all.len());
+                let widest = jobs.iter().map(columns).max().unwrap_or(0);
+                Quantizer::new(gpu, self.space, bytes, widest).map(Some)
+            }
             _ => Ok(None),
         }
     }
 
     async fn fetch(&self, checkpoint: &Checkpoint, jobs: &mut [Job<'_>], help: &Help) -> Result<Cost> {
         let mut wanted = Vec::with_capacity(jobs.len());
-        let mut dtypes = Vec::with_capacity(jobs.len());
-        for (tensor, job) in jobs.iter().enumerate() {
-            let name = &job.declared.name;
-            let Some((file, entry)) = checkpoint.tensor(name) else {
+        let mut sources = Vec::with_capacity(jobs.len());
+        for (index, job) in jobs.iter().enumerate() {
+            let tensors = job.declared.tensors(checkpoint);
+            if tensors.is_empty() {
                 return Err(job.blame(Error::internal("declared but not in the files")));
-            };
-            dtypes.push(entry.known_dtype(name)?);
-            wanted.push(Wanted { tensor, file, entry });
+            }
+            for (part, file, entry) in tensors {
+                wanted.push(Wanted { tensor: sources.len(), file, entry });
+                sources.push(Source { job: index, dtype: entry.known_dtype(&job.declared.name)?, part });
+            }
         }
         let missing = vec![0; jobs.len()];
         let mut taking =
-            Taking { loader: self, jobs, dtypes: &dtypes, help, cost: Cost::default(), queued: 0, missing };
+            Taking { loader: self, jobs, sources: &sources, help, cost: Cost::default(), queued: 0, missing };
         match self.pace {
             Pace::Whole => {
                 let requests = fetch::plan(wanted, Limits::whole(SECTION, PIECE));
@@ -190,7 +199,7 @@ impl Loader<'_> {
                 self.several(checkpoint, &requests, flow, None, &mut taking).await?;
             }
             Pace::Crew { workers, flow } => {
-                let requests = side_by_side(wanted, taking.jobs, Limits::chunks(flow.chunk, PIECE));
+                let requests = side_by_side(wanted, taking.jobs, &sources, Limits::chunks(flow.chunk, PIECE));
                 // Where nothing has to be made, or a GPU makes it, connections are all that helps.
                 let makes = !taking.helped() && requests.iter().any(|it| !taking.task(checkpoint, it).is_plain());
                 // A browser that gives no workers has this one do it alone.
@@ -275,6 +284,12 @@ impl Loader<'_> {
         (self.space.in_flight(request.length), copied)
     }
 
+    /// How many rows are made into floats at a time.
+    pub(super) fn float_rows(&self, columns: usize) -> usize {
+        let piece = self.pace.chunk().min(PIECE);
+        (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1)
+    }
+
     async fn make(&self, synthetic: &Synthetic, jobs: &mut [Job<'_>], help: &Help) -> Result<Cost> {
         let started = clock::now();
         let mut values = Vec::new();
@@ -303,8 +318,7 @@ impl Loader<'_> {
             }
             let columns = declared.shape.last().copied().unwrap_or(1);
             let rows = declared.elements() / columns;
-            let piece = self.pace.chunk().min(PIECE);
-            let step = (usize::try_from(piece).unwrap_or(usize::MAX) / 4 / columns).max(1);
+            let step = self.float_rows(columns);
             #[cfg(feature = "gpu")]
             if let (Some(on_gpu), Some(quantizer), Weight::Integer { layout, .. }, Distribution::Bell(deviation)) =
                 (&on_gpu, &help.quantizer, weight, distribution(declared))
@@ -314,7 +328,8 @@ impl Loader<'_> {
                 let seeded = synthetic.bell(&declared.name, deviation);
                 for first in (0..rows).step_by(step) {
                     on_gpu.fill(seeded, (first * columns) as u64, &quantizer.upload)?;
-                    let piece = Piece { source: Dtype::F32, first, rows: step.min(rows - first), tensor: place };
+                    let (rows, importance) = (step.min(rows - first), declared.importance.as_deref());
+                    let piece = Piece { source: Dtype::F32, first, rows, tensor: place, importance };
                     quantizer.run(weight, calibration, &piece).map_err(|error| blame(declared, error))?;
                 }
                 continue;
@@ -339,7 +354,7 @@ impl Loader<'_> {
 
 /// Requests of all components in turns, so that every component is on its way from the start. In each they follow the
 /// file: nothing is used before everything is there, and neighbours take fewer requests.
-fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Vec<Request> {
+fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], sources: &[Source], limits: Limits) -> Vec<Request> {
     let declared: Vec<Declared> = jobs.iter().map(|job| job.declared.clone()).collect();
     let mut component = vec![0; jobs.len()];
     let components = components(&declared);
@@ -348,7 +363,7 @@ fn side_by_side(wanted: Vec<Wanted<'_>>, jobs: &[Job<'_>], limits: Limits) -> Ve
     }
     let mut parts: Vec<Vec<Wanted<'_>>> = components.iter().map(|_| Vec::new()).collect();
     for wanted in wanted {
-        parts[component[wanted.tensor]].push(wanted);
+        parts[component[sources[wanted.tensor].job]].push(wanted);
     }
     let mut queues: Vec<_> = parts.into_iter().map(|part| fetch::plan(part, limits).into_iter()).collect();
     let mut requests = Vec::new();

@@ -25,13 +25,15 @@ pub struct Quantizer {
     gpu: Rc<Gpu>,
     /// Where rows are put before they are quantized.
     pub upload: Buffer,
+    /// How much columns matter, where some do more than others.
+    importance: Option<Buffer>,
     trouble: Buffer,
     staging: Buffer,
     params: Buffer,
 }
 
 /// Rows of a weight that lie in the upload buffer.
-pub struct Piece {
+pub struct Piece<'a> {
     /// What they are.
     pub source: Dtype,
     /// The first of them.
@@ -40,14 +42,18 @@ pub struct Piece {
     pub rows: usize,
     /// Which weight they are of.
     pub tensor: usize,
+    /// How much every column matters, where that is known.
+    pub importance: Option<&'a [f32]>,
 }
 
 impl Quantizer {
-    /// Ready for pieces of up to `bytes` bytes.
-    pub fn new(gpu: &Rc<Gpu>, space: &Space, bytes: u64) -> Result<Self> {
+    /// Ready for pieces of up to `bytes` bytes, and for columns of known importance if there are up to `weighed` of them.
+    pub fn new(gpu: &Rc<Gpu>, space: &Space, bytes: u64, weighed: usize) -> Result<Self> {
+        let importance = || space.create(Category::Upload, 4 * weighed as u64);
         Ok(Self {
             gpu: gpu.clone(),
             upload: space.create(Category::Upload, bytes)?,
+            importance: (weighed > 0).then(importance).transpose()?,
             trouble: space.create(Category::Upload, 4)?,
             staging: space.create(Category::Staging, 4)?,
             params: space.create(Category::Parameters, 32)?,
@@ -65,7 +71,7 @@ impl Quantizer {
     }
 
     /// Quantizes a piece into its weight, whose scales and zero points must not have been written before.
-    pub fn run(&self, weight: &Weight, calibration: Calibration, piece: &Piece) -> Result<()> {
+    pub fn run(&self, weight: &Weight, calibration: Calibration, piece: &Piece<'_>) -> Result<()> {
         let Weight::Integer { layout, codes, scales, zeros } = weight else {
             return Err(Error::internal("only integer weights are quantized"));
         };
@@ -85,6 +91,15 @@ impl Quantizer {
             piece.tensor + 1,
         ])?;
         self.params.write(0, bytemuck::cast_slice(&params))?;
+        let calibration = match (calibration, piece.importance, &self.importance) {
+            (Calibration::Activations, Some(all), Some(buffer)) => {
+                buffer.write(0, bytemuck::cast_slice(all))?;
+                calibration
+            }
+            // Where nothing is known, everything matters alike.
+            (Calibration::Activations, ..) => Calibration::Mse,
+            _ => calibration,
+        };
         let kernel = Kernel::Quantize { bits: layout.bits, zeros: layout.zeros, calibration, source: piece.source };
         let pipeline = self.gpu.pipeline(kernel);
         let codes = wgpu::BufferBinding { buffer: codes.raw()?, offset: start, size: NonZeroU64::new(end - start) };
@@ -94,6 +109,8 @@ impl Quantizer {
             scales.raw()?.as_entire_binding(),
             self.trouble.raw()?.as_entire_binding(),
             self.params.raw()?.as_entire_binding(),
+            // What no shader reads is bound all the same.
+            self.importance.as_ref().unwrap_or(&self.upload).raw()?.as_entire_binding(),
         ];
         if let Some(zeros) = zeros {
             resources.push(zeros.raw()?.as_entire_binding());

@@ -88,9 +88,9 @@ impl Residency {
         let largest = declared.iter().zip(formats).map(bytes).max().unwrap_or(0);
         let goal = budget.unwrap_or(all / 3);
         let chunk = (goal / 16).clamp(64 << 10, PIECE);
-        // Floats made of halves are twice as long; matrices whose axes are exchanged are there twice, as floats.
-        let transposed = declared.iter().filter(|weight| weight.transposed).map(|weight| 8 * weight.elements() as u64);
-        let reserve = 2 * chunk + transposed.max().unwrap_or(0).max(2 * chunk);
+        // Floats made of halves are twice as long; some matrices are gathered as a whole.
+        let gathered = declared.iter().map(Declared::gathered_bytes).max().unwrap_or(0);
+        let reserve = 2 * chunk + gathered.max(2 * chunk);
         let budget = budget.map_or(Budget::Weights(goal.max(largest + largest / 8 + reserve)), Budget::Everything);
         let pace = Pace::Chunks(Flow { chunk, in_flight: 2 * chunk, budget: None });
         let states = vec![State::default(); declared.len()];

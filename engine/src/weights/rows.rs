@@ -56,7 +56,14 @@ pub(super) fn write_rows(
     match (weight, target.format) {
         (Weight::Integer { layout, codes, scales, zeros }, Format::Integer { calibration, .. }) => {
             let mut words = Vec::with_capacity(values.len() / layout.columns * layout.row_words());
-            integer::quantize(*layout, calibration, values, &mut words, &mut target.factors)?;
+            integer::quantize(
+                *layout,
+                calibration,
+                declared.importance.as_deref(),
+                values,
+                &mut words,
+                &mut target.factors,
+            )?;
             codes.write((first * layout.row_words() * 4) as u64, bytemuck::cast_slice(&words))?;
             complete(*layout, scales, zeros.as_ref(), &mut target.factors)?;
             Ok(())

@@ -218,7 +218,7 @@ fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
     /// Workers: browsers have six connections to a server.
     const WORKERS: u32 = 4;
     let length = |weight: &Declared| match origin {
-        Origin::Files(checkpoint) => checkpoint.tensor(&weight.name).map_or(0, |(_, entry)| entry.length),
+        Origin::Files(checkpoint) => weight.tensors(checkpoint).iter().map(|(_, _, entry)| entry.length).sum(),
         Origin::Synthetic(_) => 4 * weight.elements() as u64,
     };
     let all = || declared.iter().map(length).sum::<u64>();

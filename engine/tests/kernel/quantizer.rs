@@ -32,11 +32,23 @@ fn rows(matrix: Matrix<'_>) -> Vec<f32> {
 }
 
 fn error(got: &[f32], want: &[f32]) -> f64 {
-    got.iter().zip(want).map(|(got, want)| f64::from(got - want).powi(2)).sum()
+    weighed(got, want, &[1.0])
+}
+
+/// Squared errors of rows, whose columns matter differently.
+fn weighed(got: &[f32], want: &[f32], importance: &[f32]) -> f64 {
+    let errors = got.iter().zip(want).map(|(got, want)| f64::from(got - want).powi(2));
+    errors.zip(importance.iter().cycle()).map(|(error, matters)| error * f64::from(*matters)).sum()
 }
 
 /// Quantizes `values` on the GPU, a few rows at a time, and reads back what became of them.
-fn on_gpu(gpu: &Rc<Gpu>, layout: Layout, calibration: Calibration, source: Dtype, values: &[f32]) -> [Vec<u32>; 3] {
+fn on_gpu(
+    gpu: &Rc<Gpu>,
+    layout: Layout,
+    (calibration, importance): (Calibration, &[f32]),
+    source: Dtype,
+    values: &[f32],
+) -> [Vec<u32>; 3] {
     let space = Space::new(Device::Gpu(gpu.clone()));
     let create = |words: usize| space.create(Category::Activations, words as u64 * 4).expect("fits");
     let weight = Weight::Integer {
@@ -45,7 +57,7 @@ fn on_gpu(gpu: &Rc<Gpu>, layout: Layout, calibration: Calibration, source: Dtype
         scales: create(layout.scale_words()),
         zeros: layout.zeros.then(|| create(layout.zero_words())),
     };
-    let quantizer = Quantizer::new(gpu, &space, values.len() as u64 * 4).expect("fits");
+    let quantizer = Quantizer::new(gpu, &space, values.len() as u64 * 4, importance.len()).expect("fits");
     assert!(quantizer.suits(layout, source));
     for (index, piece) in values.chunks(5 * layout.columns).enumerate() {
         let bytes: Vec<u8> = match source {
@@ -54,7 +66,8 @@ fn on_gpu(gpu: &Rc<Gpu>, layout: Layout, calibration: Calibration, source: Dtype
             _ => bytemuck::cast_slice(piece).to_vec(),
         };
         quantizer.upload.write(0, &bytes).expect("fits");
-        let piece = Piece { source, first: 5 * index, rows: piece.len() / layout.columns, tensor: 3 };
+        let (first, rows) = (5 * index, piece.len() / layout.columns);
+        let piece = Piece { source, first, rows, tensor: 3, importance: Some(importance) };
         quantizer.run(&weight, calibration, &piece).expect("runs");
     }
     assert_eq!(pollster::block_on(quantizer.finish()).expect("reads"), None);
@@ -88,13 +101,16 @@ fn integers_made_on_the_gpu_are_as_good() {
             let values: Vec<f32> =
                 bell("rows", 13 * columns).iter().map(|v| half::bf16::from_f32(v * 0.1 + 0.02).to_f32()).collect();
             let values: Vec<f32> = values.iter().map(|v| half::f16::from_f32(*v).to_f32()).collect();
-            let [codes, scales, zero_points] = on_gpu(&gpu, layout, calibration, source, &values);
+            let importance: Vec<f32> = bell("importance", columns).iter().map(|x| 20.0 * x.powi(4)).collect();
+            let [codes, scales, zero_points] = on_gpu(&gpu, layout, (calibration, &importance), source, &values);
             let got = rows(Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points });
             let (mut codes, mut factors) = (Vec::new(), Factors::default());
-            integer::quantize(layout, calibration, &values, &mut codes, &mut factors).expect("finite");
+            integer::quantize(layout, calibration, Some(&importance), &values, &mut codes, &mut factors)
+                .expect("finite");
             let (scales, zero_points) = factors.pack(layout);
             let want = rows(Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points });
-            let (gpu, cpu) = (error(&got, &values), error(&want, &values));
+            let counted: &[f32] = if calibration == Calibration::Activations { &importance } else { &[1.0] };
+            let (gpu, cpu) = (weighed(&got, &values, counted), weighed(&want, &values, counted));
             let name = format!("{layout:?} {calibration:?} {source:?}");
             assert!(gpu <= 1.02 * cpu, "{name}: {gpu:.4e} on the GPU, {cpu:.4e} on the CPU");
             let differ = got.iter().zip(&want).filter(|(g, w)| (*g - *w).abs() > 1e-3 * w.abs()).count();
@@ -114,11 +130,11 @@ fn a_weight_that_is_no_number_is_told() {
     let create = |words: usize| space.create(Category::Weights, words as u64 * 4).expect("fits");
     let (codes, scales) = (create(layout.row_words()), create(layout.scale_words()));
     let weight = Weight::Integer { layout, codes, scales, zeros: None };
-    let quantizer = Quantizer::new(&gpu, &space, 256).expect("fits");
+    let quantizer = Quantizer::new(&gpu, &space, 256, 0).expect("fits");
     let mut values = [0.5_f32; 64];
     values[40] = f32::NAN;
     quantizer.upload.write(0, bytemuck::cast_slice(&values)).expect("fits");
-    let piece = Piece { source: Dtype::F32, first: 0, rows: 1, tensor: 7 };
+    let piece = Piece { source: Dtype::F32, first: 0, rows: 1, tensor: 7, importance: None };
     quantizer.run(&weight, Calibration::None, &piece).expect("runs");
     assert_eq!(pollster::block_on(quantizer.finish()).expect("reads"), Some(7));
 }
@@ -156,7 +172,8 @@ fn models_load_the_same_through_the_gpu() {
         let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family);
         let folder = Folder::new("", &at.to_string_lossy());
         let config = pollster::block_on(Config::read(&folder)).expect("a configuration");
-        (config, Origin::Files(pollster::block_on(Checkpoint::open(folder)).expect("weights")))
+        let weights = pollster::block_on(Checkpoint::open(folder, &config)).expect("weights");
+        (config, Origin::Files(weights))
     };
     let made_up = (preset::config(Family::Bert, Size::Tiny), Origin::Synthetic(Synthetic::new(3)));
     for (config, origin) in [folder("bert"), folder("llama"), made_up] {

@@ -1,7 +1,7 @@
 // Every group has a zero point.
 
 const ZEROS = true;
-@group(0) @binding(5) var<storage, read_write> zeros: array<atomic<u32>>;  // [all rows · row_groups · BITS / 32], zero at first
+@group(0) @binding(6) var<storage, read_write> zeros: array<atomic<u32>>;  // [all rows · row_groups · BITS / 32], zero at first
 
 fn keep_zero(group: u32, zero: i32) {
     let per_word = 32u / BITS;

@@ -104,8 +104,8 @@ impl WeightFormat {
 }
 
 /// The shader that makes integers of floats; its bindings beside the parameters are values, codes, scales, a
-/// word for trouble, and zero points where there are any.
-pub(super) fn quantize_parts(bits: u32, zeros: bool) -> [&'static str; 3] {
+/// word for trouble, the importance of columns, and zero points where there are any.
+pub(super) fn quantize_parts(bits: u32, zeros: bool) -> [&'static str; 4] {
     [
         if bits == 4 {
             "const BITS = 4u;\nconst LEAST = 0.0;\nconst MOST = 15.0;\nconst MIDDLE = 8.0;\n"
@@ -113,6 +113,7 @@ pub(super) fn quantize_parts(bits: u32, zeros: bool) -> [&'static str; 3] {
             "const BITS = 8u;\nconst LEAST = -128.0;\nconst MOST = 127.0;\nconst MIDDLE = 0.0;\n"
         },
         include_str!("quantize.wgsl"),
+        include_str!("fit.wgsl"),
         if zeros { include_str!("keep_zeros.wgsl") } else { include_str!("no_zeros.wgsl") },
     ]
 }

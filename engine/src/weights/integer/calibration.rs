@@ -42,30 +42,46 @@ impl Fit {
 
     /// Σ |error|^power
     fn cost(self, group: &[f32], layout: Layout, power: f32) -> f32 {
-        let errors = group.iter().map(|&weight| self.error(weight, layout).abs());
-        if power == 2.0 { errors.map(|e| e * e).sum() } else { errors.map(|e| e.powf(power)).sum() }
+        group.iter().map(|&weight| self.error(weight, layout).abs().powf(power)).sum()
+    }
+
+    /// Σ importance · error²
+    fn squared(self, group: &[f32], importance: Option<&[f32]>, layout: Layout) -> f32 {
+        let errors = group.iter().map(|&weight| self.error(weight, layout)).map(|error| error * error);
+        errors.enumerate().map(|(index, square)| square * matters(importance, index)).sum()
     }
 
     /// The scale for which the codes this fit gives come nearest to `targets`.
-    fn refined(self, group: &[f32], targets: &[f32], layout: Layout) -> Self {
+    fn refined(self, group: &[f32], targets: &[f32], importance: Option<&[f32]>, layout: Layout) -> Self {
         let (mut product, mut square) = (0.0, 0.0);
-        for (&weight, &target) in group.iter().zip(targets) {
+        for (index, (&weight, &target)) in group.iter().zip(targets).enumerate() {
             let code = (self.code(weight, layout) - self.zero) as f32;
-            product += code * target;
-            square += code * code;
+            product += code * target * matters(importance, index);
+            square += code * code * matters(importance, index);
         }
         if square == 0.0 { self } else { Self::new(product / square, self.zero) }
     }
 }
 
-/// Chooses scale and zero point for `group`, whose weights are finite.
+/// Chooses scale and zero point for `group`, whose weights are finite. Only activations look at the `importance` of its
+/// columns; where that isn't known, all matter alike.
 #[must_use]
-pub fn fit(group: &[f32], layout: Layout, calibration: Calibration) -> Fit {
+pub fn fit(group: &[f32], importance: Option<&[f32]>, layout: Layout, calibration: Calibration) -> Fit {
+    let whole = ranged(group, layout, 1.0);
     match calibration {
-        Calibration::None => ranged(group, layout, 1.0),
-        Calibration::Mse => clipped(group, layout),
+        Calibration::None => whole,
         Calibration::Hqq => half_quadratic(group, layout),
+        Calibration::Mse => clipped(group, None, layout, whole),
+        Calibration::Activations => {
+            let even = clipped(group, None, layout, whole);
+            if importance.is_some() { clipped(group, importance, layout, even) } else { even }
+        }
     }
+}
+
+/// What an error of one weight of a group counts.
+fn matters(importance: Option<&[f32]>, index: usize) -> f32 {
+    importance.map_or(1.0, |all| all[index])
 }
 
 /// Covers `share` of the group's range. Without a zero point the weight of largest magnitude gets the code
@@ -86,21 +102,27 @@ fn ranged(group: &[f32], layout: Layout, share: f32) -> Fit {
     Fit::new(extreme * share / (least - layout.middle()) as f32, layout.middle())
 }
 
-/// Tries smaller ranges, each with the scale that suits its codes best, for the least squared error: a few
-/// clipped weights against finer steps for all others.
-fn clipped(group: &[f32], layout: Layout) -> Fit {
+/// Tries smaller ranges, each with the scale that suits its codes best, in search of less squared error than `given`
+/// has: a few clipped weights against finer steps for all others. Where columns matter differently, neighbouring zero
+/// points are tried too, and scales refined once more.
+fn clipped(group: &[f32], importance: Option<&[f32]>, layout: Layout, given: Fit) -> Fit {
     const TRIES: u16 = 24;
-    let full = ranged(group, layout, 1.0);
-    let mut best = (full.cost(group, layout, 2.0), full);
+    let (least, most) = (*layout.codes().start(), *layout.codes().end());
+    let turns = if importance.is_some() { 2 } else { 1 };
+    let mut best = (given.squared(group, importance, layout), given);
     for attempt in 0..TRIES {
         let ranged = ranged(group, layout, 1.0 - f32::from(attempt) * 0.025);
         // Without a zero point either sign of the scale is possible: the side with one code more changes.
         let flipped = (!layout.zeros).then_some(Fit { scale: -ranged.scale, ..ranged });
-        for fit in std::iter::once(ranged).chain(flipped) {
-            let fit = fit.refined(group, group, layout);
-            let cost = fit.cost(group, layout, 2.0);
-            if cost < best.0 {
-                best = (cost, fit);
+        let moved = |by: i32| Fit { zero: (ranged.zero + by).clamp(least, most), ..ranged };
+        let moved = (layout.zeros && importance.is_some()).then(|| [1, -1].map(moved));
+        for mut fit in std::iter::once(ranged).chain(flipped).chain(moved.into_iter().flatten()) {
+            for _ in 0..turns {
+                fit = fit.refined(group, group, importance, layout);
+                let cost = fit.squared(group, importance, layout);
+                if cost < best.0 {
+                    best = (cost, fit);
+                }
             }
         }
     }
@@ -142,7 +164,7 @@ fn half_quadratic(group: &[f32], layout: Layout) -> Fit {
             if layout.zeros {
                 fit.zero = (shift / group.len() as f32).round_ties_even().clamp(least, most) as i32;
             }
-            fit = fit.refined(group, &targets, layout);
+            fit = fit.refined(group, &targets, None, layout);
             let cost = fit.cost(group, layout, KEPT);
             if cost < best.0 {
                 best = (cost, fit);
@@ -172,7 +194,8 @@ mod tests {
     fn cost(layout: Layout, calibration: Calibration, power: f32) -> f32 {
         let all = weights();
         let groups = all.chunks(layout.group);
-        groups.map(|group| fit(group, layout, calibration).cost(group, layout, power)).sum::<f32>() / all.len() as f32
+        groups.map(|group| fit(group, None, layout, calibration).cost(group, layout, power)).sum::<f32>()
+            / all.len() as f32
     }
 
     #[test]
@@ -190,12 +213,37 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_out_is_never_farther_off_than_without_activations() {
+        let all = weights();
+        for (bits, zeros, length) in [(4, false, 128), (4, true, 128), (4, true, 32), (8, false, 64), (8, true, 128)] {
+            let layout = Layout { rows: 1, columns: 128, bits, group: length, zeros };
+            // A few inputs are much larger than the others, and some are never there.
+            let importance: Vec<f32> =
+                (0..length).map(|column| if column % 29 == 3 { 40.0 } else { 0.2 * (column % 5) as f32 }).collect();
+            let (mut even, mut weighed) = (0.0, 0.0);
+            for group in all.chunks(length) {
+                let of = |calibration| {
+                    let fit = fit(group, Some(&importance), layout, calibration);
+                    fit.squared(group, Some(&importance), layout)
+                };
+                let (mse, activations) = (of(Calibration::Mse), of(Calibration::Activations));
+                assert!(activations <= mse, "{bits} {zeros} {length}: {activations} {mse}");
+                even += mse;
+                weighed += activations;
+            }
+            assert!(weighed < 0.8 * even, "{bits} {zeros} {length}: {weighed} {even}");
+            let without = |calibration| fit(&all[..length], None, layout, calibration);
+            assert_eq!(without(Calibration::Activations), without(Calibration::Mse), "nothing is known");
+        }
+    }
+
+    #[test]
     fn a_constant_group_is_exact() {
         for value in [0.0, 0.5, -0.25] {
             for zeros in [false, true] {
                 for calibration in Calibration::ALL {
                     let layout = Layout { rows: 1, columns: 32, bits: 4, group: 32, zeros };
-                    let fit = fit(&[value; 32], layout, calibration);
+                    let fit = fit(&[value; 32], Some(&[0.5; 32]), layout, calibration);
                     let back = fit.weight(fit.code(value, layout));
                     assert!((back - value).abs() <= 1e-3 * value.abs(), "{value} {zeros} {calibration:?}: {back}");
                 }

@@ -17,6 +17,12 @@ pub struct Factors {
 }
 
 impl Factors {
+    /// Those of whole rows, a group after the other; every group has a zero point, even where none is stored.
+    #[must_use]
+    pub fn new(scales: Vec<f16>, zeros: Vec<i32>) -> Self {
+        Self { scales, zeros }
+    }
+
     /// Whether every row of the matrix is there.
     #[must_use]
     pub fn complete(&self, layout: Layout) -> bool {
@@ -57,10 +63,12 @@ impl Factors {
     }
 }
 
-/// Quantizes whole rows, appending their words to `codes` and their scales and zero points to `factors`.
+/// Quantizes whole rows, appending their words to `codes` and their scales and zero points to `factors`. Columns may
+/// be of different `importance`.
 pub fn quantize(
     layout: Layout,
     calibration: Calibration,
+    importance: Option<&[f32]>,
     values: &[f32],
     codes: &mut Vec<u32>,
     factors: &mut Factors,
@@ -73,7 +81,8 @@ pub fn quantize(
             if let Some(value) = group.iter().find(|value| !value.is_finite()) {
                 return Err(Error::model("holds a value that is not finite").found(value.to_string()));
             }
-            let fit = fit(group, layout, calibration);
+            let importance = importance.and_then(|all| all.get(index * layout.group..)?.get(..group.len()));
+            let fit = fit(group, importance, layout, calibration);
             factors.scales.push(f16::from_f32(fit.scale));
             factors.zeros.push(fit.zero);
             for (column, &weight) in (index * layout.group..).zip(group) {
@@ -96,9 +105,9 @@ mod tests {
             for calibration in Calibration::ALL {
                 let layout = Layout { rows: 3, columns: 77, bits, group: 32, zeros };
                 let (mut codes, mut factors) = (Vec::new(), Factors::default());
-                quantize(layout, calibration, &values[..77], &mut codes, &mut factors).expect("finite");
+                quantize(layout, calibration, None, &values[..77], &mut codes, &mut factors).expect("finite");
                 assert!(!factors.complete(layout));
-                quantize(layout, calibration, &values[77..], &mut codes, &mut factors).expect("finite");
+                quantize(layout, calibration, None, &values[77..], &mut codes, &mut factors).expect("finite");
                 assert!(factors.complete(layout));
                 let (scales, zero_points) = factors.pack(layout);
                 assert_eq!(codes.len(), 3 * layout.row_words());
@@ -119,7 +128,8 @@ mod tests {
     #[test]
     fn a_weight_that_is_no_number_is_refused() {
         let layout = Layout { rows: 1, columns: 2, bits: 4, group: 32, zeros: false };
-        let error = quantize(layout, Calibration::None, &[1.0, f32::NAN], &mut Vec::new(), &mut Factors::default());
+        let (mut codes, mut factors) = (Vec::new(), Factors::default());
+        let error = quantize(layout, Calibration::None, None, &[1.0, f32::NAN], &mut codes, &mut factors);
         assert_eq!(error.expect_err("NaN").to_string(), "holds a value that is not finite: found NaN");
     }
 }
