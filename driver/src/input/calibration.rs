@@ -117,7 +117,18 @@ mod tests {
     fn scenario(image: Option<&str>) -> Scenario {
         let (audio, seconds, video, network) = (None, None, None, None);
         let (texts, choice) = (vec!["Judged.".into(), "By these.".into()], Sampling::Greedy);
-        Scenario { texts, tokens: 8, decode: 4, choice, image: image.map(Into::into), audio, seconds, video, network }
+        Scenario {
+            texts,
+            tokens: 8,
+            decode: 4,
+            choice,
+            image: image.map(Into::into),
+            audio,
+            seconds,
+            video,
+            network,
+            lengths: Vec::new(),
+        }
     }
 
     fn entries(entries: &[&str]) -> Vec<String> {
