@@ -16,6 +16,7 @@ mod junit;
 mod kv_quality;
 mod machine;
 mod operation;
+mod peaks;
 mod picture;
 mod plot;
 mod quantization;

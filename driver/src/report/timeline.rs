@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use matrix_engine::protocol::Timeline;
 
 use super::plot::escape;
-use super::treemap;
 use super::view::Measured;
+use super::{peaks, treemap};
 use crate::error::Result;
 use crate::measure::Metric;
 use crate::printable::printable;
@@ -39,7 +39,8 @@ pub(super) fn timelines(store: &Store, cells: &[Measured]) -> Result<BTreeMap<St
         if highest > 0 {
             let drawn = arms.iter().map(|(arm, timeline)| draw(*arm, timeline, highest));
             let weights = arms.iter().map(|(arm, timeline)| treemap::draw(*arm, &timeline.weights));
-            drawings.insert(cell.row.cell.id.clone(), drawn.chain(weights).collect());
+            let peaks = peaks::draw(&cell.effects);
+            drawings.insert(cell.row.cell.id.clone(), drawn.chain([peaks]).chain(weights).collect());
         }
     }
     Ok(drawings)

@@ -108,7 +108,8 @@ fn draw_area(svg: &mut String, area: &Area, at: Rectangle, total: u64, colour: u
     for (index, line) in (0_u8..).zip(lines.iter().take_while(|line| fits(line))) {
         let below = 13.0 * f64::from(index) + 13.0;
         if below + 3.0 < height {
-            let _ = write!(svg, "<text class=\"in\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + below, escape(line));
+            let _ =
+                write!(svg, "<text class=\"in\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + below, escape(line));
         }
     }
     svg.push_str("</g>");
@@ -166,7 +167,12 @@ fn squarify(sizes: &[u64], whole: Rectangle) -> Vec<Rectangle> {
         let worst = |row: &[f64]| {
             let sum: f64 = row.iter().sum();
             let depth = sum / side;
-            row.iter().map(|area| { let along = area / depth.max(1e-9); (along / depth).max(depth / along.max(1e-9)) }).fold(0.0, f64::max)
+            row.iter()
+                .map(|area| {
+                    let along = area / depth.max(1e-9);
+                    (along / depth).max(depth / along.max(1e-9))
+                })
+                .fold(0.0, f64::max)
         };
         let mut end = first + 1;
         while end < areas.len() && worst(&areas[first..=end]) <= worst(&areas[first..end]) {
@@ -241,7 +247,10 @@ mod tests {
     fn many_kinds_are_few_areas_and_nonsense_is_none() {
         let many: Vec<_> = (0..300).map(|kind| weight(&format!("a{kind}.b"), "rest", "f32", 100 + kind)).collect();
         assert_eq!(areas(&many).len(), AREAS + 1);
-        assert_eq!(areas(&many).iter().map(Area::bytes).sum::<u64>(), many.iter().map(|weight| weight.bytes).sum());
+        assert_eq!(
+            areas(&many).iter().map(Area::bytes).sum::<u64>(),
+            many.iter().map(|weight| weight.bytes).sum::<u64>()
+        );
         assert_eq!(draw(Arm::Baseline, &[]), "");
         assert_eq!(draw(Arm::Baseline, &[weight("a", "rest", "f32", 0)]), "");
         assert_eq!(draw(Arm::Baseline, &[weight("a", "rest", "f32", u64::MAX)]), "");
