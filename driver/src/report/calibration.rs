@@ -48,7 +48,7 @@ impl Pair<'_> {
 fn pairs<'a>(variants: &[&'a Variant], calibration: Calibration) -> Vec<Pair<'a>> {
     let pair = |calibrated: &&'a Variant| {
         let integer = calibrated.integer().filter(|integer| integer.calibration == calibration)?;
-        let plain = Integer { calibration: Calibration::None, ..integer.clone() };
+        let plain = Integer { calibration: Calibration::None, calibration_set: Vec::new(), ..integer.clone() };
         let is_plain = |other: &&&Variant| {
             other.subject.row.cell.model == calibrated.subject.row.cell.model && other.integer() == Some(&plain)
         };
