@@ -5,13 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use matrix_engine::host::Host;
-use matrix_engine::protocol::{ModelInfo, Options, Outcome, Platform, Step, Tensors};
+use matrix_engine::protocol::{ModelInfo, Tensors};
 use matrix_engine::weights::importance::FILE;
 use sha2::{Digest as _, Sha256};
 
 use super::model::{Located, described, locate};
-use super::reference::refused;
+use super::reference::loaded;
 use super::workload::made_up_inputs;
 use crate::error::Error;
 use crate::input::calibration::CalibrationSet;
@@ -41,18 +40,7 @@ pub(super) async fn folder(model: &Model, scenario: &Scenario, set: &[String]) -
     if folder.join(FILE).exists() {
         return Ok(folder);
     }
-    let mut host = Host::new("");
-    let load = Step::Load {
-        slot: SLOT.into(),
-        platform: Platform::NativeCpu,
-        model: located.native_source(),
-        options: Options::default(),
-        work: Vec::new(),
-    };
-    let info = match host.perform(load).await {
-        Outcome::Loaded { model, .. } => model,
-        other => return Err(refused(model, &other)),
-    };
+    let (mut host, info) = loaded(model, &located, SLOT).await?;
     let passes = passes(&described, &info, scenario, &read)?;
     let seen = host.observe(SLOT, &passes).await;
     let seen = seen.map_err(|error| Error::usage(format!("{}: {error}", model.name)))?;

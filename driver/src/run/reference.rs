@@ -97,21 +97,26 @@ async fn beside<T: Send + 'static>(
     computed.unwrap_or_else(failed).map_err(Arc::new)
 }
 
-async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error> {
-    const SLOT: &str = "reference";
-    let located = locate(model)?;
+/// The engine of this process with a model in a slot, in f32 on the CPU.
+pub(super) async fn loaded(model: &Model, located: &Located, slot: &str) -> Result<(Host, ModelInfo), Error> {
     let mut host = Host::new("");
     let load = Step::Load {
-        slot: SLOT.into(),
+        slot: slot.into(),
         platform: Platform::NativeCpu,
         model: located.native_source(),
         options: Options::default(),
         work: Vec::new(),
     };
-    let info = match host.perform(load).await {
-        Outcome::Loaded { model, .. } => model,
-        other => return Err(refused(model, &other)),
-    };
+    match host.perform(load).await {
+        Outcome::Loaded { model, .. } => Ok((host, model)),
+        other => Err(refused(model, &other)),
+    }
+}
+
+async fn compute(model: &Model, scenario: &Scenario) -> Result<Reference, Error> {
+    const SLOT: &str = "reference";
+    let located = locate(model)?;
+    let (mut host, info) = loaded(model, &located, SLOT).await?;
     let Inputs { tensors: inputs, notes } = inputs_of(model, &info, scenario)?;
     let workload = Workload::of(&info, &inputs, scenario);
     let outcome = host.perform(workload.check(SLOT, &inputs, &[])).await;
@@ -154,7 +159,7 @@ fn hear_something(extractor: &Extractor, hears_only: bool, scenario: &Scenario, 
 }
 
 /// What the engine on the CPU says about a model.
-pub(super) fn refused(model: &Model, outcome: &Outcome) -> Error {
+fn refused(model: &Model, outcome: &Outcome) -> Error {
     match outcome {
         Outcome::Failed { message, .. } => Error::usage(format!("{}: {message}", model.name)),
         other => Error::internal(format!("{}: the CPU path answered {other:?}", model.name)),
