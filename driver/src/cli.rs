@@ -148,6 +148,9 @@ pub(crate) struct RunArgs {
     /// For activations: a sentence, an image, a sound, or a .txt file of sentences; may be given several times
     #[arg(long, value_name = "TEXT|FILE")]
     pub(crate) calibration_set: Vec<String>,
+    /// What integer weights are multiplied with on a GPU: auto, f32, f16 or int8
+    #[arg(long, value_name = "WAY")]
+    pub(crate) activations: Option<String>,
     /// Tensors that keep their precision, as globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) skip_names: Vec<String>,

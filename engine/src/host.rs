@@ -154,6 +154,7 @@ impl Host {
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
             warnings: warnings(&built.declared, &options, &store),
+            fallbacks: fallbacks(&options, &store),
         };
         let memory = space.memory();
         let space = space.clone();
@@ -286,20 +287,26 @@ fn arrived(load_ms: f64, cost: &Cost, remarks: &Remarks) -> Vec<Measure> {
     measures
 }
 
-/// What the user should know about how a model was loaded.
-fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<String> {
-    let mut warnings = format::warnings(declared, options);
+/// What was asked of a load and could not be had.
+fn fallbacks(options: &Options, store: &Store) -> Vec<String> {
+    let mut fallbacks = Vec::new();
     if store.cost.alone {
-        warnings.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
+        fallbacks.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
     }
     let verify = options.progressive_loading.as_ref().is_some_and(|loading| loading.verify);
     if verify && cfg!(target_arch = "wasm32") && store.cost.fetched_bytes > 0 && store.remarks.verified == 0 {
-        warnings
+        fallbacks
             .push("`progressive_loading`: nothing was verified: the server or the browser has no digests".to_owned());
     }
     if let Some(why) = &store.remarks.unkept {
-        warnings.push(format!("`parallel_loading`: not everything is kept for the next start ({why})"));
+        fallbacks.push(format!("`parallel_loading`: not everything is kept for the next start ({why})"));
     }
+    fallbacks
+}
+
+/// What the user should know about how a model was loaded.
+fn warnings(declared: &[Declared], options: &Options, store: &Store) -> Vec<String> {
+    let mut warnings = format::warnings(declared, options);
     if let Some(Narrowed { to, from, of }) = store.cost.narrowed {
         warnings.push(format!("{to} bytes at a time were fetched instead of {from}: {of} had no more room"));
     }

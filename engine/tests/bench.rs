@@ -2,15 +2,15 @@
 
 use matrix_engine::{
     host::Host,
-    protocol::{BenchAttention, BenchForm, BenchWeights, BenchWork, FailureKind, Outcome, Platform, Step},
+    protocol::{Activations, BenchAttention, BenchForm, BenchWeights, BenchWork, FailureKind, Outcome, Platform, Step},
 };
 
 fn bench(platform: Platform, work: BenchWork) -> Outcome {
     pollster::block_on(Host::new("").perform(Step::Bench { platform, work, budget_ms: 1.0 }))
 }
 
-fn linear(rows: u32, weights: BenchWeights) -> BenchWork {
-    let form = BenchForm { packed: true, shared: false, subgroups: true, matrices: false, hardware: true };
+fn linear(rows: u32, weights: BenchWeights, activations: Activations) -> BenchWork {
+    let form = BenchForm { activations, subgroups: true, hardware: true, ..BenchForm::default() };
     BenchWork::Linear { rows, outputs: 200, inputs: 320, weights, form }
 }
 
@@ -22,8 +22,12 @@ fn a_kernel_is_checked_and_timed() {
         if platform.is_gpu() && std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
             continue;
         }
-        for weights in [BenchWeights::F32, BenchWeights::F16, INTEGER] {
-            let Outcome::Benched { bench } = bench(platform, linear(1, weights)) else { panic!("{weights:?}") };
+        let floats = [BenchWeights::F32, BenchWeights::F16].map(|weights| (weights, Activations::Auto));
+        let integers = [Activations::F32, Activations::F16, Activations::Int8].map(|way| (INTEGER, way));
+        for (weights, activations) in floats.into_iter().chain(integers) {
+            let Outcome::Benched { bench } = bench(platform, linear(1, weights, activations)) else {
+                panic!("{weights:?}")
+            };
             assert!(bench.normalised_error < 5e-4, "{bench:?}");
             assert!(bench.samples_us.len() > 3 && bench.samples_us.iter().all(|us| *us > 0.0), "{bench:?}");
             let bits = bench.bytes as f64 * 8.0 / (200.0 * 320.0);
@@ -36,7 +40,7 @@ fn a_kernel_is_checked_and_timed() {
             assert!((bits - stored).abs() < 0.01, "{weights:?}: {bits} bits");
         }
         for (queries, flash) in [(1, false), (1, true), (90, false), (90, true)] {
-            let form = BenchForm { packed: false, shared: false, subgroups: true, matrices: false, hardware: true };
+            let form = BenchForm { subgroups: true, hardware: true, ..BenchForm::default() };
             let work = BenchAttention { queries, keys: 150, heads: 4, kv_heads: 2, width: 20, flash, form };
             let Outcome::Benched { bench } = bench(platform, BenchWork::Attention(work)) else { panic!("{work:?}") };
             assert!(bench.normalised_error < 1e-8, "{bench:?}");
@@ -55,7 +59,11 @@ fn a_kernel_is_checked_and_timed() {
 #[test]
 fn what_cannot_be_timed_is_refused() {
     let three = BenchWeights::Integer { bits: 3, group: 128, zeros: false };
-    for work in [linear(0, BenchWeights::F32), linear(1, three), BenchWork::Copy { bytes: u64::MAX }] {
+    for work in [
+        linear(0, BenchWeights::F32, Activations::Auto),
+        linear(1, three, Activations::Auto),
+        BenchWork::Copy { bytes: u64::MAX },
+    ] {
         let outcome = bench(Platform::NativeCpu, work);
         assert!(matches!(&outcome, Outcome::Failed { kind: FailureKind::Unsupported, .. }), "{outcome:?}");
     }

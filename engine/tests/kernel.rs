@@ -17,7 +17,7 @@ use matrix_engine::{
     kernel::{self, shader::Kernel},
     load::synthetic::{Distribution, Synthetic},
     program::Program,
-    protocol::{Calibration, Options, Tensor, TensorData, Tensors},
+    protocol::{Activations, Calibration, Options, Tensor, TensorData, Tensors},
     weights::{
         Param, Weight, half,
         integer::{self, Factors, Layout, Matrix},
@@ -66,7 +66,7 @@ fn bell(name: &str, count: usize) -> Vec<f32> {
 enum Known {
     F32(Vec<f32>),
     Half(half::Layout, Vec<u32>),
-    Integer { layout: Layout, codes: Vec<u32>, scales: Vec<u32>, zeros: Vec<u32> },
+    Integer { layout: Layout, activations: Activations, codes: Vec<u32>, scales: Vec<u32>, zeros: Vec<u32> },
 }
 
 /// Bits of a code, weights that share a scale, and whether there are zero points.
@@ -82,7 +82,27 @@ impl Known {
         let values = bell(name, rows * columns);
         integer::quantize(layout, Calibration::None, None, &values, &mut codes, &mut factors).expect("finite");
         let (scales, zeros) = factors.pack(layout);
-        Self::Integer { layout, codes, scales, zeros }
+        Self::Integer { layout, activations: Activations::Auto, codes, scales, zeros }
+    }
+
+    /// The same, to be multiplied with such activations.
+    fn with(mut self, wanted: Activations) -> Self {
+        if let Self::Integer { activations, .. } = &mut self {
+            *activations = wanted;
+        }
+        self
+    }
+
+    /// Whether this device rounds what it is multiplied with.
+    fn rounds_on(&self, device: &Device) -> bool {
+        let (Self::Integer { activations, .. }, Device::Gpu(gpu)) = (self, device) else { return false };
+        let Capability { packed_dot, software, .. } = gpu.capability();
+        match activations {
+            Activations::Auto => packed_dot && !software,
+            Activations::F32 => false,
+            Activations::F16 => true,
+            Activations::Int8 => packed_dot,
+        }
     }
 
     fn half(name: &str, rows: usize, columns: usize) -> Self {
@@ -99,8 +119,9 @@ impl Known {
         match self {
             Self::F32(values) => Weight::F32(put(bytemuck::cast_slice(values))),
             Self::Half(layout, words) => Weight::F16 { layout: *layout, halves: put(bytemuck::cast_slice(words)) },
-            Self::Integer { layout, codes, scales, zeros } => Weight::Integer {
+            Self::Integer { layout, activations, codes, scales, zeros } => Weight::Integer {
                 layout: *layout,
+                activations: *activations,
                 codes: put(bytemuck::cast_slice(codes)),
                 scales: put(bytemuck::cast_slice(scales)),
                 zeros: layout.zeros.then(|| put(bytemuck::cast_slice(zeros))),
@@ -124,7 +145,7 @@ impl Check {
         if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_none() {
             // Whatever adapter there is, the kernels for the other kinds run on it too.
             for (software, packed_dot, subgroups) in [
-                (true, false, false),
+                (true, true, false),
                 (false, false, false),
                 (false, true, false),
                 (false, false, true),
@@ -150,8 +171,7 @@ impl Check {
                 Device::Cpu => "cpu".to_owned(),
                 Device::Gpu(gpu) => format!("{:?}", gpu.capability()),
             };
-            let packs = matches!(&device, Device::Gpu(gpu) if gpu.capability().packed_dot && !gpu.capability().software)
-                && weights.iter().any(|weight| matches!(weight, Known::Integer { .. }));
+            let rounds = weights.iter().any(|weight| weight.rounds_on(&device));
             let space = Space::new(device);
             let stored: Vec<Weight> = weights.iter().map(|weight| weight.on(&space)).collect();
             let got = pollster::block_on(async {
@@ -162,8 +182,8 @@ impl Check {
             let got = got["result"].as_f32().expect("floats");
             assert_eq!(got.len(), want.len(), "{name}");
             let worst = got.iter().zip(&want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
-            if packs {
-                // x was rounded to bytes, so the error is judged as a whole.
+            if rounds {
+                // x was rounded, so the error is judged as a whole.
                 let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
                 let error = squares(&mut got.iter().zip(&want).map(|(g, w)| g - w));
                 let whole = squares(&mut want.iter().copied());
@@ -215,7 +235,7 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
                 Operand::Param(param) => match &weights[param.id] {
                     Known::F32(values) => kernel::Operand::words(&param.shape, bytemuck::cast_slice(values)),
                     Known::Half(layout, words) => kernel::Operand::half(&param.shape, *layout, words),
-                    Known::Integer { layout, codes, scales, zeros } => {
+                    Known::Integer { layout, codes, scales, zeros, .. } => {
                         kernel::Operand::integer(&param.shape, Matrix { layout: *layout, codes, scales, zeros })
                     }
                 },

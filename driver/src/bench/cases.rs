@@ -1,6 +1,6 @@
 //! What is timed.
 
-use matrix_engine::protocol::{BenchAttention, BenchForm, BenchWeights, BenchWork};
+use matrix_engine::protocol::{Activations, BenchAttention, BenchForm, BenchWeights, BenchWork};
 
 /// Matrices `[outputs, inputs]` of models with one to eight billion parameters; the last is a vocabulary.
 const LARGE: [[u32; 2]; 6] = [[4096, 4096], [11008, 4096], [4096, 11008], [2048, 2048], [8192, 2048], [128_256, 2048]];
@@ -65,7 +65,7 @@ fn attentions([queries, keys, width]: [u32; 3], gpu: bool) -> Vec<Case> {
     let exists = |subgroups: bool| !subgroups || (gpu && queries == 1);
     let case = |(form, flash, subgroups)| {
         let title = if queries == 1 { "decode" } else { "prefill" };
-        let form_used = BenchForm { packed: false, shared: false, subgroups, matrices: false, hardware: false };
+        let form_used = BenchForm { subgroups, ..BenchForm::default() };
         let [heads, kv_heads] = HEADS;
         let work = BenchAttention { queries, keys, heads, kv_heads, width, flash, form: form_used };
         Case { name: format!("attention {title} {keys} d{width} {form}"), work: BenchWork::Attention(work) }
@@ -83,13 +83,17 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
         ("f16", BenchWeights::F16),
         ("f32", BenchWeights::F32),
     ];
+    let form = |activations, subgroups| BenchForm { activations, subgroups, ..BenchForm::default() };
+    let (dot, half, float) = (Activations::Int8, Activations::F16, Activations::F32);
     let forms = [
-        ("dot+subgroups+packed", [true, true, true, false]),
-        ("dot+subgroups", [true, false, true, false]),
-        ("dot", [true, false, false, false]),
-        ("float+subgroups", [false, false, true, false]),
-        ("float", [false, false, false, false]),
-        ("matrix", [false, false, false, true]),
+        ("dot+subgroups+packed", BenchForm { shared: true, ..form(dot, true) }),
+        ("dot+subgroups", form(dot, true)),
+        ("dot", form(dot, false)),
+        ("half+subgroups", form(half, true)),
+        ("half", form(half, false)),
+        ("float+subgroups", form(float, true)),
+        ("float", form(float, false)),
+        ("matrix", BenchForm { matrices: true, ..form(half, false) }),
     ];
     let title = match rows {
         1 => "gemv".to_owned(),
@@ -98,15 +102,13 @@ fn products(rows: u32, [outputs, inputs]: [u32; 2], gpu: bool) -> Vec<Case> {
     };
     let mut all = Vec::new();
     for (format, weights) in formats {
-        for (form, [packed, shared, subgroups, matrices]) in forms {
+        for (name, form) in forms {
             let is_integer = matches!(weights, BenchWeights::Integer { .. });
-            // Floats have no integer product, tiles no subgroups, and a CPU has one form.
-            let suits = !matrices || (rows > 8 && gpu && weights != BenchWeights::F32);
-            let exists =
-                (is_integer || !packed) && (rows <= 8 || !subgroups) && (gpu || !(packed || subgroups)) && suits;
-            if exists {
-                let name = format!("{title} {outputs}x{inputs} {format} {form}");
-                let form = BenchForm { packed, shared, subgroups, matrices, hardware: false };
+            let rounds = form.activations != float && !form.matrices;
+            // Floats are multiplied with floats as they are, tiles have no subgroups, and a CPU has one form.
+            let suits = !form.matrices || (rows > 8 && gpu && weights != BenchWeights::F32);
+            if (is_integer || !rounds) && (rows <= 8 || !form.subgroups) && (gpu || name == "float") && suits {
+                let name = format!("{title} {outputs}x{inputs} {format} {name}");
                 all.push(Case { name, work: BenchWork::Linear { rows, outputs, inputs, weights, form } });
             }
         }

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_time_is_read_beside_the_copy() {
-        let form = BenchForm { packed: true, shared: false, subgroups: true, matrices: false, hardware: false };
+        let form = BenchForm::default();
         let work = BenchWork::Linear { rows: 1, outputs: 1000, inputs: 1000, weights: BenchWeights::F16, form };
         let bench = Bench {
             kernels: vec!["K".into()],

@@ -116,7 +116,12 @@ pub(super) fn spec(args: &RunArgs, words: &[String]) -> Result<Spec, Error> {
     let entries = (!args.calibration_set.is_empty()).then(|| args.calibration_set.join("\n"));
     for word in words {
         let mut set = |key: &str, text: String| settings.push((word.to_owned(), key.to_owned(), text));
-        let texts = [("group_size", &args.group_size), ("scheme", &args.scheme), ("calibration", &args.calibration)];
+        let texts = [
+            ("group_size", &args.group_size),
+            ("scheme", &args.scheme),
+            ("calibration", &args.calibration),
+            ("activations", &args.activations),
+        ];
         for (key, text) in texts.into_iter().chain([("calibration_set", &entries)]) {
             text.iter().for_each(|text| set(key, text.clone()));
         }

@@ -3,7 +3,7 @@
 use super::interval::{Interval, median};
 use super::metric::{Better, Compare, Metric};
 use super::multiple::ALPHA;
-use super::ranks;
+use super::{ranks, student};
 
 /// The effect of a treatment on one metric. Positive is better, whatever the metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,8 +96,8 @@ impl Effect {
         let Some(mut gains) = gains(metric, pairs) else { return Some(shown) };
         let back = |gain: f64| percent(metric, gain);
         let interval = if metric.exact { range(&gains) } else { Interval::of_median(&gains) };
-        // Where resampling knows too little, so do signs: with four pairs p cannot fall below 0.125.
-        let p = interval.filter(|_| !metric.exact).map(|_| ranks::signed_rank_p(&gains));
+        // Where resampling knows too little, so does every test.
+        let p = interval.filter(|_| !metric.exact).map(|_| by_chance(&gains));
         let outliers = outliers(&gains);
         let improvement = back(median(&mut gains)?);
         let interval = interval.map(|gain| Interval { low: back(gain.low), high: back(gain.high) });
@@ -129,6 +129,11 @@ pub(super) fn gain(metric: &Metric, (baseline, treatment): (f64, f64)) -> Option
         // Nothing before and nothing after is no change; from or to nothing has no ratio.
         Compare::Ratio => (baseline == treatment).then_some(0.0),
     }
+}
+
+/// The p of gains: by ranks, or by their mean where ranks are too coarse.
+fn by_chance(gains: &[f64]) -> f64 {
+    if gains.len() < student::FEW { student::student_p(gains) } else { ranks::signed_rank_p(gains) }
 }
 
 /// A gain in percent of the baseline: 50 % less time, 20 % more agreement.
@@ -201,11 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_interval_of_too_few_signs_says_nothing() {
-        let effect = Effect::of(&time(), &[(10.0, 5.0); 5]).expect("pairs");
-        assert_eq!(effect.interval, Some(Interval { low: 50.0, high: 50.0 }));
-        assert!(effect.p.is_some_and(|p| p >= 0.0625), "{effect:?}");
-        assert_eq!(effect.verdict, Verdict::Inconclusive);
+    fn five_clear_pairs_are_enough_and_four_are_not() {
+        let of = |pairs: &[(f64, f64)]| Effect::of(&time(), pairs).expect("pairs");
+        let clear = [(10.0, 5.0), (10.0, 5.2), (10.0, 4.9), (10.0, 5.1), (10.0, 4.8)];
+        assert_eq!(of(&clear).verdict, Verdict::Better, "{:?}", of(&clear));
+        assert_eq!((of(&clear[..4]).verdict, of(&clear[..4]).p), (Verdict::Inconclusive, None));
+        let unsure = [(10.0, 5.0), (10.0, 9.9), (10.0, 4.0), (10.0, 9.5), (10.0, 2.0)];
+        assert_eq!(of(&unsure).verdict, Verdict::Inconclusive, "all are better, by whatever: {:?}", of(&unsure));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod shift;
 mod simulation;
 mod step;
 mod stop;
+mod student;
 
 pub use accuracy::{Accuracy, Agreement, Mismatch, Ranking};
 pub use effect::{Effect, Verdict};

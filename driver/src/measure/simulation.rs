@@ -113,7 +113,9 @@ fn a_matrix_without_effects_stays_silent() {
     // Pairs that follow each other leave fewer signs than there are: more alarms, but not many.
     let noises =
         [(Noise::Skewed, 10, 3), (Noise::Drifting, 12, 3), (Noise::Shared, 20, 3), (Noise::Following(0.3), 40, 8)];
-    for (noise, blocks, percent) in noises {
+    let few =
+        [Noise::Outliers, Noise::Drifting, Noise::Shared].into_iter().flat_map(|noise| [(noise, 5, 3), (noise, 8, 3)]);
+    for (noise, blocks, percent) in noises.into_iter().chain(few) {
         let (runs, mut random) = (200, Random(23));
         let alarmed = (0..runs).filter(|_| is_alarmed(noise, blocks, &mut random)).count();
         assert!(alarmed * 100 <= runs * percent, "{noise:?}: {alarmed} of {runs} runs");
@@ -122,13 +124,16 @@ fn a_matrix_without_effects_stays_silent() {
 
 #[test]
 fn a_matrix_with_effects_speaks() {
-    let (metric, mut random) = (Metric::named("infer_time"), Random(5));
-    let effects: Vec<Effect> =
-        (0..40).map(|_| Effect::of(&metric, &pairs(Noise::Drifting, 12, 0.7, &mut random)).expect("pairs")).collect();
-    let adjusted = adjust(&effects.iter().map(|effect| effect.p.expect("enough samples")).collect::<Vec<_>>());
-    let found =
-        effects.iter().zip(adjusted).filter(|(effect, p)| effect.among_many(&metric, *p).verdict == Verdict::Better);
-    assert!(found.count() >= 36);
+    // The fewer blocks, the larger an effect has to be.
+    for (blocks, truth, least) in [(12, 0.7, 36), (5, 0.4, 28)] {
+        let (metric, mut random) = (Metric::named("infer_time"), Random(5));
+        let mut effect = || Effect::of(&metric, &pairs(Noise::Drifting, blocks, truth, &mut random)).expect("pairs");
+        let effects: Vec<Effect> = (0..40).map(|_| effect()).collect();
+        let adjusted = adjust(&effects.iter().map(|effect| effect.p.expect("enough samples")).collect::<Vec<_>>());
+        let judged = effects.iter().zip(adjusted).map(|(effect, p)| effect.among_many(&metric, p).verdict);
+        let found = judged.filter(|verdict| *verdict == Verdict::Better).count();
+        assert!(found >= least, "{blocks} blocks: {found} of 40");
+    }
 }
 
 #[test]

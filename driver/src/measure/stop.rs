@@ -163,11 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn sampling_goes_on_until_ranks_can_say_what_the_interval_says() {
+    fn sampling_goes_on_until_chance_is_excluded() {
         let few = Sampling { min: 5, ..SAMPLING };
-        let after = |samples| stop(&few, &[watch(&vec![(10.0, 5.0); samples])], 1.0);
-        assert_eq!(after(6), None);
-        assert_eq!(after(10), Some(Stop::Precise));
+        let after = |pairs: &[(f64, f64)]| stop(&few, &[watch(pairs)], 1.0);
+        let unsure = [(10.0, 5.0), (10.0, 9.0), (10.0, 4.0), (10.0, 9.5), (10.0, 2.0)];
+        assert_eq!(after(&unsure), None);
+        assert_eq!(after(&[(10.0, 5.0); 5]), Some(Stop::Precise));
     }
 
     #[test]

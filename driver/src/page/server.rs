@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use axum::{Json, Router, middleware};
 use matrix_engine::protocol::Outcome;
 use serde::Deserialize;
@@ -27,6 +28,8 @@ use crate::error::Error;
 use crate::plan::Network;
 use crate::weights::sha256;
 
+/// Bytes that are read of a file at once.
+const READ: usize = 1 << 20;
 /// A host waits this long for a step before it asks again.
 const POLL: Duration = Duration::from_secs(10);
 /// The largest outcome: a vocabulary of logits for a few hundred tokens, in base64.
@@ -77,6 +80,12 @@ impl Server {
         let app = Router::new()
             .nest(&format!("/{token}"), routes(shared))
             .layer(middleware::from_fn(move |request, next| guard::guard(address, request, next)));
+        // The last bytes of a range must not wait until those before them are acknowledged.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("a connection sends late: {error}");
+            }
+        });
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!("the server stopped: {error}");
@@ -168,7 +177,7 @@ async fn weights(
     };
     let path = folder.join(&file);
     let verified = digest::asked(request.headers());
-    match ServeFile::new(&path).try_call(request).await {
+    match ServeFile::new(&path).with_buf_chunk_size(READ).try_call(request).await {
         Ok(response) => {
             let mut response = response.into_response();
             if verified {

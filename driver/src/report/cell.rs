@@ -145,8 +145,9 @@ pub struct SeriesView {
 }
 
 /// Metrics that stand in the table of all cells.
-const MAIN: [&str; 9] = [
+const MAIN: [&str; 10] = [
     "load_time",
+    "reload_time",
     "first_infer_time",
     "front_end_time",
     "infer_time",

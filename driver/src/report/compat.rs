@@ -75,6 +75,8 @@ pub(super) struct Judged<'a> {
     pub(super) reason: &'a str,
     /// What was measured.
     pub(super) effects: &'a [(String, Effect)],
+    /// What could not be had there, and what was done instead.
+    pub(super) fallbacks: &'a [String],
 }
 
 /// How one cell counts.
@@ -166,6 +168,7 @@ fn grade(judged: &Judged<'_>) -> (Grade, Vec<Remark>) {
     };
     let mut notes: Vec<Remark> = text.map(Remark::from).into_iter().collect();
     if judged.status.is_some_and(Status::is_success) {
+        notes.extend(judged.fallbacks.iter().cloned().map(Remark::from));
         notes.extend(judged.cell.goals.iter().filter_map(|goal| {
             let (met, measured) = check(goal, judged.effects);
             match met {
@@ -239,7 +242,7 @@ mod tests {
     }
 
     fn judged<'a>(cell: &'a Cell, status: Option<Status>, effects: &'a [(String, Effect)]) -> Judged<'a> {
-        Judged { cell, status, reason: "a reason", effects }
+        Judged { cell, status, reason: "a reason", effects, fallbacks: &[] }
     }
 
     fn effect(metric: &str, baseline: f64, treatment: f64) -> (String, Effect) {
@@ -282,6 +285,15 @@ mod tests {
             (support, notes),
             (Support::Limited, vec!["expected memory -70%, which was not measured".to_owned()])
         );
+    }
+
+    #[test]
+    fn what_could_not_be_had_is_limited_and_says_so() {
+        let cell = cell(Vec::new());
+        let fallbacks = ["no workers here".to_owned()];
+        let alone = Judged { fallbacks: &fallbacks, ..judged(&cell, Some(Status::Pass), &[]) };
+        assert_eq!(entry(&[alone.clone()]), (Support::Limited, vec!["no workers here".to_owned()]));
+        assert_eq!(entry(&[Judged { status: Some(Status::Fail), ..alone }]).0, Support::None);
     }
 
     #[test]

@@ -118,7 +118,7 @@ mod tests {
                 (Metric::at(metric, *tokens), effect)
             })
         });
-        Measured { row, effects: effects.collect() }
+        Measured { row, effects: effects.collect(), fallbacks: Vec::new() }
     }
 
     #[test]

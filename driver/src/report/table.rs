@@ -152,6 +152,7 @@ fn entry(column: &Column, here: &[&Measured], notes: &mut Notes) -> Entry {
             status: cell.row.status,
             reason: &cell.row.reason,
             effects: &cell.effects,
+            fallbacks: &cell.fallbacks,
         })
         .collect();
     let (support, texts) = compat::entry(&judged);

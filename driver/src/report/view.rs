@@ -17,7 +17,7 @@ use super::trend::trends;
 use crate::error::{Error, Result};
 use crate::measure::{Effect, Metric};
 use crate::printable::printable;
-use crate::run::event::Status;
+use crate::run::event::{FALLBACK, Status};
 use crate::spec::OPTIMIZATIONS;
 use crate::store::{CellRow, RunRow, Store};
 
@@ -119,6 +119,8 @@ pub struct Headline {
 pub(super) struct Measured {
     pub(super) row: CellRow,
     pub(super) effects: Vec<(String, Effect)>,
+    /// What could not be had there, and what was done instead.
+    pub(super) fallbacks: Vec<String>,
 }
 
 /// More cells than this are told briefly.
@@ -134,7 +136,9 @@ impl View {
         let mut cells = Vec::new();
         for row in store.cells(id)? {
             let effects = store.effects(row.id)?;
-            cells.push(Measured { row, effects });
+            let fallbacks = store.logs(id, &row.cell.id)?.into_iter().filter(|log| log.level == FALLBACK);
+            let fallbacks = fallbacks.map(|log| printable(&log.text).into_owned()).collect();
+            cells.push(Measured { row, effects, fallbacks });
         }
         let environments: BTreeMap<String, EnvironmentView> = store
             .environments(id)?

@@ -3,9 +3,10 @@
 //! 1. [`fresh`](super::fresh): fresh pages that hold one arm each, in balanced order. Load and first inference
 //!    are timed there, because a page that has done either before would do it faster; outputs are compared with
 //!    the f32 CPU reference; then, untimed, memory and CPU time are looked at.
-//! 2. [`turns`](super::turns): one page that holds both arms. After a discarded warm-up they compute in turns, the
+//! 2. [`loads`](super::loads), where the treatment loads otherwise: both arms load in turns, again and again.
+//! 3. [`turns`](super::turns): one page that holds both arms. After a discarded warm-up they compute in turns, the
 //!    order balanced over blocks, until enough is known or the budget is spent.
-//! 3. [`trace`](super::trace), where it is wanted: every operation by itself, on the page that is done.
+//! 4. [`trace`](super::trace), where it is wanted: every operation by itself, on the page that is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Work};
 
-use super::event::{Arm, Event, Status};
+use super::event::{Arm, Event, FALLBACK, Status};
 use super::listener::Listeners;
 use super::reference::Reference;
 use super::trust::Trust;
@@ -131,9 +132,10 @@ impl Attempt<'_> {
             Outcome::Loaded { mut measures, memory, model } => {
                 self.held.insert(arm, memory);
                 // Every page loads anew; once is enough to be told.
-                for warning in model.warnings {
-                    if self.warned.insert(warning.clone()) {
-                        self.say("warn", warning)?;
+                let warnings = model.warnings.into_iter().map(|text| ("warn", text));
+                for (level, text) in warnings.chain(model.fallbacks.into_iter().map(|text| (FALLBACK, text))) {
+                    if self.warned.insert(text.clone()) {
+                        self.say(level, text)?;
                     }
                 }
                 measures.push(Measure::bytes("fetched_bytes", model.fetched_bytes));

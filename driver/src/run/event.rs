@@ -7,6 +7,9 @@ use super::environment::Environment;
 use crate::measure::Stop;
 use crate::plan::{Cell, CellId};
 
+/// The [level](Event::Logged) of what a page could not do as it was asked to, and did otherwise.
+pub const FALLBACK: &str = "fallback";
+
 /// One thing that happened. A store records what is told together in one transaction: an event, or samples of a block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -51,7 +54,7 @@ pub enum Event {
     Logged {
         /// Which cell.
         cell: CellId,
-        /// `error`, `warn`, `info`.
+        /// `error`, `warn`, `info`, or [`FALLBACK`].
         level: String,
         /// Untrusted text.
         text: String,

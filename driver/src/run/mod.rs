@@ -7,6 +7,7 @@ pub(crate) mod fingerprint;
 mod fresh;
 mod importance;
 pub mod listener;
+mod loads;
 mod model;
 mod reference;
 mod runner;

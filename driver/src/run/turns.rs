@@ -18,6 +18,7 @@ impl Attempt<'_> {
             return Ok(());
         }
         self.fresh_page().await?;
+        self.loads().await?;
         for arm in [Arm::Baseline, Arm::Treatment] {
             self.load(arm).await?;
         }

@@ -263,6 +263,7 @@ mod tests {
             outputs: outputs.iter().map(|&name| name.to_owned()).collect(),
             inputs: Vec::new(),
             warnings: Vec::new(),
+            fallbacks: Vec::new(),
             generates,
         }
     }

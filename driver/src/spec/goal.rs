@@ -15,6 +15,7 @@ pub const GOALS: &[(&str, &str, Meaning)] = &[
     ("weight_memory", "weight_bytes", Meaning::Change),
     ("whole_memory", "whole_peak", Meaning::Change),
     ("load_time", "load_time", Meaning::Change),
+    ("reload_time", "reload_time", Meaning::Change),
     ("time_to_first_infer", "time_to_first_infer", Meaning::Change),
     ("first_infer_time", "first_infer_time", Meaning::Change),
     ("infer_time", "infer_time", Meaning::Change),

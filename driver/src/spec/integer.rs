@@ -1,6 +1,6 @@
 //! Settings of integer weights.
 
-use matrix_engine::protocol::{Calibration, Integer, Scheme};
+use matrix_engine::protocol::{Activations, Calibration, Integer, Scheme};
 
 use super::setting::{Kind, Setting, Value};
 
@@ -40,6 +40,23 @@ pub(super) const CALIBRATION: Setting = Setting {
                 "hqq" => Calibration::Hqq,
                 "activations" => Calibration::Activations,
                 _ => Calibration::None,
+            };
+        }
+    },
+};
+
+pub(super) const ACTIVATIONS: Setting = Setting {
+    key: "activations",
+    kind: Kind::Word(&["auto", "f32", "f16", "int8"]),
+    variable: Some("WEBGPU_QUANTIZATION_ACTIVATIONS"),
+    default: || Value::Word("auto"),
+    apply: |options, value| {
+        if let (Some(integer), Value::Word(word)) = (&mut options.integer, value) {
+            integer.activations = match *word {
+                "f32" => Activations::F32,
+                "f16" => Activations::F16,
+                "int8" => Activations::Int8,
+                _ => Activations::Auto,
             };
         }
     },

@@ -4,7 +4,7 @@ use matrix_engine::catalog::Family;
 use matrix_engine::protocol::{FlashAttention, Integer, Options};
 
 use super::goal::Goal;
-use super::integer::{CALIBRATION, CALIBRATION_SET, GROUP_SIZE, HIGH_BITS_NAMES, SCHEME, SKIP_NAMES};
+use super::integer::{ACTIVATIONS, CALIBRATION, CALIBRATION_SET, GROUP_SIZE, HIGH_BITS_NAMES, SCHEME, SKIP_NAMES};
 use super::kv_cache::KV_CACHE;
 use super::loading::{CPU_OFFLOAD, PARALLEL_LOADING, PROGRESSIVE_LOADING, STREAMING};
 use super::node::{Fault, Node};
@@ -41,7 +41,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         also: &["4bit", "4-bit", "q4", "quantization", "4bit_quantization"],
         variable: Some("WEBGPU_DEFAULT_TO_4BIT"),
         families: &[],
-        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, CALIBRATION_SET, SKIP_NAMES, HIGH_BITS_NAMES],
+        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, CALIBRATION_SET, ACTIVATIONS, SKIP_NAMES, HIGH_BITS_NAMES],
         seam: "weights",
         switch_on: |options| options.integer = Some(Integer::bits(4)),
     },
@@ -51,7 +51,7 @@ pub const OPTIMIZATIONS: &[Optimization] = &[
         also: &["8bit", "8-bit", "q8", "8bit_quantization"],
         variable: None,
         families: &[],
-        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, CALIBRATION_SET, SKIP_NAMES],
+        settings: &[SCHEME, GROUP_SIZE, CALIBRATION, CALIBRATION_SET, ACTIVATIONS, SKIP_NAMES],
         seam: "weights",
         switch_on: |options| options.integer = Some(Integer::bits(8)),
     },

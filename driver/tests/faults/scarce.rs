@@ -85,14 +85,10 @@ async fn a_quota_that_runs_out_is_told_and_the_load_goes_on() {
         let Outcome::Loaded { model, .. } = link.perform(load, PATIENCE).await.expect("an answer") else {
             panic!("{way}: not loaded");
         };
-        println!("{way}: {:?}", model.warnings);
-        let told = model.warnings.iter().filter(|warning| warning.contains("not everything is kept")).count();
-        assert_eq!(told, 1, "{way}: {:?}", model.warnings);
-        assert!(
-            model.warnings.iter().any(|warning| warning.contains("QuotaExceededError")),
-            "{way}: {:?}",
-            model.warnings
-        );
+        println!("{way}: {:?}", model.fallbacks);
+        let told = model.fallbacks.iter().filter(|text| text.contains("not everything is kept")).count();
+        assert_eq!(told, 1, "{way}: {:?}", model.fallbacks);
+        assert!(model.fallbacks.iter().any(|text| text.contains("QuotaExceededError")), "{way}: {:?}", model.fallbacks);
     }
     drop(tab);
     session.close().await;

@@ -43,9 +43,9 @@ pub async fn run(work: BenchWork, budget_ms: f64) -> Result<Bench> {
             let Program::Cpu(program) = chain.program else { return Err(Error::internal("a CPU has CPU programs")) };
             once = Box::new(move |_| program.run(&[], &chain.inputs).map(drop));
         }
-        BenchWork::Linear { rows, outputs, inputs, weights, .. } => {
+        BenchWork::Linear { rows, outputs, inputs, weights, form } => {
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
-            let format = stock::format(weights);
+            let format = stock::format(weights, form.activations);
             bytes = format.bytes(&[outputs, inputs]);
             let space = Space::new(Device::Cpu);
             let x = stock::bell("x", rows * inputs);
@@ -110,7 +110,7 @@ fn multiply(
     match weight {
         Weight::F32(values) => form(op, &[x, Operand::words(&shape, &values.words()?)], out),
         Weight::F16 { layout, halves } => form(op, &[x, Operand::half(&shape, *layout, &halves.words()?)], out),
-        Weight::Integer { layout, codes, scales, zeros } => {
+        Weight::Integer { layout, codes, scales, zeros, .. } => {
             let zeros = zeros.as_ref().map(crate::device::Buffer::words).transpose()?;
             let (codes, scales, zeros) = (codes.words()?, scales.words()?, zeros.as_deref().unwrap_or_default());
             let matrix = Matrix { layout: *layout, codes: &codes, scales: &scales, zeros };

@@ -21,7 +21,7 @@ use crate::{
         shader::Kernel,
     },
     program::{Program, gpu::Recording},
-    protocol::{Bench, BenchForm, BenchWork},
+    protocol::{Activations, Bench, BenchForm, BenchWork},
     weights::{Format, Weight},
 };
 
@@ -83,7 +83,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
         BenchWork::Linear { rows, outputs, inputs, weights, form } => {
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
             let capability = chosen(gpu.capability(), form);
-            let format = stock::format(weights);
+            let format = stock::format(weights, form.activations);
             let bytes = format.bytes(&[outputs, inputs]);
             if form.matrices && !capability.matrices {
                 return Err(Error::unsupported("no matrix units that kernels could use on this GPU")
@@ -105,9 +105,10 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             }
             let work = Work::new(&space, [rows, outputs, inputs], &sets, capability)?;
             let steps = work.dispatches(&sets, capability)?;
-            let mut kernels: Vec<String> = steps.iter().map(|step| format!("{:?}", step.kernel)).collect();
-            kernels.truncate(steps.len() / sets.len());
             let steps = if form.shared { with_shared_packing(steps) } else { steps };
+            // Those of the last set: what all sets share lies in front of the first.
+            let last = &steps[steps.len() - steps.len() / sets.len()..];
+            let kernels = last.iter().map(|step| format!("{:?}", step.kernel)).collect();
             let recording = Recording::new(steps, &space, gpu)?;
             let (samples_us, clock) = time(gpu, &space, &recording, sets.len(), budget_ms).await?;
             Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })
@@ -119,7 +120,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
 fn chosen(capability: Capability, form: BenchForm) -> Capability {
     Capability {
         software: capability.software && !form.hardware,
-        packed_dot: capability.packed_dot && form.packed,
+        packed_dot: capability.packed_dot && form.activations == Activations::Int8,
         matrices: capability.matrices && form.matrices,
         subgroup: if form.subgroups { capability.subgroup } else { 0 },
         ..capability

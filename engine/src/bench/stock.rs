@@ -5,7 +5,7 @@ use crate::{
     device::{Buffer, Category, Space},
     error::Result,
     load::synthetic::{Distribution, Synthetic},
-    protocol::{BenchWeights, Calibration},
+    protocol::{Activations, BenchWeights, Calibration},
     weights::{
         Format, Weight, half,
         integer::{self, Factors, Layout},
@@ -16,12 +16,12 @@ use crate::{
 const PIECE: usize = (4 << 20) / 4 - 4;
 
 /// The storage format asked for.
-pub fn format(weights: BenchWeights) -> Format {
+pub fn format(weights: BenchWeights, activations: Activations) -> Format {
     match weights {
         BenchWeights::F32 => Format::F32,
         BenchWeights::F16 => Format::F16,
         BenchWeights::Integer { bits, group, zeros } => {
-            Format::Integer { bits, group, zeros, calibration: Calibration::None }
+            Format::Integer { bits, group, zeros, calibration: Calibration::None, activations }
         }
     }
 }
@@ -47,7 +47,8 @@ pub fn real(space: &Space, format: Format, [rows, columns]: [usize; 2]) -> Resul
         integer::quantize(layout, Calibration::None, None, &values, &mut codes, &mut factors)?;
         let (scales, zeros) = factors.pack(layout);
         let zeros = if layout.zeros { Some(put(&zeros)?) } else { None };
-        return Ok(Weight::Integer { layout, codes: put(&codes)?, scales: put(&scales)?, zeros });
+        let activations = format.activations();
+        return Ok(Weight::Integer { layout, activations, codes: put(&codes)?, scales: put(&scales)?, zeros });
     }
     if let Some(layout) = format.halves(&shape) {
         return Ok(Weight::F16 { layout, halves: put(&layout.pack(&values))? });
@@ -72,7 +73,8 @@ pub fn likeness(space: &Space, format: Format, shape: [usize; 2]) -> Result<Weig
     if let Some(layout @ Layout { rows, .. }) = format.integers(&shape) {
         let zeros = if layout.zeros { Some(fill(layout.zero_words(), &bits)?) } else { None };
         let codes = fill(rows * layout.row_words(), &bits)?;
-        return Ok(Weight::Integer { layout, codes, scales: fill(layout.scale_words(), &scales)?, zeros });
+        let activations = format.activations();
+        return Ok(Weight::Integer { layout, activations, codes, scales: fill(layout.scale_words(), &scales)?, zeros });
     }
     if let Some(layout @ half::Layout { rows, .. }) = format.halves(&shape) {
         let halves = half::Layout { rows: 1, columns: 2 * PIECE }.pack(&bell("halves", 2 * PIECE));

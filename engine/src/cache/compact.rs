@@ -93,7 +93,9 @@ impl Cache for Compact {
             [Some(keys), Some(values), places].into_iter().flatten().for_each(|kept| graph.effect(kept));
             return self.within(graph, [q, k, v], how);
         }
-        let flash = Flash { ring: Some(self.ring), placed: places.is_some(), ..flash(how) };
+        // Where every token stays, token t is in row t.
+        let ring = (self.window.is_some() || self.keep.is_some()).then_some(self.ring);
+        let flash = Flash { ring, placed: places.is_some(), ..flash(how) };
         let rest = [how.mask, how.past].into_iter().chain(how.bias).chain(places).collect();
         self.over(graph, [q, keys, values], &flash, rest)
     }

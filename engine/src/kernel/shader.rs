@@ -138,6 +138,8 @@ pub enum Kernel {
     Join {
         /// Threads that look at a part side by side: a power of two.
         columns: u32,
+        /// Whether the result is packed too.
+        packs: bool,
     },
     /// Rows into a cache, in its storage format.
     Store,
@@ -232,7 +234,15 @@ impl Kernel {
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
             Self::Windows => &[include_str!("select/windows.wgsl")],
-            Self::Join { .. } => &[include_str!("flash/join.wgsl")],
+            Self::Join { columns, packs } => {
+                let rest: &[&str] = if packs {
+                    &[include_str!("flash/join_packed.wgsl"), PACKING]
+                } else {
+                    &[include_str!("flash/join_alone.wgsl")]
+                };
+                let sizes = format!("const COLUMNS = {columns}u;");
+                return [&[sizes.as_str(), include_str!("flash/join.wgsl")], rest].concat().join("\n");
+            }
             Self::Store => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/store.wgsl")],
             Self::Turn => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/turn.wgsl")],
             Self::Importance => &[include_str!("memory/importance.wgsl")],
@@ -271,7 +281,6 @@ impl Kernel {
                 };
                 vec![("SOURCE", source), ("CALIBRATION", calibration)]
             }
-            Self::Join { columns } => vec![("COLUMNS", f64::from(columns))],
             Self::Spatial(kernel) => kernel.constants(),
             Self::Sound(kernel) => kernel.constants(),
             Self::RmsNorm { threads, .. } | Self::Argmax { threads } | Self::Sample { threads } => {
@@ -297,6 +306,7 @@ impl Kernel {
             Self::Linear { format, input, .. } => return linear::bindings(format, input),
             Self::Pack => &[Read, Uniform, Write, Write],
             Self::Halve => &[Read, Uniform, Write],
+            Self::Join { packs: true, .. } => &[Read, Write, Uniform, Write, Write],
             Self::RmsNorm { packs: true, .. } | Self::Multiply { packs: true } => {
                 &[Read, Read, Write, Uniform, Write, Write]
             }

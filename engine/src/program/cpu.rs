@@ -136,7 +136,7 @@ impl CpuProgram {
             graph::Operand::Param(param) => match &weights[param.id] {
                 Weight::F32(values) => Ok(Held::Plain(values.words()?)),
                 Weight::F16 { layout, halves } => Ok(Held::Half(*layout, halves.words()?)),
-                Weight::Integer { layout, codes, scales, zeros } => Ok(Held::Integer {
+                Weight::Integer { layout, codes, scales, zeros, .. } => Ok(Held::Integer {
                     layout: *layout,
                     codes: codes.words()?,
                     scales: scales.words()?,

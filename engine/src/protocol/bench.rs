@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Activations;
+
 /// What a benchmark computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case")]
@@ -67,14 +69,16 @@ pub enum BenchWeights {
 }
 
 /// What the kernels of a benchmark may use where a GPU has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BenchForm {
-    /// The integer dot product, with x rounded to bytes.
-    pub packed: bool,
+    /// What integer weights are multiplied with; with `auto` no integer dot product is used.
+    #[serde(default)]
+    pub activations: Activations,
     /// Whether x was rounded before, by what made it: then that takes no time here.
     #[serde(default)]
     pub shared: bool,
     /// Subgroups.
+    #[serde(default)]
     pub subgroups: bool,
     /// Matrix units.
     #[serde(default)]

@@ -47,6 +47,9 @@ pub struct ModelInfo {
     /// What the user should know about how it was loaded.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What was asked for and could not be had here, and what was done instead.
+    #[serde(default)]
+    pub fallbacks: Vec<String>,
 }
 
 /// An input as a model usually gets it.

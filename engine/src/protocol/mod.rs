@@ -19,7 +19,7 @@ pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
 pub use loading::{Offload, Parallel, Progressive, Streaming};
 pub use measure::{Measure, Memory, Moment, StoredWeight, Timeline, Usage};
-pub use options::{Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
+pub use options::{Activations, Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
 pub use trace::Traced;
 pub use work::Work;
 

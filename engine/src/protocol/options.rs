@@ -35,6 +35,29 @@ impl Calibration {
     pub const ALL: [Self; 4] = [Self::None, Self::Mse, Self::Hqq, Self::Activations];
 }
 
+/// What integer weights are multiplied with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activations {
+    /// What is fastest on the device.
+    #[default]
+    Auto,
+    /// 32-bit floats, as they are.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// Bytes with a scale for every 32, where the device has an integer dot product; otherwise as `Auto`.
+    Int8,
+}
+
+impl Activations {
+    /// Whether the device decides.
+    #[must_use]
+    pub fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
 /// Group-wise integer weights of linear layers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Integer {
@@ -48,6 +71,9 @@ pub struct Integer {
     /// How scales and zero points are chosen.
     #[serde(default)]
     pub calibration: Calibration,
+    /// What they are multiplied with on a GPU; a CPU takes 32-bit floats.
+    #[serde(default, skip_serializing_if = "Activations::is_auto")]
+    pub activations: Activations,
     /// Sentences, and files, for which outputs are to be near: what [`Calibration::Activations`] looks at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration_set: Vec<String>,
@@ -72,6 +98,7 @@ impl Integer {
             group_size: 128,
             scheme: Scheme::Symmetric,
             calibration: Calibration::None,
+            activations: Activations::Auto,
             calibration_set: Vec::new(),
             importance: None,
             skip_names: Vec::new(),
@@ -163,6 +190,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether a load goes another way than without, to weights that stay.
+    #[must_use]
+    pub fn loads_otherwise(&self) -> bool {
+        self.integer.is_some() || self.f16 || self.progressive_loading.is_some() || self.parallel_loading.is_some()
+    }
+
     /// Whether something is asked for that only shows where weights come over a wire or from a disk.
     #[must_use]
     pub fn fetches(&self) -> bool {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Declared, Packed, Role, Stored, glob, half, integer};
 use crate::{
     error::{Error, Result},
-    protocol::{Calibration, Integer, Options, Scheme},
+    protocol::{Activations, Calibration, Integer, Options, Scheme},
 };
 
 /// Storage format of one weight.
@@ -25,6 +25,8 @@ pub enum Format {
         zeros: bool,
         /// How scales and zero points are chosen.
         calibration: Calibration,
+        /// What they are multiplied with.
+        activations: Activations,
     },
 }
 
@@ -41,7 +43,7 @@ impl Format {
         let named = |patterns: &[String]| patterns.iter().any(|pattern| glob::matches(pattern, &weight.name));
         let bits = match (weight.role, weight.stored) {
             (Role::Linear | Role::Embedding, _) if named(&integer.skip_names) => return floats,
-            (_, Stored::Integers(packed)) => return packed.format(),
+            (_, Stored::Integers(packed)) => return packed.format(integer.activations),
             (Role::Linear | Role::Embedding, _) if named(&integer.high_bits_names) => 8,
             (Role::Linear, Stored::Floats) => integer.bits,
             _ => return floats,
@@ -51,7 +53,14 @@ impl Format {
             group: integer.group_size,
             zeros: integer.scheme == Scheme::Asymmetric,
             calibration: integer.calibration,
+            activations: integer.activations,
         }
+    }
+
+    /// What weights of this format are multiplied with.
+    #[must_use]
+    pub fn activations(self) -> Activations {
+        if let Self::Integer { activations, .. } = self { activations } else { Activations::Auto }
     }
 
     /// The word used in reports.

@@ -72,7 +72,7 @@ impl Quantizer {
 
     /// Quantizes a piece into its weight, whose scales and zero points must not have been written before.
     pub fn run(&self, weight: &Weight, calibration: Calibration, piece: &Piece<'_>) -> Result<()> {
-        let Weight::Integer { layout, codes, scales, zeros } = weight else {
+        let Weight::Integer { layout, codes, scales, zeros, .. } = weight else {
             return Err(Error::internal("only integer weights are quantized"));
         };
         let row_bytes = 4 * layout.row_words() as u64;

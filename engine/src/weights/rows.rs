@@ -54,7 +54,7 @@ pub(super) fn write_rows(
     target: &mut Target,
 ) -> Result<()> {
     match (weight, target.format) {
-        (Weight::Integer { layout, codes, scales, zeros }, Format::Integer { calibration, .. }) => {
+        (Weight::Integer { layout, codes, scales, zeros, .. }, Format::Integer { calibration, .. }) => {
             let mut words = Vec::with_capacity(values.len() / layout.columns * layout.row_words());
             integer::quantize(
                 *layout,

@@ -11,7 +11,7 @@ use crate::{
     device::{Buffer, Category, Space},
     error::{Error, Result},
     load::{Origin, Remarks},
-    protocol::{Offload, Options, Parallel, Progressive, StoredWeight, Streaming},
+    protocol::{Activations, Offload, Options, Parallel, Progressive, StoredWeight, Streaming},
 };
 
 /// One weight on the device.
@@ -29,6 +29,8 @@ pub enum Weight {
     Integer {
         /// Shape and format.
         layout: Layout,
+        /// What they are multiplied with.
+        activations: Activations,
         /// Codes of all rows.
         codes: Buffer,
         /// Scales of all groups.
@@ -51,7 +53,8 @@ impl Weight {
         let codes = create(layout.rows * layout.row_words())?;
         let scales = create(layout.scale_words())?;
         let zeros = if layout.zeros { Some(create(layout.zero_words())?) } else { None };
-        Ok(Self::Integer { layout, codes, scales, zeros })
+        let activations = format.activations();
+        Ok(Self::Integer { layout, activations, codes, scales, zeros })
     }
 
     /// Its parts.
@@ -234,7 +237,7 @@ fn pace(options: &Options, origin: &Origin, declared: &[Declared]) -> Pace {
         return Pace::Crew { workers: workers as usize, flow };
     }
     let Some(wanted) = wanted else { return Pace::Whole };
-    let chunk = asked.unwrap_or_else(|| (all() / CHUNKS).clamp(PIECE / 32, 100_000_000));
+    let chunk = asked.unwrap_or_else(|| (all() / CHUNKS).clamp(PIECE / 8, 100_000_000));
     Pace::Chunks(Flow { chunk, in_flight: wanted.in_flight_mb.map_or(2 * chunk, megabytes), budget })
 }
 

@@ -149,7 +149,7 @@ impl Taking<'_, '_> {
             Weight::F16 { layout, halves } => {
                 halves.write_chunk((first * layout.row_words() * 4) as u64, &made.words, 0, length)
             }
-            Weight::Integer { layout, codes, scales, zeros } => {
+            Weight::Integer { layout, codes, scales, zeros, .. } => {
                 codes.write_chunk((first * layout.row_words() * 4) as u64, &made.words, 0, length)?;
                 job.target.factors.append(made.factors.clone());
                 complete(*layout, scales, zeros.as_ref(), &mut job.target.factors)
@@ -184,7 +184,7 @@ impl Taking<'_, '_> {
         let begin = || (Gathering::new(packed), loader.space.in_flight(Gathering::bytes(packed)));
         let (gathering, _) = job.packed.get_or_insert_with(begin);
         gathering.take(part, first, bytes)?;
-        if let Weight::Integer { layout, codes, scales, zeros } = job.weight {
+        if let Weight::Integer { layout, codes, scales, zeros, .. } = job.weight {
             if let Some(words) = gathering.codes() {
                 codes.write(0, bytemuck::cast_slice(&words))?;
             }

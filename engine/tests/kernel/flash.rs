@@ -111,7 +111,7 @@ fn decoders_over_a_pass_or_a_cache() {
         [2, 8, 520, 528, 3, 3, 80],
         [1, 3, 1021, 1024, 2, 1, 256],
     ] {
-        for (causal, biased) in [(true, false), (true, true), (false, true)] {
+        for (causal, biased) in [(true, false), (true, true), (false, true), (false, false)] {
             let keys = if causal { capacity } else { length };
             let past = if causal { past } else { 0 };
             let build = || {
@@ -146,6 +146,39 @@ fn decoders_over_a_pass_or_a_cache() {
             let name = format!("{batch} {length} {past} {keys} {heads} {kv} {width} {causal} {biased}");
             check.fused(&name, &build, &flash(None), &inputs.into());
         }
+    }
+}
+
+/// What parts were joined to is packed there, for a layer that reads it.
+#[test]
+fn layers_behind_joined_parts() {
+    let mut check = Check::new();
+    for [length, keys, heads, kv, width] in
+        [[1, 600, 4, 1, 64], [2, 300, 3, 3, 32], [1, 520, 2, 1, 128], [1, 400, 6, 2, 20], [3, 200, 1, 1, 256]]
+    {
+        let hidden = heads * width;
+        let weights = [Known::integer("out", hidden, hidden, (4, 32, true))];
+        let mut graph = Graph::new();
+        let q = graph.input("q", &[1, length, hidden], Element::F32);
+        let [k, v] = ["k", "v"].map(|name| graph.input(name, &[1, kv, keys, width], Element::F32));
+        let mask = graph.input("mask", &[1, keys], Element::I32);
+        let past = graph.input("past", &[1], Element::I32);
+        let how = Attend { heads, kv_heads: kv, scale: 0.4, causal: true, mask, past, bias: None };
+        let joined = graph.attend(q, k, v, &how).expect("fits");
+        let y = graph.project(joined, &param(0, &[hidden, hidden]), None).expect("fits");
+        // What was packed is read as it was, too.
+        let y = graph.add(y, joined).expect("fits");
+        graph.output("y", y);
+        graph.optimize(&flash(None)).expect("fits");
+        let y = graph.named("y").expect("is named");
+        let inputs = [
+            floats("q", &[1, length, hidden]),
+            floats("k", &[1, kv, keys, width]),
+            floats("v", &[1, kv, keys, width]),
+            ints("mask", &[1, keys], |_| 1),
+            ints("past", &[1], |_| (keys - length) as i32),
+        ];
+        check.run(&format!("joined {length} {keys} {heads} {kv} {width}"), graph, y, &weights, &inputs.into());
     }
 }
 

@@ -8,7 +8,12 @@ fn linear_layers() {
     // Long rows, and enough for large tiles on a GPU.
     let large = [[1, 129, 2049], [3, 70, 1100], [1025, 961, 36], [512, 1030, 132]];
     for [rows, outputs, inputs] in AWKWARD.into_iter().chain(large) {
-        let integers = KINDS.map(|kind| (format!("{kind:?}"), Known::integer("weight", outputs, inputs, kind)));
+        let integer =
+            |kind, way| (format!("{kind:?} {way:?}"), Known::integer("weight", outputs, inputs, kind).with(way));
+        // As is fastest, and in one of the other ways in turn.
+        let other = [Activations::F32, Activations::F16, Activations::Int8].into_iter().cycle().skip(rows % 3);
+        let ways = KINDS.into_iter().zip(other);
+        let integers = ways.flat_map(|(kind, other)| [Activations::Auto, other].map(|way| integer(kind, way)));
         let plain = [
             ("f32".to_owned(), Known::F32(bell("weight", outputs * inputs))),
             ("f16".to_owned(), Known::half("weight", outputs, inputs)),

@@ -53,6 +53,7 @@ fn on_gpu(
     let create = |words: usize| space.create(Category::Activations, words as u64 * 4).expect("fits");
     let weight = Weight::Integer {
         layout,
+        activations: Activations::Auto,
         codes: create(layout.rows * layout.row_words()),
         scales: create(layout.scale_words()),
         zeros: layout.zeros.then(|| create(layout.zero_words())),
@@ -129,7 +130,7 @@ fn a_weight_that_is_no_number_is_told() {
     let layout = Layout { rows: 1, columns: 64, bits: 4, group: 32, zeros: false };
     let create = |words: usize| space.create(Category::Weights, words as u64 * 4).expect("fits");
     let (codes, scales) = (create(layout.row_words()), create(layout.scale_words()));
-    let weight = Weight::Integer { layout, codes, scales, zeros: None };
+    let weight = Weight::Integer { layout, activations: Activations::Auto, codes, scales, zeros: None };
     let quantizer = Quantizer::new(&gpu, &space, 256, 0).expect("fits");
     let mut values = [0.5_f32; 64];
     values[40] = f32::NAN;

@@ -76,7 +76,7 @@ fn weights(copy: &Copy, options: &Options) -> (BTreeMap<String, Vec<f32>>, usize
                     let rows = values.chunks_exact_mut(layout.columns).enumerate();
                     rows.for_each(|(row, values)| layout.row(&words, row, values));
                 }
-                Weight::Integer { layout, codes, scales, zeros } => {
+                Weight::Integer { layout, codes, scales, zeros, .. } => {
                     let codes = space.read(codes).await.expect("readable");
                     let scales = space.read(scales).await.expect("readable");
                     let zeros = match zeros {

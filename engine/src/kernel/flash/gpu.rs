@@ -78,18 +78,19 @@ pub fn dispatch<'a>(
         out,
     ]);
     let vectors = width.is_multiple_of(4) && matches!(flash.stored, Stored::F32 | Stored::F16);
-    let kernel = FlashKernel { form, vectors, stored: flash.stored };
+    let plain = parts.bias.is_none() && flash.window.is_none() && flash.ring.is_none() && flash.blocks.is_none();
+    let kernel = FlashKernel { form, vectors, stored: flash.stored, plain };
     Ok(Dispatch { kernel: Kernel::Flash(kernel), buffers, params, grid })
 }
 
 /// The dispatch that makes one result of parts.
 pub fn join<'a>(partial: &Operand<'a>, width: usize, out: &'a Buffer) -> Result<Dispatch<'a>> {
-    let (splits, parts) = (partial.shape[0], width.div_ceil(4));
+    let (splits, heads, parts) = (partial.shape[0], partial.shape[3], width.div_ceil(4));
     let rows = partial.rows() / splits;
     Ok(Dispatch {
-        kernel: Kernel::Join { columns: number(parts.next_power_of_two().max(8))? },
+        kernel: Kernel::Join { columns: number(parts.next_power_of_two().max(8))?, packs: false },
         buffers: whole([partial.plain()?, out]),
-        params: words(&[rows, parts, width, splits])?,
+        params: words(&[rows, parts, width, splits, heads])?,
         grid: groups(rows)?,
     })
 }

@@ -1,19 +1,23 @@
 // Parts of attention as one: weighed again by how far the largest score of each is from the largest of all. A
-// workgroup makes a row; COLUMNS threads side by side look at a part, and several parts are looked at together.
+// workgroup makes a row; COLUMNS threads side by side look at four parts at once, and several such slices share
+// them. Snippets say
+//   const COLUMNS: u32   a power of two up to 64; as many vectors are at least a row
+//   fn keep(row: u32, thread: u32, result: vec4<f32>)   what else becomes of vector `thread` of a row
 
-struct Params { rows: u32, parts: u32, width: u32, splits: u32 }
+struct Params { rows: u32, parts: u32, width: u32, splits: u32, heads: u32 }
 
 @group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>;    // [splits, rows, parts + 1]
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;        // [rows, width]
 @group(0) @binding(2) var<uniform> params: Params;
 
-override COLUMNS: u32 = 16u;
-const THREADS = 256u;
+const SLICES = min(8u, 256u / COLUMNS);
+const TOGETHER = 4u;
+const LEAST = -3.4e38;
 
-var<workgroup> numbers: array<vec2<f32>, THREADS>;    // largest score, sum of shares
-var<workgroup> folded: array<vec4<f32>, THREADS>;
+var<workgroup> numbers: array<vec2<f32>, SLICES>;    // largest score, sum of shares
+var<workgroup> folded: array<vec4<f32>, SLICES * COLUMNS>;
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(SLICES * COLUMNS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -23,41 +27,55 @@ fn main(
     if row >= params.rows {
         return;
     }
-    let slices = THREADS / COLUMNS;
     let part = thread % COLUMNS;
-    var largest = -3.4e38;
+    let slice = thread / COLUMNS;
+    var largest = LEAST;
     var sum = 0.0;
     var value = vec4<f32>();
-    for (var split = thread / COLUMNS; split < params.splits; split += slices) {
-        let start = (split * params.rows + row) * (params.parts + 1u);
-        let found = partial[start + params.parts];
-        let weighed = partial[start + min(part, params.parts - 1u)];
-        let now = max(largest, found.x);
+    for (var first = slice; first < params.splits; first += TOGETHER * SLICES) {
+        var found = array<vec4<f32>, TOGETHER>();
+        var weighed = array<vec4<f32>, TOGETHER>();
+        var now = largest;
+        for (var i = 0u; i < TOGETHER; i++) {
+            let split = first + i * SLICES;
+            let start = (min(split, params.splits - 1u) * params.rows + row) * (params.parts + 1u);
+            let number = partial[start + params.parts];
+            found[i] = select(vec4<f32>(LEAST, 0.0, 0.0, 0.0), number, split < params.splits);
+            let part_of_it = partial[start + min(part, params.parts - 1u)];
+            weighed[i] = select(vec4<f32>(), part_of_it, split < params.splits);
+            now = max(now, found[i].x);
+        }
         let before = exp(largest - now);
-        let added = exp(found.x - now);
-        sum = sum * before + found.y * added;
-        value = value * before + weighed * added;
+        sum *= before;
+        value *= before;
+        for (var i = 0u; i < TOGETHER; i++) {
+            let factor = exp(found[i].x - now);
+            sum += found[i].y * factor;
+            value += weighed[i] * factor;
+        }
         largest = now;
     }
-    numbers[thread] = vec2<f32>(largest, sum);
+    if part == 0u {
+        numbers[slice] = vec2<f32>(largest, sum);
+    }
     folded[thread] = value;
     workgroupBarrier();
-    if thread >= params.parts {
-        return;
+    var result = vec4<f32>();
+    if thread < params.parts {
+        for (var other = 0u; other < SLICES; other++) {
+            largest = max(largest, numbers[other].x);
+        }
+        sum = 0.0;
+        for (var other = 0u; other < SLICES; other++) {
+            let number = numbers[other];
+            let factor = exp(number.x - largest);
+            sum += number.y * factor;
+            result += folded[other * COLUMNS + part] * factor;
+        }
+        result *= select(0.0, 1.0 / sum, sum > 0.0);
+        for (var c = 0u; c < min(4u, params.width - 4u * part); c++) {
+            out[row * params.width + 4u * part + c] = result[c];
+        }
     }
-    for (var slice = 0u; slice < slices; slice++) {
-        largest = max(largest, numbers[slice * COLUMNS + part].x);
-    }
-    sum = 0.0;
-    value = vec4<f32>();
-    for (var slice = 0u; slice < slices; slice++) {
-        let number = numbers[slice * COLUMNS + part];
-        let factor = exp(number.x - largest);
-        sum += number.y * factor;
-        value += folded[slice * COLUMNS + part] * factor;
-    }
-    let inverse = select(0.0, 1.0 / sum, sum > 0.0);
-    for (var c = 0u; c < min(4u, params.width - 4u * part); c++) {
-        out[row * params.width + 4u * part + c] = value[c] * inverse;
-    }
+    keep(row, thread, result);
 }

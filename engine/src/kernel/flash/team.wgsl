@@ -49,8 +49,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let reach = reach(params.length - 1u, ahead);
     let share = share(reach, TEAMS);
     let end = min(reach, (split + 1u) * share);
-    // Nothing but the end and padding hides a key.
-    let plain = params.length == 1u && (params.window | params.block | params.ring) == 0u;
     for (var start = next_key(split * share, TEAMS, nearest, ahead); start < end; start = next_key(start + KEYS * TEAMS, TEAMS, nearest, ahead)) {
         // Heads that share keys see the same tokens in the same rows.
         var tokens = array<i32, KEYS>();
@@ -83,11 +81,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var j = 0u; j < KEYS; j++) {
                 let key = start + j * TEAMS + team;
                 var score = scores[j * ROWS + r];
-                if params.biased != 0u && tokens[j] >= 0 {
-                    score += added(batch, at[r].y, at[r].z, tokens[j], ahead);
-                }
+                score += added(batch, at[r].y, at[r].z, tokens[j], ahead);
                 score = select(score, MASKED, padded[j]);
-                let seen = plain || (sees(at[r].z, tokens[j], ahead) && block_seen(at[r].z, min(key, end - 1u)));
+                let seen = sees(at[r].z, tokens[j], ahead) && block_seen(at[r].z, min(key, end - 1u));
                 score = select(UNSEEN, score, seen && key < end);
                 scores[j * ROWS + r] = score;
                 now = max(now, score);

@@ -11,6 +11,7 @@ use crate::{
         shader::{Input, Kernel, Tiling},
         weight::{self, WeightFormat},
     },
+    protocol::Activations,
     weights::integer::BLOCK,
 };
 
@@ -45,7 +46,7 @@ pub struct Packed {
 pub fn packed_bytes(op: Op, operands: &[Operand<'_>], capability: Capability) -> Option<[u64; 2]> {
     let (Op::Linear { .. }, [x, weight, ..]) = (op, operands) else { return None };
     let blocks = (x.rows() * x.width().div_ceil(BLOCK)) as u64;
-    match form(x.rows(), x.width(), WeightFormat::of(weight), capability) {
+    match form(x.rows(), x.width(), weight, capability) {
         Input::Packed => Some([blocks * BLOCK as u64, blocks * 8]),
         Input::Halves => Some([blocks * BLOCK as u64 * 2, 0]),
         Input::Scalar | Input::Vector => None,
@@ -64,7 +65,7 @@ pub fn dispatch<'a>(
 ) -> Result<Vec<Dispatch<'a>>> {
     let (rows, inputs, outputs) = (x.rows(), x.width(), weight.shape[0]);
     let format = WeightFormat::of(weight);
-    let input = form(rows, inputs, format, capability);
+    let input = form(rows, inputs, weight, capability);
     let packed = || packed.ok_or_else(|| Error::internal("no memory for packed rows"));
     let adds = addend.map_or(0, |addend| if addend.rows() > 1 { 2 } else { 1 });
     let blocks = inputs.div_ceil(BLOCK);
@@ -135,6 +136,8 @@ fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
         Kernel::RmsNorm { packs, .. } | Kernel::LayerNorm { packs, .. } if maker.params[..2] == pack.params[..2] => {
             *packs = true;
         }
+        // Whole blocks of heads that lie behind each other.
+        Kernel::Join { packs, .. } if joins(&maker.params, &pack.params) => *packs = true,
         Kernel::Multiply { packs } if maker.params[0] == pack.params[0] * pack.params[1] => {
             *packs = true;
             maker.params.clone_from(&pack.params);
@@ -146,19 +149,38 @@ fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
     true
 }
 
-/// How x is read. Matrix units take 16-bit floats, which is exact enough where weights are no 32-bit floats, and worth
-/// it for many rows.
-fn form(rows: usize, inputs: usize, format: WeightFormat, capability: Capability) -> Input {
-    let is_integer = matches!(format, WeightFormat::Integer { .. });
-    if capability.matrices && rows > FEW_ROWS && format != WeightFormat::F32 {
+/// Whether rows of heads are, in whole blocks, the rows that are packed.
+fn joins(joined: &[u32], packed: &[u32]) -> bool {
+    let ([rows, _, width, _, heads, ..], [packed_rows, inputs, ..]) = (joined, packed) else { return false };
+    *rows == packed_rows * heads && *inputs == width * heads && width.is_multiple_of(BLOCK as u32)
+}
+
+/// How x is read: as integer weights ask for it, or as is fastest. Matrix units take 16-bit floats, which is exact
+/// enough where weights are no 32-bit floats, and worth it for many rows.
+fn form(rows: usize, inputs: usize, weight: &Operand<'_>, capability: Capability) -> Input {
+    let format = WeightFormat::of(weight);
+    let packs = capability.packed_dot && matches!(format, WeightFormat::Integer { .. });
+    let fits_matrices = on_matrices(rows, capability) && format != WeightFormat::F32;
+    let (halves, bytes) = match weight::activations(weight) {
+        Activations::F32 => (false, false),
+        Activations::F16 => (true, false),
+        Activations::Int8 if packs => (false, true),
+        Activations::Auto | Activations::Int8 => (fits_matrices, packs && !capability.software),
+    };
+    if halves {
         Input::Halves
-    } else if capability.packed_dot && !capability.software && is_integer {
+    } else if bytes {
         Input::Packed
     } else if inputs.is_multiple_of(4) {
         Input::Vector
     } else {
         Input::Scalar
     }
+}
+
+/// Whether a product with 16-bit floats is one for matrix units.
+fn on_matrices(rows: usize, capability: Capability) -> bool {
+    capability.matrices && rows > FEW_ROWS
 }
 
 /// How the product is cut up, and its grid.
@@ -170,7 +192,7 @@ fn tiling(
     capability: Capability,
 ) -> Result<(Tiling, [u32; 3])> {
     let wide = [columns.div_ceil(WIDE[1]), rows.div_ceil(WIDE[0])];
-    if input == Input::Halves {
+    if input == Input::Halves && on_matrices(rows, capability) {
         let grid = |down: u32| [columns.div_ceil(MATRIX_COLUMNS), rows.div_ceil(32 * down as usize)];
         // Large tiles read less, low ones keep more of the GPU at work.
         let down = if grid(4).into_iter().product::<usize>() < ENOUGH_MATRICES { 2 } else { 4 };
@@ -186,11 +208,13 @@ fn tiling(
         product(rows, columns, 1, capability)?;
         return Ok((Tiling::Wide, [number(wide[0])?, number(wide[1])?, 1]));
     }
-    if capability.software && rows > SINGLE_ROWS {
+    // Bytes are multiplied by teams wherever they are.
+    let software = capability.software && input != Input::Packed;
+    if software && rows > SINGLE_ROWS {
         return product(rows, columns, 1, capability);
     }
     // Floats that are no vectors are not read sixteen bytes at a time.
-    if capability.software || (format == WeightFormat::F32 && input == Input::Scalar) {
+    if software || (format == WeightFormat::F32 && input == Input::Scalar) {
         return Ok((Tiling::Single, [number(columns.div_ceil(64))?, number(rows)?, 1]));
     }
     let (together, beside) = match (rows, input) {

@@ -15,6 +15,8 @@ pub struct FlashKernel {
     pub vectors: bool,
     /// How keys and values are stored; not in tiles, if not as floats.
     pub stored: Stored,
+    /// Only order and padding hide keys, and nothing is added to scores.
+    pub plain: bool,
 }
 
 /// How the work is cut up.
@@ -76,12 +78,13 @@ impl FlashKernel {
         let direct = WIDTHS.into_iter().flat_map(|parts| [1, 4].map(|queries| Form::Direct { queries, parts }));
         let forms: Vec<Form> = tiles.chain(few).chain(teams).chain(direct).collect();
         let forms = forms.into_iter();
-        let floats =
-            forms.clone().flat_map(|form| [true, false].map(|vectors| Self { form, vectors, stored: Stored::F32 }));
+        let floats = forms
+            .clone()
+            .flat_map(|form| [true, false].map(|vectors| Self { form, vectors, stored: Stored::F32, plain: false }));
         let bits = forms.filter(|form| !matches!(form, Form::Tile { .. } | Form::Direct { queries: 4, .. }));
         let compact = [(Stored::F16, true), (Stored::F16, false), (Stored::Bits8, false), (Stored::Bits4, false)];
-        let bits = bits.flat_map(|form| compact.map(|(stored, vectors)| Self { form, vectors, stored }));
-        floats.chain(bits).collect()
+        let bits = bits.flat_map(|form| compact.map(|(stored, vectors)| Self { form, vectors, stored, plain: false }));
+        floats.chain(bits).flat_map(|kernel| [kernel, Self { plain: true, ..kernel }]).collect()
     }
 
     /// The whole shader.
@@ -99,6 +102,8 @@ impl FlashKernel {
             (Stored::Bits8, _) => include_str!("../flash/memory_bits8.wgsl"),
             (Stored::Bits4, _) => include_str!("../flash/memory_bits4.wgsl"),
         };
+        let seen =
+            if self.plain { include_str!("../flash/seen_plain.wgsl") } else { include_str!("../flash/seen.wgsl") };
         let (sizes, body) = match self.form {
             Form::Tile { side, columns } => {
                 (format!("const SIDE = {side}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/tile.wgsl"))
@@ -117,7 +122,7 @@ impl FlashKernel {
         };
         let subgroups = matches!(self.form, Form::Team { .. });
         let sum = if subgroups { OVER_TEAM } else { "" };
-        [extensions(subgroups), include_str!("../flash/sight.wgsl"), rows, memory, &sizes, sum, body].join("\n")
+        [extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, body].join("\n")
     }
 
     /// What is bound where.

@@ -90,17 +90,18 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
     });
     let teams: Vec<_> = teams.collect();
     for format in WeightFormat::ALL {
+        let is_integer = matches!(format, WeightFormat::Integer { .. });
         for tiling in tiles.into_iter().chain([Tiling::Wide, Tiling::Direct, Tiling::Single]) {
             all.extend([Input::Scalar, Input::Vector].map(|input| (tiling, format, input)));
+            all.extend(is_integer.then_some((tiling, format, Input::Halves)));
         }
-        let is_integer = matches!(format, WeightFormat::Integer { .. });
         for &tiling in &teams {
             all.push((tiling, format, Input::Vector));
             if format != WeightFormat::F32 {
                 all.push((tiling, format, Input::Scalar));
             }
             if is_integer {
-                all.push((tiling, format, Input::Packed));
+                all.extend([Input::Packed, Input::Halves].map(|input| (tiling, format, input)));
             }
         }
         if is_integer {

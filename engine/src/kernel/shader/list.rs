@@ -29,7 +29,8 @@ impl Kernel {
         }
         all.extend([false, true].map(|packs| Self::Multiply { packs }));
         all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
-        all.extend(flash::WIDTHS.map(|columns| Self::Join { columns }));
+        let joins = flash::WIDTHS.into_iter().flat_map(|columns| [false, true].map(|packs| (columns, packs)));
+        all.extend(joins.map(|(columns, packs)| Self::Join { columns, packs }));
         all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
         all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    protocol::Activations,
     weights::{Weight, integer::Layout},
 };
 use std::ops::Range;
@@ -126,6 +127,14 @@ pub(super) fn layout(weight: &Operand<'_>) -> Option<Layout> {
     }
 }
 
+/// What a weight is to be multiplied with.
+pub(super) fn activations(weight: &Operand<'_>) -> Activations {
+    match weight.memory {
+        Memory::Weight(Weight::Integer { activations, .. }) => *activations,
+        _ => Activations::Auto,
+    }
+}
+
 /// Bytes of the longest part of a row.
 pub(super) fn row_bytes(weight: &Operand<'_>) -> u64 {
     4 * match weight.memory {
@@ -139,7 +148,7 @@ pub(super) fn row_bytes(weight: &Operand<'_>) -> u64 {
 pub(super) fn buffers<'a>(weight: &Operand<'a>, rows: &Range<usize>) -> Result<Vec<Part<'a>>> {
     let bits = 8 * row_bytes(weight);
     Ok(match weight.memory {
-        Memory::Weight(Weight::Integer { layout, codes, scales, zeros }) => {
+        Memory::Weight(Weight::Integer { layout, codes, scales, zeros, .. }) => {
             let groups = layout.groups() as u64;
             let mut parts = vec![Part::rows(codes, rows, bits), Part::rows(scales, rows, 16 * groups)];
             parts.extend(zeros.as_ref().map(|zeros| Part::rows(zeros, rows, u64::from(layout.bits) * groups)));

@@ -9,7 +9,7 @@ use std::{
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, RequestInit, Response, WorkerGlobalScope};
+use web_sys::{Request, RequestCache, RequestInit, Response, WorkerGlobalScope};
 
 use super::{Place, Remarks, changed, digest, kept, short_read};
 use crate::{
@@ -296,7 +296,10 @@ impl Folder {
 
     async fn request(&self, file: &str, range: &str) -> Result<Response> {
         let url = format!("{}{file}", self.url);
-        let request = Request::new_with_str_and_init(&url, &RequestInit::new());
+        // What is measured is the wire; and a browser's cache lets ranges of one file pass only one after the other.
+        let how = RequestInit::new();
+        how.set_cache(RequestCache::NoStore);
+        let request = Request::new_with_str_and_init(&url, &how);
         let request = request.map_err(|error| self.failed(file, &error))?;
         request.headers().set("Range", range).map_err(|error| self.failed(file, &error))?;
         if self.verify.get() {

@@ -14,7 +14,7 @@ use crate::{
         header::Entry,
         packing::{self, Method},
     },
-    protocol::Calibration,
+    protocol::{Activations, Calibration},
 };
 
 /// Scales of a row that has only one are repeated for every so many columns, the most that kernels take.
@@ -124,11 +124,11 @@ impl Packed {
 
     /// The engine's format, in which nothing is lost.
     #[must_use]
-    pub fn format(self) -> Format {
+    pub fn format(self, activations: Activations) -> Format {
         let Layout { bits, group, zeros, .. } = self.layout;
         // One of a few powers of two.
         let group = u32::try_from(group).unwrap_or(u32::MAX);
-        Format::Integer { bits, group, zeros, calibration: Calibration::None }
+        Format::Integer { bits, group, zeros, calibration: Calibration::None, activations }
     }
 
     /// Columns that share a scale in the files: a multiple of the engine's groups.
