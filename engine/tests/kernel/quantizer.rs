@@ -12,7 +12,7 @@ use matrix_engine::{
     load::{Checkpoint, Config, Dtype, Folder, Origin, Synthetic, preset},
     model,
     program::Program,
-    protocol::{Calibration, Integer, Options, Scheme},
+    protocol::{Activations, Calibration, Integer, Options, Scheme},
     weights::{
         Format, Store, Weight,
         integer::{self, Factors, Layout, Matrix},
