@@ -163,6 +163,9 @@ pub(crate) struct RunArgs {
     /// Queries and keys of a tile of flash attention: auto, 32 or 64
     #[arg(long, value_name = "N")]
     pub(crate) block_size: Option<String>,
+    /// What flash attention multiplies on a GPU: f32 or f16
+    #[arg(long, value_name = "BITS")]
+    pub(crate) attention_precision: Option<String>,
     /// Keys and values of earlier tokens in less memory
     #[arg(long, visible_alias = "enable-kv-cache")]
     pub(crate) kv_cache: bool,

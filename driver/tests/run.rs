@@ -100,6 +100,10 @@ async fn a_cell_is_measured_in_balanced_pairs_and_checked() {
     let blocks = of("infer_time");
     assert!(blocks.len() >= 6, "{blocks:?}");
     assert_eq!(blocks[..4], [(Arm::Baseline, 0), (Arm::Treatment, 0), (Arm::Treatment, 1), (Arm::Baseline, 1)]);
+    let loads = of("reload_time");
+    assert!(loads.len() >= 6, "{loads:?}");
+    let turns = [(Arm::Treatment, 0), (Arm::Baseline, 0), (Arm::Baseline, 1), (Arm::Treatment, 1)];
+    assert_eq!(loads[..4], turns, "the first pair of loads only warms up");
     for metric in ["load_time", "first_infer_time", "weight_bytes", "accuracy.cosine", "process_memory"] {
         for arm in [Arm::Baseline, Arm::Treatment] {
             assert!(of(metric).iter().any(|(of, _)| *of == arm), "{metric} of {}", arm.name());
@@ -131,6 +135,7 @@ async fn a_smaller_cache_is_compared_at_every_length_of_the_prompt() {
         ..Flags::default()
     };
     let plan = Plan::new(&Spec::from_flags(&flags, |_| None).expect("flags are right"), None, None).expect("cells");
+    assert!(plan.cells.iter().all(|cell| cell.treatment.loads_otherwise() == cell.treatment.f16));
     let (asks, others): (Vec<_>, Vec<_>) = plan.cells.iter().partition(|cell| cell.treatment.kv_cache.is_some());
     assert_eq!((asks[0].scenario.lengths.as_slice(), others[0].scenario.lengths.len()), (&[12, 64, 2000, 3000][..], 0));
     let (_keep, stop) = watch::channel(false);

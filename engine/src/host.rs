@@ -21,7 +21,8 @@ use crate::{
     model::{self, Model},
     precompile::{self, Expected},
     protocol::{
-        Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Step, Tensors, Timeline, Work,
+        Decode, Measure, Memory, ModelInfo, ModelSource, Options, Outcome, Platform, Precision, Step, Tensors,
+        Timeline, Work,
     },
     weights::{Declared, Format, Store, format, loader::Cost, pressure::Narrowed, store},
 };
@@ -154,7 +155,7 @@ impl Host {
             generates: built.model.generator().is_some(),
             inputs: built.model.inputs(),
             warnings: warnings(&built.declared, &options, &store),
-            fallbacks: fallbacks(&options, &store),
+            fallbacks: fallbacks(&options, &store, space.device()),
         };
         let memory = space.memory();
         let space = space.clone();
@@ -216,7 +217,11 @@ impl Host {
         while measures.is_empty() || clock::now() - started < budget_ms {
             measures.push(Measure::ms("front_end_time", front_end.time(inputs, &slot.space).await?));
         }
-        measures.extend(front_end.time_calls(inputs, &slot.space).await?.map(|ms| Measure::ms("front_end_call", ms)));
+        // A run asks for one time, beside others that must not wait for many calls.
+        if budget_ms > 0.0 {
+            let call = front_end.time_calls(inputs, &slot.space).await?;
+            measures.extend(call.map(|ms| Measure::ms("front_end_call", ms)));
+        }
         Ok(Outcome::Inferred { measures, memory: slot.space.memory(), outputs: Tensors::new() })
     }
 
@@ -287,9 +292,13 @@ fn arrived(load_ms: f64, cost: &Cost, remarks: &Remarks) -> Vec<Measure> {
     measures
 }
 
-/// What was asked of a load and could not be had.
-fn fallbacks(options: &Options, store: &Store) -> Vec<String> {
+/// What was asked for and could not be had.
+fn fallbacks(options: &Options, store: &Store, device: &Device) -> Vec<String> {
     let mut fallbacks = Vec::new();
+    let precision = options.flash_attention.as_ref().map_or(Precision::F32, |flash| flash.precision);
+    if precision == Precision::F16 && !device.has_halves() {
+        fallbacks.push("`flash_attention`: no 16-bit floats in kernels here; 32-bit floats were multiplied".to_owned());
+    }
     if store.cost.alone {
         fallbacks.push("`parallel_loading`: no workers here; components were loaded one after the other".to_owned());
     }

@@ -136,6 +136,8 @@ struct Check {
     failures: Vec<String>,
     /// How far forms may be apart, relative to the largest value.
     tolerance: f32,
+    /// Whether kernels round more than 32-bit floats do: then the error is judged as a whole.
+    rounds: bool,
 }
 
 impl Check {
@@ -158,7 +160,7 @@ impl Check {
                 gpus.push(Device::Gpu(Rc::new(gpu.pretending(capability))));
             }
         }
-        Self { gpus, failures: Vec::new(), tolerance: 2e-5 }
+        Self { gpus, failures: Vec::new(), tolerance: 2e-5, rounds: false }
     }
 
     fn run(&mut self, name: &str, mut graph: Graph, result: Value, weights: &[Known], inputs: &Tensors) {
@@ -171,7 +173,7 @@ impl Check {
                 Device::Cpu => "cpu".to_owned(),
                 Device::Gpu(gpu) => format!("{:?}", gpu.capability()),
             };
-            let rounds = weights.iter().any(|weight| weight.rounds_on(&device));
+            let rounds = self.rounds || weights.iter().any(|weight| weight.rounds_on(&device));
             let space = Space::new(device);
             let stored: Vec<Weight> = weights.iter().map(|weight| weight.on(&space)).collect();
             let got = pollster::block_on(async {
@@ -183,7 +185,7 @@ impl Check {
             assert_eq!(got.len(), want.len(), "{name}");
             let worst = got.iter().zip(&want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
             if rounds {
-                // x was rounded, so the error is judged as a whole.
+                // What is multiplied was rounded, so the error is judged as a whole.
                 let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
                 let error = squares(&mut got.iter().zip(&want).map(|(g, w)| g - w));
                 let whole = squares(&mut want.iter().copied());

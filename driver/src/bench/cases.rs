@@ -60,17 +60,25 @@ pub fn cases(small: bool, gpu: bool) -> Vec<Case> {
 
 /// Attention, plain and without a matrix of scores, with what kernels of it may use.
 fn attentions([queries, keys, width]: [u32; 3], gpu: bool) -> Vec<Case> {
-    let forms = [("flash+subgroups", true, true), ("flash", true, false), ("plain", false, false)];
-    // Only a token of its own is answered by subgroups.
-    let exists = |subgroups: bool| !subgroups || (gpu && queries == 1);
-    let case = |(form, flash, subgroups)| {
+    let (exact, half) = (Activations::Auto, Activations::F16);
+    let forms = [
+        ("flash+subgroups", true, true, exact),
+        ("flash+half", true, false, half),
+        ("flash", true, false, exact),
+        ("plain", false, false, exact),
+    ];
+    // Only a token of its own is answered by subgroups, and only a prompt by tiles.
+    let exists = |subgroups: bool, activations| {
+        (!subgroups || (gpu && queries == 1)) && (activations == exact || (gpu && queries > 1))
+    };
+    let case = |(form, flash, subgroups, activations)| {
         let title = if queries == 1 { "decode" } else { "prefill" };
-        let form_used = BenchForm { subgroups, ..BenchForm::default() };
+        let form_used = BenchForm { subgroups, activations, ..BenchForm::default() };
         let [heads, kv_heads] = HEADS;
         let work = BenchAttention { queries, keys, heads, kv_heads, width, flash, form: form_used };
         Case { name: format!("attention {title} {keys} d{width} {form}"), work: BenchWork::Attention(work) }
     };
-    forms.into_iter().filter(|(_, _, subgroups)| exists(*subgroups)).map(case).collect()
+    forms.into_iter().filter(|(_, _, subgroups, way)| exists(*subgroups, *way)).map(case).collect()
 }
 
 /// A product with weights in every format, by every kind of kernel that suits it.

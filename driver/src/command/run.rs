@@ -133,7 +133,9 @@ pub(super) fn spec(args: &RunArgs, words: &[String]) -> Result<Spec, Error> {
             set("high_bits_names", args.high_bits_names.join(","));
         }
     }
-    settings.extend(args.block_size.clone().map(|size| ("flash_attention".to_owned(), "block_size".to_owned(), size)));
+    for (key, text) in [("block_size", &args.block_size), ("precision", &args.attention_precision)] {
+        settings.extend(text.clone().map(|text| ("flash_attention".to_owned(), key.to_owned(), text)));
+    }
     let kv = [
         ("bits", &args.kv_bits),
         ("window", &args.kv_window),

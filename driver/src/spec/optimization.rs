@@ -1,7 +1,7 @@
 //! The optimizations a matrix may name, one table row each, and what can be set about them.
 
 use matrix_engine::catalog::Family;
-use matrix_engine::protocol::{FlashAttention, Integer, Options};
+use matrix_engine::protocol::{FlashAttention, Integer, Options, Precision};
 
 use super::goal::Goal;
 use super::integer::{ACTIVATIONS, CALIBRATION, CALIBRATION_SET, GROUP_SIZE, HIGH_BITS_NAMES, SCHEME, SKIP_NAMES};
@@ -81,17 +81,30 @@ const FLASH_ATTENTION: Optimization = Optimization {
     also: &["flash-attention", "flash", "flash_attn", "memory_efficient_attention"],
     variable: Some("WEBGPU_FLASH_ATTENTION"),
     families: &[],
-    settings: &[Setting {
-        key: "block_size",
-        kind: Kind::Either("auto", &[32, 64]),
-        variable: Some("WEBGPU_FLASH_ATTENTION_BLOCK_SIZE"),
-        default: || Value::Word("auto"),
-        apply: |options, value| {
-            if let Some(flash) = &mut options.flash_attention {
-                flash.block_size = if let Value::Count(size) = value { Some(*size) } else { None };
-            }
+    settings: &[
+        Setting {
+            key: "block_size",
+            kind: Kind::Either("auto", &[32, 64]),
+            variable: Some("WEBGPU_FLASH_ATTENTION_BLOCK_SIZE"),
+            default: || Value::Word("auto"),
+            apply: |options, value| {
+                if let Some(flash) = &mut options.flash_attention {
+                    flash.block_size = if let Value::Count(size) = value { Some(*size) } else { None };
+                }
+            },
         },
-    }],
+        Setting {
+            key: "precision",
+            kind: Kind::Word(&["f32", "f16"]),
+            variable: Some("WEBGPU_FLASH_ATTENTION_PRECISION"),
+            default: || Value::Word("f32"),
+            apply: |options, value| {
+                if let (Some(flash), Value::Word(word)) = (&mut options.flash_attention, value) {
+                    flash.precision = if *word == "f16" { Precision::F16 } else { Precision::F32 };
+                }
+            },
+        },
+    ],
     seam: "attention",
     switch_on: |options| options.flash_attention = Some(FlashAttention::default()),
 };

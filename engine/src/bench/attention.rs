@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     graph::{Attend, Element, Graph, Plan},
     program::{Program, States},
-    protocol::{BenchAttention, FlashAttention, Options, Tensor, Tensors},
+    protocol::{Activations, BenchAttention, FlashAttention, Options, Precision, Tensor, Tensors},
 };
 
 use super::{normalised_error, stock};
@@ -24,7 +24,7 @@ pub struct Chain {
 impl Chain {
     /// Creates keys and values too.
     pub async fn new(space: &Space, work: BenchAttention, count: usize) -> Result<Self> {
-        let BenchAttention { queries, keys, heads, kv_heads, width, flash, .. } = work;
+        let BenchAttention { queries, keys, heads, kv_heads, width, flash, form } = work;
         let [queries, keys, heads, kv_heads, width] = [queries, keys, heads, kv_heads, width].map(|n| n as usize);
         let mut graph = Graph::new();
         let mut x = graph.input("q", &[1, queries, heads * width], Element::F32);
@@ -46,7 +46,8 @@ impl Chain {
         }
         let row = graph.first_row(x)?;
         graph.output("row", row);
-        let flash_attention = flash.then(FlashAttention::default);
+        let precision = if form.activations == Activations::F16 { Precision::F16 } else { Precision::F32 };
+        let flash_attention = flash.then(|| FlashAttention { precision, ..FlashAttention::default() });
         graph.optimize(&Options { flash_attention, ..Options::default() })?;
         let plan = Plan::new(&graph, &["row".to_owned()])?;
         let program = Program::with_states(plan, &[], &states, space).await?;

@@ -66,6 +66,16 @@ impl Device {
         }
     }
 
+    /// Whether kernels can compute with 16-bit floats.
+    #[must_use]
+    pub fn has_halves(&self) -> bool {
+        match self {
+            Self::Cpu => false,
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.capability().halves && !gpu.capability().software,
+        }
+    }
+
     /// Lookups of pipelines since the device was opened; a CPU has none.
     #[must_use]
     pub fn lookups(&self) -> Lookups {

@@ -35,6 +35,8 @@ pub struct Flash {
     pub splits: Option<usize>,
     /// Queries and keys of a tile; chosen by the head's width and the device where it is `None`.
     pub tile: Option<u32>,
+    /// Whether tiles may be multiplied as 16-bit floats.
+    pub halves: bool,
 }
 
 /// A window that slides with the query, and keys that all see (Xiao et al. 2023).

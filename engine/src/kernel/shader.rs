@@ -351,6 +351,9 @@ fn extensions(subgroups: bool) -> &'static str {
     if subgroups && cfg!(target_arch = "wasm32") { "enable subgroups;\n" } else { "" }
 }
 
+/// What a shader with 16-bit floats asks for.
+const HALVES: &str = "enable f16;";
+
 /// Rows as signed bytes, beside whatever makes them.
 const PACKING: &str = include_str!("linear/packing.wgsl");
 

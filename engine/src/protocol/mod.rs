@@ -19,7 +19,9 @@ pub use decode::{Decode, Sampling};
 pub use info::{DeviceInfo, InputInfo, InputKind, ModelInfo};
 pub use loading::{Offload, Parallel, Progressive, Streaming};
 pub use measure::{Measure, Memory, Moment, StoredWeight, Timeline, Usage};
-pub use options::{Activations, Calibration, FlashAttention, Integer, KvCache, Options, Prune, PrunePolicy, Scheme};
+pub use options::{
+    Activations, Calibration, FlashAttention, Integer, KvCache, Options, Precision, Prune, PrunePolicy, Scheme,
+};
 pub use trace::Traced;
 pub use work::Work;
 
@@ -135,7 +137,8 @@ pub enum Step {
         reply: bool,
     },
     /// Make features of samples and wait for them: `front_end_time` runs until they are where the model reads them.
-    /// `front_end_call` is the time of one of many calls in a row, of samples that are on the GPU already.
+    /// `front_end_call`, where there is a budget, is the time of one of many calls in a row, of samples that are on the
+    /// GPU already.
     Hear {
         /// Name of the slot.
         slot: String,

@@ -107,11 +107,33 @@ impl Integer {
     }
 }
 
+/// What attention multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats where a GPU has them; sums are 32-bit floats.
+    F16,
+}
+
 /// Attention in tiles, without a matrix of scores.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlashAttention {
     /// Queries and keys of a tile, 32 or 64; by the head's width and the device where it is `None`.
     pub block_size: Option<u32>,
+    /// What the tiles of a prompt hold.
+    #[serde(default, skip_serializing_if = "Precision::is_full")]
+    pub precision: Precision,
+}
+
+impl Precision {
+    /// Whether nothing is rounded.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self == Self::F32
+    }
 }
 
 /// Keys and values of earlier tokens, kept in less memory.

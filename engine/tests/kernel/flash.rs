@@ -1,13 +1,19 @@
 //! Attention without a matrix of scores.
 
 use matrix_engine::graph::{Attend, AttentionRule, Flash, Span};
-use matrix_engine::protocol::{FlashAttention, Options};
+use matrix_engine::protocol::{FlashAttention, Options, Precision};
 
 use super::*;
 
 /// Flash attention with tiles of this size.
 fn flash(block_size: Option<u32>) -> Options {
-    Options { flash_attention: Some(FlashAttention { block_size }), ..Options::default() }
+    Options { flash_attention: Some(FlashAttention { block_size, ..FlashAttention::default() }), ..Options::default() }
+}
+
+/// The same with tiles of 16-bit floats.
+fn halves() -> Options {
+    let precision = Precision::F16;
+    Options { flash_attention: Some(FlashAttention { precision, ..FlashAttention::default() }), ..Options::default() }
 }
 
 fn ints(name: &str, shape: &[usize], value: impl Fn(usize) -> i32) -> (String, Tensor) {
@@ -144,7 +150,14 @@ fn decoders_over_a_pass_or_a_cache() {
                 ints("past", &[1], |_| past as i32),
             ];
             let name = format!("{batch} {length} {past} {keys} {heads} {kv} {width} {causal} {biased}");
-            check.fused(&name, &build, &flash(None), &inputs.into());
+            let inputs = inputs.into();
+            check.fused(&name, &build, &flash(None), &inputs);
+            // Tiles are for more queries.
+            if length > 8 {
+                check.rounds = true;
+                check.fused(&format!("{name} halves"), &build, &halves(), &inputs);
+                check.rounds = false;
+            }
         }
     }
 }

@@ -58,8 +58,12 @@ fn weights_larger_than_a_binding() {
     }
     let gpu = pollster::block_on(Gpu::open()).expect("a GPU adapter");
     let capability = Capability { binding_limit: 50_000, ..gpu.capability() };
-    let mut check =
-        Check { gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))], failures: Vec::new(), tolerance: 2e-5 };
+    let mut check = Check {
+        gpus: vec![Device::Gpu(Rc::new(gpu.pretending(capability)))],
+        failures: Vec::new(),
+        tolerance: 2e-5,
+        rounds: false,
+    };
     let (entries, width) = (1001, 36);
     for (rows, kind) in
         [(3, None), (9, None), (3, Some((4, 32, false))), (3, Some((4, 32, true))), (9, Some((8, 64, true)))]

@@ -15,6 +15,8 @@ pub struct Capability {
     pub packed_dot: bool,
     /// Whether subgroups of 32 multiply matrices of 16 × 16 16-bit floats, with 32-bit sums.
     pub matrices: bool,
+    /// Whether shaders have 16-bit floats.
+    pub halves: bool,
     /// Bytes that a workgroup shares.
     pub workgroup_bytes: u32,
 }
@@ -31,6 +33,7 @@ impl Capability {
             subgroup: subgroup.and_then(|&size| u32::try_from(size).ok()).unwrap_or(0),
             packed_dot: has(PACKED_DOT),
             matrices: has(MATRICES) && [SUBGROUPS, HALVES, MATRICES].iter().all(|name| opened_with(device, name)),
+            halves: has(HALVES) && opened_with(device, HALVES),
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
         }
     }
@@ -50,7 +53,8 @@ pub(super) const SUBGROUP_MIN_SIZE: &str = "subgroupMinSize";
 /// Whether the device was opened with a feature.
 #[cfg(not(target_arch = "wasm32"))]
 fn opened_with(device: &wgpu::Device, feature: &str) -> bool {
-    feature == SUBGROUPS && device.features().contains(wgpu::Features::SUBGROUP)
+    let known = [(SUBGROUPS, wgpu::Features::SUBGROUP), (HALVES, wgpu::Features::SHADER_F16)];
+    known.into_iter().any(|(name, its)| name == feature && device.features().contains(its))
 }
 
 /// Whether the device was opened with a feature. wgpu asks no browser for those of kernels; the page does.

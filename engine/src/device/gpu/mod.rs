@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// Features that kernels use where they exist.
-const WANTED: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY);
+const WANTED: wgpu::Features =
+    wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY).union(wgpu::Features::SHADER_F16);
 
 /// An open GPU and its pipelines.
 pub struct Gpu {

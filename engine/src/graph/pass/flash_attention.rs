@@ -6,7 +6,7 @@ use crate::{
         Flash, Graph, Op, Value,
         build::{Node, Source},
     },
-    protocol::FlashAttention,
+    protocol::{FlashAttention, Precision},
 };
 
 /// Wider heads keep the plain form.
@@ -20,7 +20,8 @@ impl Graph {
         let fused: Vec<Option<Fused>> = (0..self.nodes.len()).map(|index| self.attention_at(index)).collect();
         self.replace(fused, |graph, flash, operands| {
             let splits = graph.splits(&flash, &operands);
-            graph.flash(&Flash { splits, tile: how.block_size, ..flash }, operands)
+            let halves = how.precision == Precision::F16;
+            graph.flash(&Flash { splits, tile: how.block_size, halves, ..flash }, operands)
         })
     }
 

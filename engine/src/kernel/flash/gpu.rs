@@ -124,7 +124,8 @@ fn choose(flash: &Flash, [length, width]: [usize; 2], capability: Capability) ->
             .ok_or_else(|| Error::unsupported("workgroups of this GPU have too little memory"));
     }
     let fits = |&tile: &u32| {
-        let form = Form::Tile { side: tile / 4, columns: parts.div_ceil(tile / 4).next_power_of_two() };
+        let columns = parts.div_ceil(tile / 4).next_power_of_two();
+        let form = Form::Tile { side: tile / 4, columns, halves: flash.halves && capability.halves };
         let block = flash.blocks.is_none_or(|block| block.is_multiple_of(tile as usize));
         let asked = flash.tile.is_none_or(|asked| asked == tile);
         (block && asked && form.workgroup_bytes() <= capability.workgroup_bytes).then_some(form)

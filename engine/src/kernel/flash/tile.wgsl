@@ -2,9 +2,12 @@
 // values pass by. A thread computes 4 × 4 scores of a tile, and COLUMNS vectors of its four queries' results. What
 // is staged next is on its way from memory, into registers, while what is staged is multiplied.
 //
-// Snippets in front say what a row is, which keys are seen, and
+// Snippets say what a row is, which keys are seen, and
 //   const SIDE: u32      threads on each side of the workgroup
 //   const COLUMNS: u32   a power of two; SIDE · COLUMNS vectors are at least a row
+//   alias Four           four numbers as they are staged, and what is done with them:
+//   fn multiply(scores, x: u32, y: u32)          products of staged queries and keys
+//   fn weigh(weighed, first: u32, x: u32, y: u32)   staged values, by shares of keys from `first` on
 
 const ROWS = 4u * SIDE;
 // Vectors of a row that are staged at a time, and one more, so that neighbours read different banks.
@@ -20,8 +23,8 @@ const LOADS = 32u / SIDE;
 const LINES = THREADS / PARTS;
 
 // Queries and keys [2 · ROWS, STRIDE], then shares [ROWS keys, SIDE + 1 groups of four queries].
-var<workgroup> staged: array<vec4<f32>, 2u * ROWS * STRIDE>;
-var<workgroup> staged_values: array<vec4<f32>, DEEP * ACROSS>;
+var<workgroup> staged: array<Four, 2u * ROWS * STRIDE>;
+var<workgroup> staged_values: array<Four, DEEP * ACROSS>;
 var<workgroup> folded: array<vec4<f32>, SIDE * SIDE>;
 
 @compute @workgroup_size(SIDE, SIDE)
@@ -62,8 +65,8 @@ fn main(
         }
         for (var part = 0u; part < parts; part += PARTS) {
             for (var i = 0u; i < LOADS; i++) {
-                staged[(line + i * LINES) * STRIDE + column] = next_queries[i];
-                staged[(ROWS + line + i * LINES) * STRIDE + column] = next_keys[i];
+                staged[(line + i * LINES) * STRIDE + column] = Four(next_queries[i] * params.scale);
+                staged[(ROWS + line + i * LINES) * STRIDE + column] = Four(next_keys[i]);
             }
             workgroupBarrier();
             if part + PARTS < parts {
@@ -73,16 +76,7 @@ fn main(
                     next_keys[i] = key_line(memory, start + line + i * LINES, next, parts);
                 }
             }
-            for (var p = 0u; p < PARTS; p++) {
-                let a = staged[(4u * local.y) * STRIDE + p];
-                let b = staged[(4u * local.y + 1u) * STRIDE + p];
-                let c = staged[(4u * local.y + 2u) * STRIDE + p];
-                let d = staged[(4u * local.y + 3u) * STRIDE + p];
-                for (var j = 0u; j < 4u; j++) {
-                    let k = staged[(ROWS + local.x + SIDE * j) * STRIDE + p];
-                    scores[j] += vec4<f32>(dot(a, k), dot(b, k), dot(c, k), dot(d, k));
-                }
-            }
+            multiply(&scores, local.x, local.y);
             workgroupBarrier();
         }
 
@@ -96,7 +90,7 @@ fn main(
         var now = largest;
         for (var j = 0u; j < 4u; j++) {
             let key = start + local.x + SIDE * j;
-            var score = scores[j] * params.scale;
+            var score = scores[j];
             seen[j] = vec4<f32>(1.0);
             let token = select(-1, i32(key), key < params.keys);
             if params.biased != 0u && token >= 0 {
@@ -138,7 +132,7 @@ fn main(
         for (var j = 0u; j < 4u; j++) {
             let shares = exp(scores[j] - now) * seen[j];
             sums += shares;
-            staged[(local.x + SIDE * j) * (SIDE + 1u) + local.y] = shares;
+            staged[(local.x + SIDE * j) * (SIDE + 1u) + local.y] = Four(shares);
         }
         for (var i = 0u; i < 4u; i++) {
             for (var c = 0u; c < COLUMNS; c++) {
@@ -149,7 +143,7 @@ fn main(
         // Values, weighed.
         for (var deep = 0u; deep < ROWS; deep += DEEP) {
             for (var i = 0u; i < LOADS; i++) {
-                staged_values[thread + i * THREADS] = next_values[i];
+                staged_values[thread + i * THREADS] = Four(next_values[i]);
             }
             workgroupBarrier();
             if deep + DEEP < ROWS {
@@ -157,16 +151,7 @@ fn main(
                     next_values[i] = value_line(memory, start + deep + DEEP, thread + i * THREADS, parts);
                 }
             }
-            for (var k = 0u; k < DEEP; k++) {
-                let shares = staged[(deep + k) * (SIDE + 1u) + local.y];
-                for (var c = 0u; c < COLUMNS; c++) {
-                    let v = staged_values[k * ACROSS + local.x + SIDE * c];
-                    weighed[c] += shares.x * v;
-                    weighed[COLUMNS + c] += shares.y * v;
-                    weighed[2u * COLUMNS + c] += shares.z * v;
-                    weighed[3u * COLUMNS + c] += shares.w * v;
-                }
-            }
+            weigh(&weighed, deep, local.x, local.y);
             workgroupBarrier();
         }
     }

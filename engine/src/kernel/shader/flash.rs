@@ -2,7 +2,7 @@
 
 use super::{
     Access::{self, Read, Uniform, Write},
-    OVER_TEAM, extensions,
+    HALVES, OVER_TEAM, extensions,
 };
 use crate::graph::Stored;
 
@@ -28,6 +28,8 @@ pub enum Form {
         side: u32,
         /// Vectors of a result's row that a thread holds: a power of two.
         columns: u32,
+        /// 16-bit floats instead of 32-bit ones.
+        halves: bool,
     },
     /// A workgroup answers a few queries of heads that share keys, over its split of them.
     Few {
@@ -71,7 +73,8 @@ impl FlashKernel {
         let tiles = [(16, &[1, 2, 4][..]), (8, &[1, 2, 4, 8])];
         let tiles = tiles
             .into_iter()
-            .flat_map(|(side, columns)| columns.iter().map(move |&columns| Form::Tile { side, columns }));
+            .flat_map(|(side, columns)| columns.iter().map(move |&columns| (side, columns)))
+            .flat_map(|(side, columns)| [false, true].map(|halves| Form::Tile { side, columns, halves }));
         let few = WIDTHS.into_iter().flat_map(|columns| ROWS.map(|rows| Form::Few { rows, columns }));
         let teams = WIDTHS.into_iter().flat_map(|columns| LANES.map(|lanes| (columns, lanes)));
         let teams = teams.flat_map(|(columns, lanes)| Form::teams(columns, lanes));
@@ -105,8 +108,14 @@ impl FlashKernel {
         let seen =
             if self.plain { include_str!("../flash/seen_plain.wgsl") } else { include_str!("../flash/seen.wgsl") };
         let (sizes, body) = match self.form {
-            Form::Tile { side, columns } => {
-                (format!("const SIDE = {side}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/tile.wgsl"))
+            Form::Tile { side, columns, halves } => {
+                let numbers = if halves {
+                    include_str!("../flash/tile_half.wgsl")
+                } else {
+                    include_str!("../flash/tile_float.wgsl")
+                };
+                let sizes = format!("const SIDE = {side}u;\nconst COLUMNS = {columns}u;\n{numbers}");
+                (sizes, include_str!("../flash/tile.wgsl"))
             }
             Form::Few { rows, columns } => {
                 (format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/few.wgsl"))
@@ -122,7 +131,14 @@ impl FlashKernel {
         };
         let subgroups = matches!(self.form, Form::Team { .. });
         let sum = if subgroups { OVER_TEAM } else { "" };
-        [extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, body].join("\n")
+        let halves = if self.needs_halves() { HALVES } else { "" };
+        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, body]
+            .join("\n")
+    }
+
+    /// Whether it computes with 16-bit floats.
+    pub(super) fn needs_halves(self) -> bool {
+        matches!(self.form, Form::Tile { halves: true, .. })
     }
 
     /// What is bound where.
@@ -144,9 +160,9 @@ impl Form {
     #[must_use]
     pub fn workgroup_bytes(self) -> u32 {
         match self {
-            Self::Tile { side, .. } => {
-                let staged = 2 * 4 * side * 9;
-                16 * (staged + 32 * side + side * side)
+            Self::Tile { side, halves, .. } => {
+                let staged = 2 * 4 * side * 9 + 32 * side;
+                (if halves { 8 } else { 16 }) * staged + 16 * side * side
             }
             Self::Few { rows, columns } => 16 * rows * columns + 2 * 4 * 256 * rows + (16 + 4) * 256 + 8 * rows,
             Self::Team { rows, columns, lanes } => (256 / lanes) * rows * (16 * columns + 8),

@@ -16,7 +16,7 @@ pub enum Input {
     Halves,
 }
 
-/// The largest workgroup memory that sums of a team may need is 256 of each.
+/// Rows of x, and of weights, that a team takes.
 const ROWS: [(u32, &str); 2] = [(1, "const ROWS = 1u;\n"), (4, "const ROWS = 4u;\n")];
 const COLUMNS: [(u32, &str); 3] =
     [(1, "const COLUMNS = 1u;\n"), (2, "const COLUMNS = 2u;\n"), (4, "const COLUMNS = 4u;\n")];
@@ -52,7 +52,9 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
     }));
     match (tiling, input) {
         (Tiling::Team { rows, columns, subgroups, .. }, _) => {
-            if input != Input::Packed {
+            // Integers and floats differ most in how many values sixteen bytes hold.
+            let staged = input != Input::Packed && matches!(format, WeightFormat::Integer { .. });
+            if !staged && input != Input::Packed {
                 parts.push(include_str!("../linear/float_product.wgsl"));
             }
             parts.extend(number(&ROWS, rows));
@@ -62,6 +64,11 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
             } else {
                 parts.push(include_str!("../linear/total_memory.wgsl"));
             }
+            parts.push(if staged {
+                include_str!("../linear/team_staged.wgsl")
+            } else {
+                include_str!("../linear/team_direct.wgsl")
+            });
             parts.push(include_str!("../linear/team.wgsl"));
         }
         (Tiling::Matrix { down }, _) => {

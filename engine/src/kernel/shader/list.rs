@@ -70,9 +70,11 @@ impl Kernel {
             Self::Linear { tiling: Tiling::Matrix { .. }, .. } => capability.matrices,
             Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
             Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
-            Self::Flash(flash::FlashKernel { form, .. }) => {
-                let lanes = if let flash::Form::Team { lanes, .. } = form { lanes } else { 0 };
-                lanes <= capability.subgroup && form.workgroup_bytes() <= capability.workgroup_bytes
+            Self::Flash(kernel) => {
+                let lanes = if let flash::Form::Team { lanes, .. } = kernel.form { lanes } else { 0 };
+                lanes <= capability.subgroup
+                    && kernel.form.workgroup_bytes() <= capability.workgroup_bytes
+                    && (capability.halves || !kernel.needs_halves())
             }
             _ => true,
         }
