@@ -5,9 +5,10 @@
 // Snippets say what a row is, which keys are seen, and
 //   const SIDE: u32      threads on each side of the workgroup
 //   const COLUMNS: u32   a power of two; SIDE · COLUMNS vectors are at least a row
-//   alias Four           four numbers as they are staged, and what is done with them:
-//   fn multiply(scores, x: u32, y: u32)          products of staged queries and keys
-//   fn weigh(weighed, first: u32, x: u32, y: u32)   staged values, by shares of keys from `first` on
+//   alias Four           four numbers as they are staged and multiplied
+//   const SHORT: bool    whether those are 16-bit floats
+// and stand in the place of the lines `//: multiply` and `//: weigh`, because functions over arrays of sums take a tenth
+// more time.
 
 const ROWS = 4u * SIDE;
 // Vectors of a row that are staged at a time, and one more, so that neighbours read different banks.
@@ -43,6 +44,9 @@ fn main(
     let parts = (params.width + 3u) / 4u;
     let memory = batch * params.batch_stride + head / params.group * params.head_stride;
     let row = first + 4u * local.y;
+    // Products of short floats have to stay small.
+    let early = select(1.0, params.scale, SHORT);
+    let late = select(params.scale, 1.0, SHORT);
     var weighed = array<vec4<f32>, 4u * COLUMNS>();
     var largest = vec4<f32>(MASKED);
     var sums = vec4<f32>();
@@ -65,7 +69,7 @@ fn main(
         }
         for (var part = 0u; part < parts; part += PARTS) {
             for (var i = 0u; i < LOADS; i++) {
-                staged[(line + i * LINES) * STRIDE + column] = Four(next_queries[i] * params.scale);
+                staged[(line + i * LINES) * STRIDE + column] = Four(next_queries[i] * early);
                 staged[(ROWS + line + i * LINES) * STRIDE + column] = Four(next_keys[i]);
             }
             workgroupBarrier();
@@ -76,7 +80,7 @@ fn main(
                     next_keys[i] = key_line(memory, start + line + i * LINES, next, parts);
                 }
             }
-            multiply(&scores, local.x, local.y);
+            //: multiply
             workgroupBarrier();
         }
 
@@ -90,7 +94,7 @@ fn main(
         var now = largest;
         for (var j = 0u; j < 4u; j++) {
             let key = start + local.x + SIDE * j;
-            var score = scores[j];
+            var score = scores[j] * late;
             seen[j] = vec4<f32>(1.0);
             let token = select(-1, i32(key), key < params.keys);
             if params.biased != 0u && token >= 0 {
@@ -151,7 +155,7 @@ fn main(
                     next_values[i] = value_line(memory, start + deep + DEEP, thread + i * THREADS, parts);
                 }
             }
-            weigh(&weighed, deep, local.x, local.y);
+            //: weigh
             workgroupBarrier();
         }
     }

@@ -1,13 +1,21 @@
-// Every thread reads x itself. What it reads is in snippets:
+// Every thread of a team reads x itself. What it reads is in snippets:
 //   fn units() -> u32                          units of weights in a row
 //   fn unit(n: u32, u: u32) -> Weights         unit u of row n
 //   fn input(m: u32, u: u32) -> Input          the values of row m of x that go with it
 //   fn product(x: Input, w: Weights) -> f32    Σ of their products
 
-fn gather(row: u32, first: u32, thread: u32) -> Sums {
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
     let size = extent();
+    let lane = thread % TEAM;
+    let first = first_column(group.y * groups.x + group.x, thread);
+    let row = group.z * ROWS;
     var sums = Sums();
-    for (var u = thread % TEAM; u < units(); u += TEAM) {
+    for (var u = lane; u < units(); u += TEAM) {
         for (var r = 0u; r < ROWS; r++) {
             // At the edge the last row and column are computed more than once.
             let x = input(min(row + r, size.x - 1u), u);
@@ -16,5 +24,5 @@ fn gather(row: u32, first: u32, thread: u32) -> Sums {
             }
         }
     }
-    return sums;
+    keep(sums, row, first, thread);
 }

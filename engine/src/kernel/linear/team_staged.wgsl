@@ -9,9 +9,16 @@ const MOST_LANES = 32u;
 
 var<workgroup> staged: array<vec4<f32>, TOGETHER * MOST_LANES * STRIDE>;
 
-fn gather(row: u32, first: u32, thread: u32) -> Sums {
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
     let size = extent();
     let lane = thread % TEAM;
+    let first = first_column(group.y * groups.x + group.x, thread);
+    let row = group.z * ROWS;
     var sums = Sums();
     for (var start = 0u; start < units(); start += TEAM) {
         // Behind the last unit x is zero.
@@ -41,5 +48,5 @@ fn gather(row: u32, first: u32, thread: u32) -> Sums {
             }
         }
     }
-    return sums;
+    keep(sums, row, first, thread);
 }

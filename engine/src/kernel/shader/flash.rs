@@ -68,7 +68,7 @@ pub const LANES: [u32; 4] = [32, 16, 8, 4];
 const MOST_KEPT: u32 = 8;
 
 impl FlashKernel {
-    /// Every one of them.
+    /// Every form, and every way to read and to see with every kind of form in one size: they do not depend on sizes.
     pub(super) fn all() -> Vec<Self> {
         let tiles = [(16, &[1, 2, 4][..]), (8, &[1, 2, 4, 8])];
         let tiles = tiles
@@ -80,14 +80,21 @@ impl FlashKernel {
         let teams = teams.flat_map(|(columns, lanes)| Form::teams(columns, lanes));
         let direct = WIDTHS.into_iter().flat_map(|parts| [1, 4].map(|queries| Form::Direct { queries, parts }));
         let forms: Vec<Form> = tiles.chain(few).chain(teams).chain(direct).collect();
-        let forms = forms.into_iter();
-        let floats = forms
-            .clone()
-            .flat_map(|form| [true, false].map(|vectors| Self { form, vectors, stored: Stored::F32, plain: false }));
-        let bits = forms.filter(|form| !matches!(form, Form::Tile { .. } | Form::Direct { queries: 4, .. }));
-        let compact = [(Stored::F16, true), (Stored::F16, false), (Stored::Bits8, false), (Stored::Bits4, false)];
-        let bits = bits.flat_map(|form| compact.map(|(stored, vectors)| Self { form, vectors, stored, plain: false }));
-        floats.chain(bits).flat_map(|kernel| [kernel, Self { plain: true, ..kernel }]).collect()
+        let reads = [(Stored::F32, true), (Stored::F32, false), (Stored::F16, true), (Stored::F16, false)];
+        let reads = reads.into_iter().chain([(Stored::Bits8, false), (Stored::Bits4, false)]);
+        let ways = reads.flat_map(|read| [true, false].map(|plain| (read, plain)));
+        let all = ways.flat_map(|((stored, vectors), plain)| {
+            forms.iter().map(move |&form| Self { form, vectors, stored, plain })
+        });
+        all.filter(|kernel| {
+            kernel.exists() && (kernel.stored == Stored::F32 && kernel.vectors || kernel.form.is_usual())
+        })
+        .collect()
+    }
+
+    /// Whether keys and values that are stored so are read in this form.
+    fn exists(self) -> bool {
+        self.stored == Stored::F32 || !matches!(self.form, Form::Tile { .. } | Form::Direct { queries: 4, .. })
     }
 
     /// The whole shader.
@@ -109,30 +116,27 @@ impl FlashKernel {
             if self.plain { include_str!("../flash/seen_plain.wgsl") } else { include_str!("../flash/seen.wgsl") };
         let (sizes, body) = match self.form {
             Form::Tile { side, columns, halves } => {
-                let numbers = if halves {
-                    include_str!("../flash/tile_half.wgsl")
-                } else {
-                    include_str!("../flash/tile_float.wgsl")
-                };
-                let sizes = format!("const SIDE = {side}u;\nconst COLUMNS = {columns}u;\n{numbers}");
-                (sizes, include_str!("../flash/tile.wgsl"))
+                let number = if halves { "f16" } else { "f32" };
+                let numbers = format!("alias Four = vec4<{number}>;\nconst SHORT = {halves};\n");
+                (format!("const SIDE = {side}u;\nconst COLUMNS = {columns}u;\n{numbers}"), tile(halves))
             }
-            Form::Few { rows, columns } => {
-                (format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n"), include_str!("../flash/few.wgsl"))
-            }
+            Form::Few { rows, columns } => (
+                format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n"),
+                include_str!("../flash/few.wgsl").into(),
+            ),
             Form::Team { rows, columns, lanes } => (
                 format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\nconst LANES = {lanes}u;\n"),
-                include_str!("../flash/team.wgsl"),
+                include_str!("../flash/team.wgsl").into(),
             ),
             Form::Direct { queries, parts } => (
                 format!("const QUERIES = {queries}u;\nconst PARTS = {parts}u;\n"),
-                include_str!("../flash/direct.wgsl"),
+                include_str!("../flash/direct.wgsl").into(),
             ),
         };
         let subgroups = matches!(self.form, Form::Team { .. });
         let sum = if subgroups { OVER_TEAM } else { "" };
         let halves = if self.needs_halves() { HALVES } else { "" };
-        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, body]
+        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, &body]
             .join("\n")
     }
 
@@ -147,6 +151,17 @@ impl FlashKernel {
     }
 }
 
+/// The body of tiles, with what multiplies such numbers.
+fn tile(halves: bool) -> String {
+    let (multiply, weigh) = if halves {
+        (include_str!("../flash/multiply_half.wgsl"), include_str!("../flash/weigh_half.wgsl"))
+    } else {
+        (include_str!("../flash/multiply_float.wgsl"), include_str!("../flash/weigh_float.wgsl"))
+    };
+    let body = include_str!("../flash/tile.wgsl");
+    body.replace("            //: multiply\n", multiply).replace("            //: weigh\n", weigh)
+}
+
 impl Form {
     /// Teams for rows of so many vectors, those that answer most first. Only as wide as a row or half of it: four
     /// lanes are for tests, on GPUs that are none.
@@ -154,6 +169,15 @@ impl Form {
         let vectors = columns / lanes;
         let fits = move |rows: &u32| (1..=2).contains(&vectors) && rows * vectors <= MOST_KEPT;
         ROWS.into_iter().filter(fits).map(move |rows| Self::Team { rows, columns, lanes })
+    }
+
+    /// For heads of 64 numbers.
+    fn is_usual(self) -> bool {
+        match self {
+            Self::Tile { side, columns, .. } => side * columns == 16,
+            Self::Few { columns, .. } | Self::Team { columns, .. } => columns == 16,
+            Self::Direct { parts, .. } => parts == 16,
+        }
     }
 
     /// Bytes of workgroup memory.

@@ -64,12 +64,12 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
             } else {
                 parts.push(include_str!("../linear/total_memory.wgsl"));
             }
+            parts.push(include_str!("../linear/team.wgsl"));
             parts.push(if staged {
                 include_str!("../linear/team_staged.wgsl")
             } else {
                 include_str!("../linear/team_direct.wgsl")
             });
-            parts.push(include_str!("../linear/team.wgsl"));
         }
         (Tiling::Matrix { down }, _) => {
             parts.extend(number(&DOWN, down));
@@ -98,9 +98,11 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
     let teams: Vec<_> = teams.collect();
     for format in WeightFormat::ALL {
         let is_integer = matches!(format, WeightFormat::Integer { .. });
+        // Whether there are zero points is nothing to what x is read as.
+        let rounds = matches!(format, WeightFormat::Integer { zeros: false, .. });
         for tiling in tiles.into_iter().chain([Tiling::Wide, Tiling::Direct, Tiling::Single]) {
             all.extend([Input::Scalar, Input::Vector].map(|input| (tiling, format, input)));
-            all.extend(is_integer.then_some((tiling, format, Input::Halves)));
+            all.extend(rounds.then_some((tiling, format, Input::Halves)));
         }
         for &tiling in &teams {
             all.push((tiling, format, Input::Vector));
@@ -108,7 +110,8 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
                 all.push((tiling, format, Input::Scalar));
             }
             if is_integer {
-                all.extend([Input::Packed, Input::Halves].map(|input| (tiling, format, input)));
+                all.push((tiling, format, Input::Packed));
+                all.extend(rounds.then_some((tiling, format, Input::Halves)));
             }
         }
         if is_integer {

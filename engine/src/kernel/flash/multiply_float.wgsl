@@ -1,0 +1,11 @@
+            // Products of staged queries and keys.
+            for (var p = 0u; p < PARTS; p++) {
+                let a = staged[(4u * local.y) * STRIDE + p];
+                let b = staged[(4u * local.y + 1u) * STRIDE + p];
+                let c = staged[(4u * local.y + 2u) * STRIDE + p];
+                let d = staged[(4u * local.y + 3u) * STRIDE + p];
+                for (var j = 0u; j < 4u; j++) {
+                    let k = staged[(ROWS + local.x + SIDE * j) * STRIDE + p];
+                    scores[j] += vec4<f32>(dot(a, k), dot(b, k), dot(c, k), dot(d, k));
+                }
+            }
