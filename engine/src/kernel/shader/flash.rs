@@ -87,7 +87,8 @@ impl FlashKernel {
             forms.iter().map(move |&form| Self { form, vectors, stored, plain })
         });
         all.filter(|kernel| {
-            kernel.exists() && (kernel.stored == Stored::F32 && kernel.vectors || kernel.form.is_usual())
+            let common = kernel.stored == Stored::F32 && kernel.vectors && kernel.plain;
+            kernel.exists() && (common || kernel.form.is_usual())
         })
         .collect()
     }
