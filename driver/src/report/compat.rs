@@ -292,7 +292,7 @@ mod tests {
         let cell = cell(Vec::new());
         let fallbacks = ["no workers here".to_owned()];
         let alone = Judged { fallbacks: &fallbacks, ..judged(&cell, Some(Status::Pass), &[]) };
-        assert_eq!(entry(&[alone.clone()]), (Support::Limited, vec!["no workers here".to_owned()]));
+        assert_eq!(entry(std::slice::from_ref(&alone)), (Support::Limited, vec!["no workers here".to_owned()]));
         assert_eq!(entry(&[Judged { status: Some(Status::Fail), ..alone }]).0, Support::None);
     }
 
