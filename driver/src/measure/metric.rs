@@ -71,7 +71,7 @@ const AGREEMENT: Metric =
 /// Every metric, in the order reports show them.
 const METRICS: &[Metric] = &[
     Metric { name: "load_time", title: "Load time", ..TIME },
-    Metric { name: "reload_time", title: "Load time on a page that loaded before", ..TIME },
+    Metric { name: "reload_time", title: "Load again", ..TIME },
     Metric { name: "fetch_time", title: "Load: fetching", ..TIME },
     Metric { name: "convert_time", title: "Load: converting", ..TIME },
     Metric { name: "open_time", title: "Load: until the first pass may start", ..SHOWN_TIME },

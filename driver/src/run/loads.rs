@@ -33,10 +33,12 @@ impl Attempt<'_> {
                 started = Instant::now();
                 continue;
             };
+            let mut samples = Vec::new();
             for (arm, measure) in taken {
                 times.add(arm, block, &measure);
-                self.emit_timed(arm, block, [measure], trusted)?;
+                samples.extend(self.timed(arm, block, [measure], trusted));
             }
+            self.record(&samples)?;
             if times.stop(self.cell, started.elapsed()).is_some() {
                 break;
             }
