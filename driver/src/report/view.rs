@@ -270,10 +270,12 @@ fn headline(column: &Column, cells: &[Measured]) -> Option<Headline> {
         ("shader_precompile", "time_to_first_infer"),
         ("progressive_loading", "whole_peak"),
     ];
-    let own = own.into_iter().filter(|(word, _)| has(word)).map(|(_, metric)| metric);
-    let shown = own.chain(["infer_time", "load_time", "memory_peak", "weight_bytes"]);
+    let own: Vec<&str> = own.into_iter().filter(|(word, _)| has(word)).map(|(_, metric)| metric).collect();
+    let shown = own.iter().copied().chain(["infer_time", "load_time", "reload_time", "memory_peak", "weight_bytes"]);
     let effects = shown.filter_map(|metric| {
         let values = passed.iter().flat_map(|cell| &cell.effects).filter(|(name, _)| name == metric);
+        // What one or two pages say of anything else is noise.
+        let values = values.filter(|(_, effect)| own.contains(&metric) || effect.interval.is_some());
         let values: Vec<f64> = values.filter_map(|(_, effect)| effect.improvement_percent).collect();
         let low = values.iter().copied().min_by(f64::total_cmp)?;
         let high = values.iter().copied().max_by(f64::total_cmp)?;
