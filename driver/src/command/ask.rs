@@ -7,8 +7,8 @@ use matrix_engine::protocol::{Outcome, Step};
 use crate::page::{Link, Server};
 use crate::session::{Address, Session};
 
-/// Pages of a slow machine get this long.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Pages of a slow machine get this long: a CPU that stands in for a GPU compiles all kernels in four minutes.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A page that is open and answers.
 pub(crate) struct Page {
