@@ -7,8 +7,10 @@ use matrix_engine::protocol::{Outcome, Step};
 use crate::page::{Link, Server};
 use crate::session::{Address, Session};
 
-/// Pages of a slow machine get this long: a CPU that stands in for a GPU compiles all kernels in four minutes.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// Pages of a slow machine get this long to start, and to give a sign of life.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// And this long for an answer: a CPU that stands in for a GPU compiles all kernels in four minutes.
+const ANSWER: Duration = Duration::from_secs(900);
 
 /// A page that is open and answers.
 pub(crate) struct Page {
@@ -26,6 +28,6 @@ impl Page {
 
     /// Asks it to do one thing.
     pub(crate) async fn ask(&mut self, step: Step) -> Result<Outcome, String> {
-        self.link.perform(step, PATIENCE).await.map_err(|error| error.to_string())
+        self.link.perform(step, ANSWER).await.map_err(|error| error.to_string())
     }
 }

@@ -262,9 +262,11 @@ fn view(claim: &Claim, cells: &[Measured], title: String) -> ClaimView {
         let mut improvements: Vec<f64> = effects.iter().filter_map(|effect| improvement(claim, effect)).collect();
         Some((*metric, median(&mut improvements)?, effects))
     });
+    let mut measured: Vec<_> = measured.collect();
     // The first of which more than a middle is known, if there is one.
     let certain = |(_, _, effects): &(_, _, Vec<&Effect>)| effects.iter().any(|effect| effect.interval.is_some());
-    let measured = measured.clone().find(certain).or_else(|| measured.clone().next());
+    let first = measured.iter().position(certain).unwrap_or(0);
+    let measured = (first < measured.len()).then(|| measured.swap_remove(first));
     let mut view = ClaimView {
         title,
         claimed: claim.text.into(),
