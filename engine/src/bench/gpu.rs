@@ -16,8 +16,8 @@ use crate::{
     error::{Error, Result},
     graph::Op,
     kernel::{
-        gpu::{Dispatch, Memory, Operand, dispatch, whole},
-        linear::gpu::{Packed, packed_bytes, with_shared_packing},
+        gpu::{Dispatch, FEW_ROWS, Memory, Operand, dispatch, whole},
+        linear::gpu::{MANY_COLUMNS, Packed, packed_bytes, with_shared_packing},
         shader::Kernel,
     },
     program::{Program, gpu::Recording},
@@ -90,7 +90,10 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
                     .hint("Chrome has them behind --enable-unsafe-webgpu"));
             }
             let mut normalised_error = 0.0_f64;
-            for shape in [[rows, outputs.min(512), inputs], [rows - rows / 5, 203, 1164], [rows - rows / 7, 77, 333]] {
+            let awkward = [[rows - rows / 5, 203, 1164], [rows - rows / 7, 77, 333]];
+            // Where many outputs are computed otherwise.
+            let many = (rows <= FEW_ROWS && outputs > MANY_COLUMNS).then_some([rows, MANY_COLUMNS + 3, 333]);
+            for shape in [[rows, outputs.min(512), inputs]].into_iter().chain(awkward).chain(many) {
                 let error = check(gpu, &space, shape, format, capability).await?;
                 // Not a number is the largest error.
                 normalised_error = if error > normalised_error || error.is_nan() { error } else { normalised_error };

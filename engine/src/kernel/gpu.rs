@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Up to this many rows a linear layer reads its weights once instead of tiling.
-pub(super) const FEW_ROWS: usize = 8;
+pub(crate) const FEW_ROWS: usize = 8;
 /// With fewer tiles of 64 × 64 than this, smaller ones spread better over the GPU.
 const FEW_TILES: u64 = 256;
 /// Workgroups in one dimension of a grid, on every device.

@@ -169,7 +169,7 @@ pub const ROW_THREADS_SOFTWARE: u32 = 4;
 pub use super::weight::WeightFormat;
 use super::weight::{self, Reads};
 pub use linear::Input;
-pub use tiling::Tiling;
+pub use tiling::{MOST_LANES, Tiling};
 
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -358,7 +358,7 @@ const HALVES: &str = "enable f16;";
 const PACKING: &str = include_str!("linear/packing.wgsl");
 
 /// A sum over a team of threads.
-const OVER_TEAM: &str = include_str!("subgroup/over_team.wgsl");
+const OVER_NEIGHBOURS: &str = include_str!("subgroup/over_neighbours.wgsl");
 
 /// The body of a product.
 fn product(tiling: Tiling) -> &'static str {

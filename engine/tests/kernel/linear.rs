@@ -5,8 +5,8 @@ use super::*;
 #[test]
 fn linear_layers() {
     let mut check = Check::new();
-    // Long rows, and enough for large tiles on a GPU.
-    let large = [[1, 129, 2049], [3, 70, 1100], [1025, 961, 36], [512, 1030, 132]];
+    // Long rows, many outputs, and enough for large tiles on a GPU.
+    let large = [[1, 129, 2049], [3, 70, 1100], [1, 8195, 333], [1025, 961, 36], [512, 1030, 132]];
     for [rows, outputs, inputs] in AWKWARD.into_iter().chain(large) {
         let integer =
             |kind, way| (format!("{kind:?} {way:?}"), Known::integer("weight", outputs, inputs, kind).with(way));

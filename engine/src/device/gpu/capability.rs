@@ -11,6 +11,8 @@ pub struct Capability {
     pub binding_limit: u64,
     /// Threads that every subgroup has at least; 0 where kernels can't use subgroups.
     pub subgroup: u32,
+    /// Threads that a subgroup has at most.
+    pub subgroup_most: u32,
     /// Whether shaders have the dot product of four signed bytes.
     pub packed_dot: bool,
     /// Whether subgroups of 32 multiply matrices of 16 × 16 16-bit floats, with 32-bit sums.
@@ -26,11 +28,16 @@ impl Capability {
     #[must_use]
     pub fn of(info: &DeviceInfo, device: &wgpu::Device, limits: &wgpu::Limits) -> Self {
         let has = |feature: &str| info.features.iter().any(|name| name == feature);
-        let subgroup = info.limits.get(SUBGROUP_MIN_SIZE).filter(|_| has(SUBGROUPS) && opened_with(device, SUBGROUPS));
+        let subgroups = has(SUBGROUPS) && opened_with(device, SUBGROUPS);
+        let threads = |name: &str| {
+            let size = info.limits.get(name).filter(|_| subgroups);
+            size.and_then(|&size| u32::try_from(size).ok()).unwrap_or(0)
+        };
         Self {
             software: info.software,
             binding_limit: limits.max_storage_buffer_binding_size,
-            subgroup: subgroup.and_then(|&size| u32::try_from(size).ok()).unwrap_or(0),
+            subgroup: threads(SUBGROUP_MIN_SIZE),
+            subgroup_most: threads(SUBGROUP_MAX_SIZE),
             packed_dot: has(PACKED_DOT),
             matrices: has(MATRICES) && [SUBGROUPS, HALVES, MATRICES].iter().all(|name| opened_with(device, name)),
             halves: has(HALVES) && opened_with(device, HALVES),
@@ -49,6 +56,8 @@ pub(super) const MATRICES: &str = "chromium-experimental-subgroup-matrix";
 pub(super) const PACKED_DOT: &str = "packed_4x8_integer_dot_product";
 /// Threads that every subgroup has at least, beside the limits.
 pub(super) const SUBGROUP_MIN_SIZE: &str = "subgroupMinSize";
+/// Threads that a subgroup has at most.
+pub(super) const SUBGROUP_MAX_SIZE: &str = "subgroupMaxSize";
 
 /// Whether the device was opened with a feature.
 #[cfg(not(target_arch = "wasm32"))]

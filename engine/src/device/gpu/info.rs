@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 #[cfg(target_arch = "wasm32")]
 use super::capability::MATRICES;
-use super::capability::{PACKED_DOT, SUBGROUP_MIN_SIZE, SUBGROUPS};
+use super::capability::{PACKED_DOT, SUBGROUP_MAX_SIZE, SUBGROUP_MIN_SIZE, SUBGROUPS};
 use crate::{error::Result, protocol::DeviceInfo};
 
 /// What only the browser's own adapter tells.
@@ -15,7 +15,8 @@ pub struct Raw {
     description: String,
     fallback: bool,
     features: Vec<String>,
-    subgroup: u32,
+    /// Threads that a subgroup has at least, and at most.
+    subgroup: [u32; 2],
 }
 
 /// Natively wgpu tells all there is.
@@ -57,7 +58,7 @@ pub async fn probe() -> Result<Raw> {
     let language = get(&gpu, "wgslLanguageFeatures");
     let language = if language.is_undefined() { Array::new() } else { Array::from(&language) };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of threads")]
-    let subgroup = get(&info, "subgroupMinSize").as_f64().unwrap_or(0.0) as u32;
+    let subgroup = [SUBGROUP_MIN_SIZE, SUBGROUP_MAX_SIZE].map(|size| get(&info, size).as_f64().unwrap_or(0.0) as u32);
     // Matrix units of other sizes, or shared by other numbers of threads, have no kernel here.
     let configurations = get(&info, "subgroupMatrixConfigs");
     let configurations = if configurations.is_undefined() { Array::new() } else { Array::from(&configurations) };
@@ -66,9 +67,7 @@ pub async fn probe() -> Result<Raw> {
         let of = |key: &str, name: &str| get(configuration, key).as_string().is_some_and(|value| value == name);
         of("componentType", "f16") && of("resultComponentType", "f32") && ["M", "N", "K"].into_iter().all(size)
     };
-    let matrices = subgroup == 32
-        && get(&info, "subgroupMaxSize").as_f64() == Some(32.0)
-        && configurations.iter().any(|configuration| suits(&configuration));
+    let matrices = subgroup == [32; 2] && configurations.iter().any(|configuration| suits(&configuration));
     let features = names.iter().chain(language.iter()).filter_map(|name| name.as_string());
     Ok(Raw {
         vendor: text("vendor"),
@@ -106,7 +105,7 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
         features.push(PACKED_DOT.to_owned());
         if adapter.features().contains(wgpu::Features::SUBGROUP) {
             features.push(SUBGROUPS.to_owned());
-            subgroup = info.subgroup_min_size;
+            subgroup = [info.subgroup_min_size, info.subgroup_max_size];
         }
     }
     features.sort();
@@ -125,7 +124,8 @@ pub fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, raw: Raw) -> Dev
             ("maxComputeWorkgroupStorageSize".to_owned(), limits.max_compute_workgroup_storage_size.into()),
             ("maxComputeInvocationsPerWorkgroup".to_owned(), limits.max_compute_invocations_per_workgroup.into()),
             ("maxComputeWorkgroupsPerDimension".to_owned(), limits.max_compute_workgroups_per_dimension.into()),
-            (SUBGROUP_MIN_SIZE.to_owned(), subgroup.into()),
+            (SUBGROUP_MIN_SIZE.to_owned(), subgroup[0].into()),
+            (SUBGROUP_MAX_SIZE.to_owned(), subgroup[1].into()),
         ]),
     }
 }

@@ -7,7 +7,6 @@
 //   const LANES: u32     threads of a team, within a subgroup; COLUMNS, or half of it
 
 const THREADS = 256u;
-const TEAM = LANES;
 const VECTORS = COLUMNS / LANES;
 const TEAMS = THREADS / LANES;
 // Keys and values that are on their way at once.
@@ -73,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 for (var v = 0u; v < VECTORS; v++) {
                     score += dot(queries[r * VECTORS + v], keys_here[j * VECTORS + v]);
                 }
-                scores[j * ROWS + r] = over_team(score);
+                scores[j * ROWS + r] = over_neighbours(score, LANES);
             }
         }
         for (var r = 0u; r < ROWS; r++) {

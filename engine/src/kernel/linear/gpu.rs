@@ -8,15 +8,13 @@ use crate::{
     graph::{Activation, Op},
     kernel::{
         gpu::{Dispatch, FEW_ROWS, Operand, groups, number, parts, product, whole, words},
-        shader::{Input, Kernel, Tiling},
+        shader::{Input, Kernel, MOST_LANES, Tiling},
         weight::{self, WeightFormat},
     },
     protocol::Activations,
     weights::integer::BLOCK,
 };
 
-/// Threads of a team that share a row of weights: two or three loads each for usual widths.
-const TEAM: u32 = 32;
 /// Threads of a workgroup of teams.
 const THREADS: u32 = 256;
 /// Rows and columns of a wide tile.
@@ -24,8 +22,10 @@ const WIDE: [usize; 2] = [64, 128];
 /// Up to so many rows of x every result has a thread of its own on an adapter that runs on a CPU: barriers are what
 /// costs there.
 const SINGLE_ROWS: usize = 2;
-/// From so many rows of weights on a team takes two.
-const MANY_COLUMNS: usize = 8192;
+/// Up to so many rows of weights, two subgroups share one: too few would be at work.
+const FEW_COLUMNS: usize = 4096;
+/// With more rows of weights than this a team takes two, which halves the reads of x.
+pub const MANY_COLUMNS: usize = 8192;
 /// Columns of a tile on matrix units.
 const MATRIX_COLUMNS: usize = 128;
 /// With fewer tiles than this on matrix units, lower ones spread better over the GPU.
@@ -217,15 +217,16 @@ fn tiling(
     if software || (format == WeightFormat::F32 && input == Input::Scalar) {
         return Ok((Tiling::Single, [number(columns.div_ceil(64))?, number(rows)?, 1]));
     }
-    let (together, beside) = match (rows, input) {
-        // Two rows for each team halve the reads of x; with few rows it is better that more teams are at work.
-        (1, Input::Packed) => (1, if columns < MANY_COLUMNS { 1 } else { 2 }),
-        (1, _) => (1, 4),
-        _ => (4, 2),
+    let exchange = if capability.subgroup >= 4 { capability.subgroup.min(MOST_LANES) } else { 0 };
+    let lanes = if exchange > 0 { exchange } else { MOST_LANES };
+    let (together, beside, lanes) = match (rows, input) {
+        (1, Input::Packed) if columns <= FEW_COLUMNS && exchange > 0 => (1, 1, 2 * exchange),
+        (1, Input::Packed) => (1, if columns <= MANY_COLUMNS { 1 } else { 2 }, lanes),
+        (1, _) => (1, 4, lanes),
+        _ => (4, 2, lanes),
     };
-    let subgroups = capability.subgroup >= 4;
-    let lanes = if subgroups { TEAM.min(capability.subgroup) } else { TEAM };
-    let tiling = Tiling::Team { rows: together, columns: beside, lanes, subgroups };
+    let whole = beside == 1 && exchange > 0 && capability.subgroup_most == exchange;
+    let tiling = Tiling::Team { rows: together, columns: beside, lanes, exchange, whole };
     let [across, down, _] = groups(columns.div_ceil((THREADS / lanes * beside) as usize))?;
     Ok((tiling, [across, down, number(rows.div_ceil(together as usize))?]))
 }

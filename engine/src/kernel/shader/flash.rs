@@ -2,7 +2,7 @@
 
 use super::{
     Access::{self, Read, Uniform, Write},
-    HALVES, OVER_TEAM, extensions,
+    HALVES, OVER_NEIGHBOURS, extensions,
 };
 use crate::graph::Stored;
 
@@ -135,7 +135,7 @@ impl FlashKernel {
             ),
         };
         let subgroups = matches!(self.form, Form::Team { .. });
-        let sum = if subgroups { OVER_TEAM } else { "" };
+        let sum = if subgroups { OVER_NEIGHBOURS } else { "" };
         let halves = if self.needs_halves() { HALVES } else { "" };
         [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, &body]
             .join("\n")

@@ -1,6 +1,6 @@
 //! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
 
-use super::{Access, Access::*, OVER_TEAM, Tiling, extensions, product};
+use super::{Access, Access::*, OVER_NEIGHBOURS, Tiling, extensions, product};
 use crate::kernel::weight::{Reads, WeightFormat};
 
 /// How a linear layer reads x.
@@ -34,7 +34,7 @@ fn number(known: &[(u32, &'static str)], wanted: u32) -> Option<&'static str> {
 pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static str> {
     let mut parts = vec![match tiling {
         Tiling::Matrix { .. } => MATRIX_EXTENSIONS,
-        _ => extensions(matches!(tiling, Tiling::Team { subgroups: true, .. })),
+        _ => extensions(matches!(tiling, Tiling::Team { exchange: 1.., .. })),
     }];
     parts.extend([include_str!("../activation/activation.wgsl"), include_str!("../linear/operands.wgsl")]);
     parts.push(match input {
@@ -51,7 +51,7 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
         (_, Input::Scalar) => Reads::Scalar,
     }));
     match (tiling, input) {
-        (Tiling::Team { rows, columns, subgroups, .. }, _) => {
+        (Tiling::Team { rows, columns, exchange, .. }, _) => {
             // Integers and floats differ most in how many values sixteen bytes hold.
             let staged = input != Input::Packed && matches!(format, WeightFormat::Integer { .. });
             if !staged && input != Input::Packed {
@@ -59,12 +59,12 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
             }
             parts.extend(number(&ROWS, rows));
             parts.extend(number(&COLUMNS, columns));
-            if subgroups {
-                parts.extend([OVER_TEAM, include_str!("../linear/total_subgroup.wgsl")]);
+            parts.push(include_str!("../linear/team.wgsl"));
+            if exchange > 0 {
+                parts.extend([OVER_NEIGHBOURS, include_str!("../linear/total_subgroup.wgsl")]);
             } else {
                 parts.push(include_str!("../linear/total_memory.wgsl"));
             }
-            parts.push(include_str!("../linear/team.wgsl"));
             parts.push(if staged {
                 include_str!("../linear/team_staged.wgsl")
             } else {
@@ -92,8 +92,8 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
     let mut all = Vec::new();
     let tiles = [16, 8].map(|side| Tiling::Tile { side });
     let teams = [(1, 1), (1, 2), (1, 4), (4, 2)].into_iter().flat_map(|(rows, columns)| {
-        let team = move |lanes, subgroups| Tiling::Team { rows, columns, lanes, subgroups };
-        [team(32, false), team(4, true), team(32, true)]
+        let team = move |lanes, exchange| Tiling::Team { rows, columns, lanes, exchange, whole: false };
+        [team(32, 0), team(4, 4), team(32, 32)]
     });
     let teams: Vec<_> = teams.collect();
     for format in WeightFormat::ALL {
@@ -115,7 +115,11 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
             }
         }
         if is_integer {
-            all.push((Tiling::Wide, format, Input::Packed));
+            let two = |exchange, whole| Tiling::Team { rows: 1, columns: 1, lanes: 2 * exchange, exchange, whole };
+            all.extend(
+                [two(4, false), two(4, true), two(32, false), two(32, true), Tiling::Wide]
+                    .map(|tiling| (tiling, format, Input::Packed)),
+            );
         }
         if format != WeightFormat::F32 {
             all.extend(DOWN.iter().map(|&(down, _)| (Tiling::Matrix { down }, format, Input::Halves)));

@@ -69,7 +69,9 @@ impl Kernel {
         match self {
             Self::Linear { tiling: Tiling::Matrix { .. }, .. } => capability.matrices,
             Self::Linear { input: Input::Packed, .. } if !capability.packed_dot => false,
-            Self::Linear { tiling: Tiling::Team { lanes, subgroups: true, .. }, .. } => lanes <= capability.subgroup,
+            Self::Linear { tiling: Tiling::Team { exchange, whole, .. }, .. } => {
+                exchange <= capability.subgroup && !(whole && capability.subgroup_most != exchange)
+            }
             Self::Flash(kernel) => {
                 let lanes = if let flash::Form::Team { lanes, .. } = kernel.form { lanes } else { 0 };
                 lanes <= capability.subgroup

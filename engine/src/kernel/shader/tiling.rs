@@ -27,16 +27,25 @@ pub enum Tiling {
         columns: u32,
         /// Threads of a team.
         lanes: u32,
-        /// Whether they exchange registers.
-        subgroups: bool,
+        /// Neighbours that exchange registers, at most [`MOST_LANES`]: the team, or one of several parts of it that meet in
+        /// memory. 0 if all meet there.
+        exchange: u32,
+        /// Whether those neighbours are a subgroup.
+        whole: bool,
     },
 }
+
+/// Threads that exchange registers at most.
+pub const MOST_LANES: u32 = 32;
 
 impl Tiling {
     pub(super) fn constants(self) -> Vec<(&'static str, f64)> {
         match self {
             Self::Tile { side } => vec![("SIDE", f64::from(side))],
-            Self::Team { lanes, .. } => vec![("TEAM", f64::from(lanes))],
+            Self::Team { lanes, exchange: 0, .. } => vec![("TEAM", f64::from(lanes)), ("LANES", f64::from(lanes))],
+            Self::Team { lanes, exchange, whole, .. } => {
+                vec![("TEAM", f64::from(lanes)), ("LANES", f64::from(exchange)), ("WHOLE", f64::from(u8::from(whole)))]
+            }
             Self::Direct | Self::Single | Self::Wide | Self::Matrix { .. } => Vec::new(),
         }
     }
