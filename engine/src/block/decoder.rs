@@ -189,11 +189,12 @@ impl GroupedAttention {
         table: [Value; 2],
         inputs: &DecoderInputs<'_>,
     ) -> Result<Value> {
+        // What belongs together stays together: three products of x, then what is done with them.
         let query = self.query.forward(graph, x, None)?;
-        let query = graph.rotary(query, inputs.positions, table, self.heads)?;
         let key = self.key.forward(graph, x, None)?;
-        let key = graph.rotary(key, inputs.positions, table, self.kv_heads)?;
         let value = self.value.forward(graph, x, None)?;
+        let query = graph.rotary(query, inputs.positions, table, self.heads)?;
+        let key = graph.rotary(key, inputs.positions, table, self.kv_heads)?;
         let (mask, past) = (inputs.mask, inputs.past);
         let (heads, kv_heads, scale) = (self.heads, self.kv_heads, self.scale);
         let how = Attend { heads, kv_heads, scale, causal: true, mask, past, bias: None };

@@ -269,7 +269,7 @@ impl Graph {
     /// `cache` with the rows of `x` from row `past` on.
     pub fn append(&mut self, cache: Value, x: Value, past: Value) -> Result<Value> {
         let heads = self.shape(cache).get(1).copied().unwrap_or(0);
-        self.op(Op::Append { heads }, [cache, x, past].map(Source::Value).into())
+        self.op(Op::Append { heads, turned: false }, [cache, x, past].map(Source::Value).into())
     }
 
     /// Attention in groups of heads, with the full matrix of scores.

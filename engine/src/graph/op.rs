@@ -192,6 +192,8 @@ pub enum Op {
     Append {
         /// Heads of the cache.
         heads: usize,
+        /// Whether x is turned on its way, as by [`Op::Rotary`], whose operands behind x follow.
+        turned: bool,
     },
     /// query `[B, S, heads · d]`, key `[B, T, kv · d]` or a cache `[B, kv, T, d]`, past `[1]` → scaled dot
     /// products `[B, heads, S, T]`; heads share keys in groups (Ainslie et al. 2023). A causal query sees the
@@ -383,10 +385,11 @@ impl Op {
                 (t + 2 * padding).checked_sub(size).map(|free| vec![*b, free / stride + 1, c * size])
             }
             (Self::TakeRow, [[b, _, h], [b2]]) if b == b2 => Some(vec![*b, *h]),
-            (Self::Append { heads }, [cache @ [b, kv, c, d], [b2, s, h], [1]])
-                if b == b2 && *kv == heads && *h == kv * d && s <= c =>
+            (Self::Append { heads, turned }, [cache @ [b, kv, c, d], x @ [b2, s, h], [1], table @ ..])
+                if b == b2 && *kv == heads && *h == kv * d && s <= c && turned != table.is_empty() =>
             {
-                Some(cache.to_vec())
+                let turns = || Self::Rotary { heads }.shape(&[&[*x], table].concat());
+                (!turned || turns().is_ok()).then(|| cache.to_vec())
             }
             (Self::GroupedScores { heads, .. }, [[b, s, h], key, [1]]) if heads > 0 && h % heads == 0 => {
                 let width = h / heads;

@@ -114,7 +114,12 @@ pub enum Kernel {
     /// Windows of rows.
     Windows,
     /// Rows into a cache.
-    Append,
+    Append {
+        /// Whether they are turned on their way.
+        turned: bool,
+    },
+    /// Queries, keys and values of a pass to where attention over a cache finds them.
+    Enter,
     /// Scaled dot products of heads that share keys.
     GroupedScores {
         /// How the product is cut up.
@@ -227,7 +232,7 @@ impl Kernel {
             Self::RmsNorm { packs: true, .. } => {
                 &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/packed.wgsl"), PACKING]
             }
-            Self::Rotary => &[include_str!("rotary/rotary.wgsl")],
+            Self::Rotary => &[include_str!("rotary/rotary.wgsl"), TURN],
             Self::Multiply { packs: false } => &[include_str!("pointwise/multiply.wgsl")],
             Self::Multiply { packs: true } => &[include_str!("pointwise/multiply_pack.wgsl"), PACKING],
             Self::Scale => &[include_str!("pointwise/scale.wgsl")],
@@ -247,7 +252,9 @@ impl Kernel {
             Self::Turn => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/turn.wgsl")],
             Self::Importance => &[include_str!("memory/importance.wgsl")],
             Self::Select => &[include_str!("memory/select.wgsl")],
-            Self::Append => &[include_str!("grouped/append.wgsl")],
+            Self::Append { turned: false } => &[include_str!("grouped/append.wgsl")],
+            Self::Append { turned: true } => &[include_str!("grouped/append_turned.wgsl"), TURN],
+            Self::Enter => &[include_str!("grouped/enter.wgsl"), TURN],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
             Self::GroupedContext { tiling } => &[include_str!("grouped/context.wgsl"), product(tiling)],
@@ -334,15 +341,23 @@ impl Kernel {
             Self::RmsNorm { .. }
             | Self::Multiply { .. }
             | Self::TakeRow
-            | Self::Append
+            | Self::Append { turned: false }
             | Self::Select
             | Self::Sample { .. } => &[Read, Read, Write, Uniform],
             Self::Store | Self::GroupedScores { .. } | Self::GroupedContext { .. } | Self::GroupedSoftmax { .. } => {
                 &[Read, Read, Read, Write, Uniform]
             }
             Self::Rotary => &[Read, Read, Read, Read, Write, Uniform],
+            Self::Append { turned: true } => &[Read, Read, Read, Read, Read, Write, Uniform],
+            Self::Enter => &[Read, Read, Read, Read, Read, Read, Read, Write, Write, Write, Uniform],
         };
         fixed.to_vec()
+    }
+
+    /// Storage buffers that are bound at once.
+    #[must_use]
+    pub fn storage(self) -> usize {
+        self.bindings().iter().filter(|access| **access != Uniform).count()
     }
 }
 
@@ -356,6 +371,9 @@ const HALVES: &str = "enable f16;";
 
 /// Rows as signed bytes, beside whatever makes them.
 const PACKING: &str = include_str!("linear/packing.wgsl");
+
+/// Values of heads turned by positions.
+const TURN: &str = include_str!("rotary/turn.wgsl");
 
 /// A sum over a team of threads.
 const OVER_NEIGHBOURS: &str = include_str!("subgroup/over_neighbours.wgsl");

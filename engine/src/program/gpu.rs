@@ -12,6 +12,7 @@ use crate::{
     graph::{self, Plan, Step},
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
+        grouped::enter::with_shared_entry,
         linear::{self, gpu::Packed},
         shader::{Access, Kernel},
     },
@@ -82,7 +83,7 @@ impl GpuProgram {
     pub fn record(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Recording> {
         let (steps, packed) = (&self.plan.steps[part], self.packed.as_ref());
         let steps = dispatches(steps, &self.buffers, weights, packed, self.gpu.capability())?;
-        Recording::new(linear::gpu::with_shared_packing(steps), space, &self.gpu)
+        Recording::new(shared(steps, self.gpu.capability()), space, &self.gpu)
     }
 
     /// The plan.
@@ -221,7 +222,7 @@ pub fn kernels(
     let steps = dispatches(&plan.steps, &buffers, weights, packed.as_ref(), capability)?;
     // What makes x and what packs it may be in two stages, or in one.
     let mut kernels: Vec<Kernel> = steps.iter().filter(|_| in_stages).map(|step| step.kernel).collect();
-    kernels.extend(linear::gpu::with_shared_packing(steps).iter().map(|step| step.kernel));
+    kernels.extend(shared(steps, capability).iter().map(|step| step.kernel));
     Ok(kernels)
 }
 
@@ -255,6 +256,11 @@ fn dispatches<'a>(
         all.extend(made.map_err(|error| error.of(format!("{:?}", step.op)))?);
     }
     Ok(all)
+}
+
+/// Dispatches in as few as do the same.
+fn shared(steps: Vec<Dispatch<'_>>, capability: Capability) -> Vec<Dispatch<'_>> {
+    with_shared_entry(linear::gpu::with_shared_packing(steps), capability)
 }
 
 fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {

@@ -99,6 +99,58 @@ fn rotary_positions() {
 }
 
 #[test]
+fn what_a_pass_brings_to_attention_over_a_cache() {
+    let mut check = Check::new();
+    // batch, length, past, capacity, heads, kv heads, width, half
+    for [batch, length, past, capacity, heads, kv, width, half] in [
+        [1, 1, 0, 1, 1, 1, 2, 1],
+        [2, 3, 4, 9, 4, 2, 6, 2],
+        [1, 1, 200, 256, 8, 2, 64, 32],
+        [3, 17, 1, 20, 6, 3, 10, 5],
+    ] {
+        let mut graph = Graph::new();
+        let [q, k, v] = [("q", heads), ("k", kv), ("v", kv)]
+            .map(|(name, heads)| graph.input(name, &[batch, length, heads * width], Element::F32));
+        let caches = ["keys", "values"].map(|name| graph.input(name, &[batch, kv, capacity, width], Element::F32));
+        let positions = graph.input("positions", &[batch, length], Element::I32);
+        let table = ["cosines", "sines"].map(|name| graph.input(name, &[length + 2, half], Element::F32));
+        let start = graph.input("past", &[1], Element::I32);
+        let mask_value = graph.input("mask", &[batch, capacity], Element::I32);
+        let q = graph.rotary(q, positions, table, heads).expect("fits");
+        let k = graph.rotary(k, positions, table, kv).expect("fits");
+        let [k, v] = [(caches[0], k), (caches[1], v)].map(|(cache, x)| graph.append(cache, x, start).expect("fits"));
+        let how = Attend { heads, kv_heads: kv, scale: 0.4, causal: true, mask: mask_value, past: start, bias: None };
+        let y = graph.attend(q, k, v, &how).expect("fits");
+        graph.output("y", y);
+        graph.optimize(&Options::default()).expect("a graph");
+        let y = graph.named("y").expect("an output");
+        let inputs = Tensors::from([
+            floats("q", &[batch, length, heads * width]),
+            floats("k", &[batch, length, kv * width]),
+            floats("v", &[batch, length, kv * width]),
+            floats("keys", &[batch, kv, capacity, width]),
+            floats("values", &[batch, kv, capacity, width]),
+            ints("positions", &[batch, length], |i| (i * 5 % (length + 2)) as i32),
+            floats("cosines", &[length + 2, half]),
+            floats("sines", &[length + 2, half]),
+            ints("past", &[1], |_| past as i32),
+            mask(batch, capacity),
+        ]);
+        for gpu in &check.gpus {
+            let plan = Plan::new(&graph, &["y".to_owned()]).expect("plans");
+            let program = pollster::block_on(Program::new(plan, &[], &Space::new(gpu.clone()))).expect("a program");
+            let Program::Gpu(program) = program else { panic!("no program of a GPU") };
+            let recording = program.recording().expect("is recorded");
+            let kernels: Vec<String> = (0..recording.len()).map(|index| recording.kernel(index)).collect();
+            assert_eq!(kernels.iter().filter(|name| *name == "Enter").count(), 1, "{kernels:?}");
+            assert!(!kernels.iter().any(|name| name.contains("Append") || name == "Rotary"), "{kernels:?}");
+        }
+        let name = format!("pass {batch} {length} {past} {capacity} {heads} {kv} {width} {half}");
+        check.run(&name, graph, y, &[], &inputs);
+    }
+}
+
+#[test]
 fn attention_in_groups_over_a_pass_or_a_cache() {
     let mut check = Check::new();
     // batch, length, past, capacity, heads, kv heads, width

@@ -19,6 +19,8 @@ pub struct Capability {
     pub matrices: bool,
     /// Whether shaders have 16-bit floats.
     pub halves: bool,
+    /// Storage buffers that a kernel may bind at once.
+    pub storage_buffers: usize,
     /// Bytes that a workgroup shares.
     pub workgroup_bytes: u32,
 }
@@ -41,6 +43,7 @@ impl Capability {
             packed_dot: has(PACKED_DOT),
             matrices: has(MATRICES) && [SUBGROUPS, HALVES, MATRICES].iter().all(|name| opened_with(device, name)),
             halves: has(HALVES) && opened_with(device, HALVES),
+            storage_buffers: limits.max_storage_buffers_per_shader_stage as usize,
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
         }
     }

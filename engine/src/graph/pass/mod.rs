@@ -2,6 +2,7 @@
 
 mod flash_attention;
 mod residual;
+mod rotary;
 
 use super::{
     Graph, Value,
@@ -36,6 +37,7 @@ impl Graph {
     /// [`super::Value`] from before names nothing any more.
     pub fn optimize(&mut self, options: &Options) -> Result<()> {
         self.fuse_residuals()?;
+        self.fuse_rotary()?;
         options.flash_attention.as_ref().map_or(Ok(()), |flash| self.fuse_attention(flash))
     }
 
@@ -66,5 +68,26 @@ impl Graph {
         self.outputs = old.outputs.into_iter().map(|(name, value)| (name, place[value.0])).collect();
         self.effects = old.effects.into_iter().map(|value| place[value.0]).collect();
         Ok(())
+    }
+
+    /// How often every value is used, views and outputs included.
+    fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.nodes.len()];
+        let read = self.nodes.iter().flat_map(|node| match node {
+            Node::Op { operands, .. } => operands.iter().filter_map(as_value).collect(),
+            Node::View { of, .. } => vec![*of],
+            _ => Vec::new(),
+        });
+        for Value(index) in read.chain(self.outputs.values().copied()).chain(self.effects.iter().copied()) {
+            uses[index] += 1;
+        }
+        uses
+    }
+}
+
+fn as_value(source: &Source) -> Option<Value> {
+    match source {
+        Source::Value(value) => Some(*value),
+        Source::Param(_) => None,
     }
 }

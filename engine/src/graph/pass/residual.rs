@@ -4,7 +4,7 @@
 use crate::{
     error::Result,
     graph::{
-        Graph, Op, Value,
+        Graph, Op,
         build::{Node, Source},
     },
 };
@@ -30,27 +30,6 @@ impl Graph {
             let fits = operands.len() == 2 && uses[product.0] == 1 && self.shape(*other) == shape;
             fits.then(|| ((), operands.iter().chain([residual]).cloned().collect()))
         })
-    }
-
-    /// How often every value is used, views and outputs included.
-    fn uses(&self) -> Vec<usize> {
-        let mut uses = vec![0; self.nodes.len()];
-        let read = self.nodes.iter().flat_map(|node| match node {
-            Node::Op { operands, .. } => operands.iter().filter_map(as_value).collect(),
-            Node::View { of, .. } => vec![*of],
-            _ => Vec::new(),
-        });
-        for Value(index) in read.chain(self.outputs.values().copied()).chain(self.effects.iter().copied()) {
-            uses[index] += 1;
-        }
-        uses
-    }
-}
-
-fn as_value(source: &Source) -> Option<Value> {
-    match source {
-        Source::Value(value) => Some(*value),
-        Source::Param(_) => None,
     }
 }
 

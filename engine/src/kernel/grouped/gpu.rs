@@ -19,13 +19,19 @@ pub fn dispatch<'a>(
     capability: Capability,
 ) -> Result<Option<Dispatch<'a>>> {
     Ok(Some(match (op, operands) {
-        (Op::Append { .. }, [cache, x, past]) => {
+        (Op::Append { .. }, [cache, x, past, table @ ..]) => {
             let place = place(cache, cache.shape[1])?;
             let count: usize = x.shape.iter().product();
+            let mut buffers = whole([x.plain()?, past.plain()?]);
+            for operand in table {
+                buffers.push(operand.plain()?.into());
+            }
+            buffers.push(out.into());
+            let half = table.last().map_or(0, Operand::width);
             Dispatch {
-                kernel: Kernel::Append,
-                buffers: whole([x.plain()?, past.plain()?, out]),
-                params: words(&[x.shape[1], place.heads, place.width, place.rows, count])?,
+                kernel: Kernel::Append { turned: !table.is_empty() },
+                buffers,
+                params: words(&[x.shape[1], place.heads, place.width, place.rows, count, half])?,
                 grid: invocations(count)?,
             }
         }

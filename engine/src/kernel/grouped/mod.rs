@@ -3,6 +3,8 @@
 
 pub mod cpu;
 #[cfg(feature = "gpu")]
+pub mod enter;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod reference;
 mod table;

@@ -4,16 +4,23 @@ use super::{Bias, Memory, Place, Reach, append, cpu, reference};
 use crate::{
     error::{Error, Result},
     graph::Op,
-    kernel::Operand,
+    kernel::{Operand, rotary},
 };
 
 /// Computes `op` into `out` if it is a step of grouped attention, and says whether it is.
 pub fn run(op: Op, operands: &[Operand<'_>], out: &mut [f32], fast: bool) -> Result<bool> {
     match (op, operands) {
-        (Op::Append { heads }, [x, past]) => {
+        (Op::Append { heads, .. }, [x, past, table @ ..]) => {
             let [batch, width] = [x.shape[0], x.width() / heads];
             let shape = [batch, heads, out.len() / (batch * heads * width), width];
-            append(x.f32()?, x.shape, past.i32()?, place(&shape, heads)?, out);
+            let mut turned = Vec::new();
+            if let [positions, cosines, sines] = table {
+                turned.resize(x.f32()?.len(), 0.0);
+                let table = [cosines.f32()?, sines.f32()?];
+                rotary::reference(x.f32()?, positions.i32()?, table, cosines.width(), width, &mut turned);
+            }
+            let x_there = if table.is_empty() { x.f32()? } else { &turned };
+            append(x_there, x.shape, past.i32()?, place(&shape, heads)?, out);
         }
         (Op::GroupedScores { heads, scale, causal }, [q, key, past]) => {
             let width = q.width() / heads;

@@ -15,15 +15,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if i >= params.length {
         return;
     }
-    let c = i % params.width % params.head;
-    if c >= 2u * params.half {
-        out[i] = x[i];
-        return;
-    }
-    let angle = u32(positions[i / params.width]) * params.half + c % params.half;
-    if c < params.half {
-        out[i] = x[i] * cosines[angle] - x[i + params.half] * sines[angle];
-    } else {
-        out[i] = x[i] * cosines[angle] + x[i - params.half] * sines[angle];
-    }
+    let column = i % params.width % params.head;
+    out[i] = turned(x[i], x[u32(i32(i) + partner(column))], column, i / params.width);
 }

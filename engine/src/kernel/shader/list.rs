@@ -28,7 +28,8 @@ impl Kernel {
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
         all.extend([false, true].map(|packs| Self::Multiply { packs }));
-        all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::Append]);
+        all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::Enter]);
+        all.extend([false, true].map(|turned| Self::Append { turned }));
         let joins = flash::WIDTHS.into_iter().flat_map(|columns| [false, true].map(|packs| (columns, packs)));
         all.extend(joins.map(|(columns, packs)| Self::Join { columns, packs }));
         all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
@@ -78,7 +79,7 @@ impl Kernel {
                     && kernel.form.workgroup_bytes() <= capability.workgroup_bytes
                     && (capability.halves || !kernel.needs_halves())
             }
-            _ => true,
+            _ => self.storage() <= capability.storage_buffers,
         }
     }
 }
