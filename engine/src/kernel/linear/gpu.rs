@@ -90,8 +90,8 @@ pub fn dispatch<'a>(
         buffers.extend(weight::buffers(weight, &columns)?);
         let mut params = words(&[rows, inputs, columns.len()])?;
         params.extend(weight::params(weight)?);
-        params.extend(words(&[columns.start, outputs, adds])?);
         let (tiling, grid) = tiling(rows, columns.len(), format, input, capability)?;
+        params.extend(words(&[columns.start, outputs, adds, grid[0] as usize])?);
         Ok(Dispatch { kernel: Kernel::Linear { tiling, format, input, activation }, buffers, params, grid })
     };
     for columns in parts(weight, capability)? {

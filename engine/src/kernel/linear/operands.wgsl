@@ -14,6 +14,8 @@ struct Params {
     stride: u32,
     // What is added: 0 for nothing, 1 for one row, 2 for as many as x has.
     adds: u32,
+    // Workgroups in a line of the grid: cheaper to read here than as the builtin.
+    across: u32,
 }
 
 @group(0) @binding(1) var<storage, read> addend: array<f32>;     // [stride] or [rows, stride]

@@ -18,6 +18,15 @@ fn first_column(group: u32, thread: u32) -> u32 {
     return (group * (256u / TEAM) + thread / TEAM) * COLUMNS;
 }
 
+// The first row of x of a workgroup, and the row that stands for row m behind the last. With one at a time there is one.
+fn first_row(z: u32) -> u32 {
+    return select(z * ROWS, 0u, ROWS == 1u);
+}
+
+fn row_of(m: u32) -> u32 {
+    return select(min(m, extent().x - 1u), 0u, ROWS == 1u);
+}
+
 // Which of its team's columns a thread has the sums of.
 fn column_of(thread: u32) -> u32 {
     return thread % LANES / (LANES / COLUMNS);

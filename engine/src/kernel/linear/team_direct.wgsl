@@ -5,20 +5,16 @@
 //   fn product(x: Input, w: Weights) -> f32    Σ of their products
 
 @compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let size = extent();
     let lane = thread % TEAM;
-    let first = first_column(group.y * groups.x + group.x, thread);
-    let row = group.z * ROWS;
+    let first = first_column(group.y * params.across + group.x, thread);
+    let row = first_row(group.z);
     var sums = Sums();
     for (var u = lane; u < units(); u += TEAM) {
         for (var r = 0u; r < ROWS; r++) {
             // At the edge the last row and column are computed more than once.
-            let x = input(min(row + r, size.x - 1u), u);
+            let x = input(row_of(row + r), u);
             for (var c = 0u; c < COLUMNS; c++) {
                 sums[r * COLUMNS + c] += product(x, unit(min(first + c, size.y - 1u), u));
             }

@@ -10,15 +10,11 @@ const MOST_LANES = 32u;
 var<workgroup> staged: array<vec4<f32>, TOGETHER * MOST_LANES * STRIDE>;
 
 @compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let size = extent();
     let lane = thread % TEAM;
-    let first = first_column(group.y * groups.x + group.x, thread);
-    let row = group.z * ROWS;
+    let first = first_column(group.y * params.across + group.x, thread);
+    let row = first_row(group.z);
     var sums = Sums();
     for (var start = 0u; start < units(); start += TEAM) {
         // Behind the last unit x is zero.
@@ -31,7 +27,7 @@ fn main(
                 let k = (start * VECTORS + vector) * 4u;
                 var x = vec4<f32>();
                 if k < params.inputs {
-                    x = left(0u, min(row + r + line, size.x - 1u), k);
+                    x = left(0u, row_of(row + r + line), k);
                 }
                 staged[(line * TEAM + vector / VECTORS) * STRIDE + vector % VECTORS] = x;
             }
