@@ -63,16 +63,16 @@ fn filled(values: &[f32]) -> Vec<[f32; LANES]> {
     values.chunks(LANES).map(lanes).collect()
 }
 
-/// The nearest integer, ties to even, of a number up to 2²²: a float that large has no room for fractions. Unlike a call
-/// of the system's function this is two instructions for four numbers.
+/// The nearest integer, ties to even, of a number up to 2²²: a float that large has no room for fractions. Unlike a
+/// call of the system's function this is two instructions for four numbers.
 #[must_use]
 pub fn nearest(number: f32) -> f32 {
     const NO_FRACTIONS: f32 = 12_582_912.0;
     (number + NO_FRACTIONS) - NO_FRACTIONS
 }
 
-/// `size`^−0.3 of a number from 2⁻³ to 2²⁰, off by less than 2 thousandths: a guess by the exponent, and the first terms
-/// of the series of d = 1 − size³ · guess¹⁰, which is 0 for the root.
+/// `size`^−0.3 of a number from 2⁻³ to 2²⁰, off by less than 2 thousandths: a guess by the exponent, and the first
+/// terms of the series of d = 1 − size³ · guess¹⁰, which is 0 for the root.
 #[must_use]
 #[inline(always)]
 pub fn inverse_root(size: f32) -> f32 {

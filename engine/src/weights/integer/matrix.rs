@@ -50,7 +50,7 @@ impl Matrix<'_> {
     }
 
     /// The same, one float per column.
-    fn columns(&self, row: usize, out: &mut [f32]) {
+    pub fn columns(&self, row: usize, out: &mut [f32]) {
         let layout = self.layout;
         let words = &self.codes[row * layout.row_words()..][..layout.row_words()];
         let (group_words, per_word) = (layout.group / layout.per_word(), layout.per_word());

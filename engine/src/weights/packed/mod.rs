@@ -1,6 +1,6 @@
 //! Matrices that the files hold as integers, packed as [`Packing`] says. They become the engine's own integers without
-//! a float between them: codes, scales and zero points are taken over as they are, and only change their places. Columns
-//! that share a scale lie beside each other, so where they didn't, the order they have now is kept with them.
+//! a float between them: codes, scales and zero points are taken over as they are, and only change their places.
+//! Columns that share a scale lie beside each other; where they didn't, the order they have now is kept with them.
 
 mod codes;
 mod gathering;

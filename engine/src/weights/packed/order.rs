@@ -1,5 +1,5 @@
-//! Columns that share a scale are made neighbours. GPTQ may quantize those that matter most first (`desc_act`), and then
-//! a group is made of columns from anywhere: `g_idx` tells which.
+//! Columns that share a scale are made neighbours. GPTQ may quantize those that matter most first (`desc_act`), and
+//! then a group is made of columns from anywhere: `g_idx` tells which.
 
 use super::{Packed, Part};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Packed {
-    /// Whether columns may lie in another order than inputs. It is known from the configuration, before `g_idx` is read.
+    /// Whether columns may lie in another order than inputs: known from the configuration, before `g_idx` is read.
     pub(super) fn is_ordered(self) -> bool {
         self.packing.reordered && self.packing.group.is_some()
     }
