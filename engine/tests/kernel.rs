@@ -63,10 +63,18 @@ fn bell(name: &str, count: usize) -> Vec<f32> {
 }
 
 /// A weight as the test knows it.
+#[derive(Clone)]
 enum Known {
     F32(Vec<f32>),
     Half(half::Layout, Vec<u32>),
-    Integer { layout: Layout, activations: Activations, codes: Vec<u32>, scales: Vec<u32>, zeros: Vec<u32> },
+    Integer {
+        layout: Layout,
+        activations: Activations,
+        codes: Vec<u32>,
+        scales: Vec<u32>,
+        zeros: Vec<u32>,
+        order: Vec<u32>,
+    },
 }
 
 /// Bits of a code, weights that share a scale, and whether there are zero points.
@@ -82,7 +90,17 @@ impl Known {
         let values = bell(name, rows * columns);
         integer::quantize(layout, Calibration::None, None, &values, &mut codes, &mut factors).expect("finite");
         let (scales, zeros) = factors.pack(layout);
-        Self::Integer { layout, activations: Activations::Auto, codes, scales, zeros }
+        Self::Integer { layout, activations: Activations::Auto, codes, scales, zeros, order: Vec::new() }
+    }
+
+    /// The same, with its columns for other inputs: each `stride` behind the one before.
+    fn ordered(mut self, stride: u32) -> Self {
+        if let Self::Integer { layout, order, .. } = &mut self {
+            let columns = layout.columns as u32;
+            *order = (0..columns).map(|column| (column * stride + 5) % columns).collect();
+            assert_eq!(order.iter().collect::<std::collections::BTreeSet<_>>().len(), layout.columns);
+        }
+        self
     }
 
     /// The same, to be multiplied with such activations.
@@ -119,12 +137,13 @@ impl Known {
         match self {
             Self::F32(values) => Weight::F32(put(bytemuck::cast_slice(values))),
             Self::Half(layout, words) => Weight::F16 { layout: *layout, halves: put(bytemuck::cast_slice(words)) },
-            Self::Integer { layout, activations, codes, scales, zeros } => Weight::Integer {
+            Self::Integer { layout, activations, codes, scales, zeros, order } => Weight::Integer {
                 layout: *layout,
                 activations: *activations,
                 codes: put(bytemuck::cast_slice(codes)),
                 scales: put(bytemuck::cast_slice(scales)),
                 zeros: layout.zeros.then(|| put(bytemuck::cast_slice(zeros))),
+                order: (!order.is_empty()).then(|| Box::new(put(bytemuck::cast_slice(order)))),
             },
         }
     }
@@ -237,8 +256,8 @@ fn reference(plan: &Plan, weights: &[Known], inputs: &Tensors) -> Vec<f32> {
                 Operand::Param(param) => match &weights[param.id] {
                     Known::F32(values) => kernel::Operand::words(&param.shape, bytemuck::cast_slice(values)),
                     Known::Half(layout, words) => kernel::Operand::half(&param.shape, *layout, words),
-                    Known::Integer { layout, codes, scales, zeros, .. } => {
-                        kernel::Operand::integer(&param.shape, Matrix { layout: *layout, codes, scales, zeros })
+                    Known::Integer { layout, codes, scales, zeros, order, .. } => {
+                        kernel::Operand::integer(&param.shape, Matrix { layout: *layout, codes, scales, zeros, order })
                     }
                 },
             })

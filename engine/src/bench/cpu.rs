@@ -113,7 +113,7 @@ fn multiply(
         Weight::Integer { layout, codes, scales, zeros, .. } => {
             let zeros = zeros.as_ref().map(crate::device::Buffer::words).transpose()?;
             let (codes, scales, zeros) = (codes.words()?, scales.words()?, zeros.as_deref().unwrap_or_default());
-            let matrix = Matrix { layout: *layout, codes: &codes, scales: &scales, zeros };
+            let matrix = Matrix { layout: *layout, codes: &codes, scales: &scales, zeros, order: &[] };
             form(op, &[x, Operand::integer(&shape, matrix)], out)
         }
     }

@@ -21,7 +21,7 @@ pub fn format(weights: BenchWeights, activations: Activations) -> Format {
         BenchWeights::F32 => Format::F32,
         BenchWeights::F16 => Format::F16,
         BenchWeights::Integer { bits, group, zeros } => {
-            Format::Integer { bits, group, zeros, calibration: Calibration::None, activations }
+            Format::Integer { bits, group, zeros, calibration: Calibration::None, activations, ordered: false }
         }
     }
 }
@@ -48,7 +48,8 @@ pub fn real(space: &Space, format: Format, [rows, columns]: [usize; 2]) -> Resul
         let (scales, zeros) = factors.pack(layout);
         let zeros = if layout.zeros { Some(put(&zeros)?) } else { None };
         let activations = format.activations();
-        return Ok(Weight::Integer { layout, activations, codes: put(&codes)?, scales: put(&scales)?, zeros });
+        let (codes, scales) = (put(&codes)?, put(&scales)?);
+        return Ok(Weight::Integer { layout, activations, codes, scales, zeros, order: None });
     }
     if let Some(layout) = format.halves(&shape) {
         return Ok(Weight::F16 { layout, halves: put(&layout.pack(&values))? });
@@ -73,8 +74,8 @@ pub fn likeness(space: &Space, format: Format, shape: [usize; 2]) -> Result<Weig
     if let Some(layout @ Layout { rows, .. }) = format.integers(&shape) {
         let zeros = if layout.zeros { Some(fill(layout.zero_words(), &bits)?) } else { None };
         let codes = fill(rows * layout.row_words(), &bits)?;
-        let activations = format.activations();
-        return Ok(Weight::Integer { layout, activations, codes, scales: fill(layout.scale_words(), &scales)?, zeros });
+        let (activations, scales) = (format.activations(), fill(layout.scale_words(), &scales)?);
+        return Ok(Weight::Integer { layout, activations, codes, scales, zeros, order: None });
     }
     if let Some(layout @ half::Layout { rows, .. }) = format.halves(&shape) {
         let halves = half::Layout { rows: 1, columns: 2 * PIECE }.pack(&bell("halves", 2 * PIECE));

@@ -55,7 +55,7 @@ impl<'a> Operand<'a> {
         !matches!(self.data, Data::Words(_))
     }
 
-    /// Reads row `row` of a matrix into `out`, one float per column.
+    /// Reads row `row` of a matrix into `out`, one float per input.
     pub fn row(&self, row: usize, out: &mut [f32]) -> Result<()> {
         match self.data {
             Data::Words(_) => {
@@ -66,6 +66,21 @@ impl<'a> Operand<'a> {
             Data::Integer(matrix) => matrix.row(row, out),
         }
         Ok(())
+    }
+
+    /// The same, one float per column: where these are in another order than inputs, as [`Self::order`] says.
+    pub fn columns(&self, row: usize, out: &mut [f32]) -> Result<()> {
+        if let Data::Integer(matrix) = self.data {
+            matrix.columns(row, out);
+            return Ok(());
+        }
+        self.row(row, out)
+    }
+
+    /// The input that each column of a matrix belongs to, or nothing where they lie as inputs do.
+    #[must_use]
+    pub fn order(&self) -> &'a [u32] {
+        if let Data::Integer(matrix) = self.data { matrix.order } else { &[] }
     }
 
     /// Length of the last axis.

@@ -54,9 +54,17 @@ pub enum Kernel {
         source: Dtype,
     },
     /// Floats as signed bytes.
-    Pack,
+    Pack {
+        /// Whether weights have their inputs in another order.
+        ordered: bool,
+    },
     /// Floats as 16-bit floats.
-    Halve,
+    Halve {
+        /// Whether weights have their inputs in another order.
+        ordered: bool,
+    },
+    /// Floats as they are, in the order in which weights have their inputs.
+    Reorder,
     /// Memory to memory, to see how fast that goes.
     Copy,
     /// Scaled dot products of attention.
@@ -208,8 +216,9 @@ impl Kernel {
                 &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), PACKING]
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
-            Self::Pack => &[include_str!("linear/pack.wgsl"), PACKING],
-            Self::Halve => &[include_str!("linear/halve.wgsl")],
+            Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), PACKING],
+            Self::Halve { ordered } => &[include_str!("linear/halve.wgsl"), linear::places(ordered)],
+            Self::Reorder => &[include_str!("linear/reorder.wgsl"), linear::places(true)],
             Self::Quantize { bits, zeros, .. } => &weight::quantize_parts(bits, zeros),
             Self::Copy => &[include_str!("bench/copy.wgsl")],
             Self::AttentionScores { tiling } => &[include_str!("attention/scores.wgsl"), product(tiling)],
@@ -311,8 +320,10 @@ impl Kernel {
         let fixed: &[Access] = match self {
             Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
             Self::Linear { format, input, .. } => return linear::bindings(format, input),
-            Self::Pack => &[Read, Uniform, Write, Write],
-            Self::Halve => &[Read, Uniform, Write],
+            Self::Pack { ordered: false } => &[Read, Uniform, Write, Write],
+            Self::Pack { ordered: true } => &[Read, Uniform, Write, Write, Read],
+            Self::Halve { ordered: false } => &[Read, Uniform, Write],
+            Self::Halve { ordered: true } | Self::Reorder => &[Read, Uniform, Write, Read],
             Self::Join { packs: true, .. } => &[Read, Write, Uniform, Write, Write],
             Self::RmsNorm { packs: true, .. } | Self::Multiply { packs: true } => {
                 &[Read, Read, Write, Uniform, Write, Write]

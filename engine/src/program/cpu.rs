@@ -30,7 +30,13 @@ pub struct CpuProgram {
 enum Held<'a> {
     Plain(Ref<'a, [u32]>),
     Half(half::Layout, Ref<'a, [u32]>),
-    Integer { layout: Layout, codes: Ref<'a, [u32]>, scales: Ref<'a, [u32]>, zeros: Option<Ref<'a, [u32]>> },
+    Integer {
+        layout: Layout,
+        codes: Ref<'a, [u32]>,
+        scales: Ref<'a, [u32]>,
+        zeros: Option<Ref<'a, [u32]>>,
+        order: Option<Ref<'a, [u32]>>,
+    },
 }
 
 impl CpuProgram {
@@ -109,9 +115,9 @@ impl CpuProgram {
             .map(|(operand, held)| match held {
                 Held::Plain(words) => Operand::words(operand.shape(), words),
                 Held::Half(layout, words) => Operand::half(operand.shape(), *layout, words),
-                Held::Integer { layout, codes, scales, zeros } => {
-                    let zeros = zeros.as_deref().unwrap_or_default();
-                    Operand::integer(operand.shape(), Matrix { layout: *layout, codes, scales, zeros })
+                Held::Integer { layout, codes, scales, zeros, order } => {
+                    let (zeros, order) = (zeros.as_deref().unwrap_or_default(), order.as_deref().unwrap_or_default());
+                    Operand::integer(operand.shape(), Matrix { layout: *layout, codes, scales, zeros, order })
                 }
             })
             .collect();
@@ -136,11 +142,12 @@ impl CpuProgram {
             graph::Operand::Param(param) => match &weights[param.id] {
                 Weight::F32(values) => Ok(Held::Plain(values.words()?)),
                 Weight::F16 { layout, halves } => Ok(Held::Half(*layout, halves.words()?)),
-                Weight::Integer { layout, codes, scales, zeros, .. } => Ok(Held::Integer {
+                Weight::Integer { layout, codes, scales, zeros, order, .. } => Ok(Held::Integer {
                     layout: *layout,
                     codes: codes.words()?,
                     scales: scales.words()?,
                     zeros: zeros.as_ref().map(Buffer::words).transpose()?,
+                    order: order.as_deref().map(Buffer::words).transpose()?,
                 }),
             },
         }

@@ -27,6 +27,8 @@ pub enum Format {
         calibration: Calibration,
         /// What they are multiplied with.
         activations: Activations,
+        /// Whether columns are in another order than inputs, which is stored with them.
+        ordered: bool,
     },
 }
 
@@ -54,6 +56,7 @@ impl Format {
             zeros: integer.scheme == Scheme::Asymmetric,
             calibration: integer.calibration,
             activations: integer.activations,
+            ordered: false,
         }
     }
 
@@ -61,6 +64,12 @@ impl Format {
     #[must_use]
     pub fn activations(self) -> Activations {
         if let Self::Integer { activations, .. } = self { activations } else { Activations::Auto }
+    }
+
+    /// Whether weights of this format have an order of their inputs.
+    #[must_use]
+    pub fn is_ordered(self) -> bool {
+        matches!(self, Self::Integer { ordered: true, .. })
     }
 
     /// The word used in reports.
@@ -98,7 +107,9 @@ impl Format {
     pub fn bytes(self, shape: &[usize]) -> u64 {
         let floats = || 4 * shape.iter().map(|&d| d as u64).product::<u64>();
         let halves = self.halves(shape).map(half::Layout::bytes);
-        self.integers(shape).map(integer::Layout::bytes).or(halves).unwrap_or_else(floats)
+        let order = |layout: integer::Layout| if self.is_ordered() { 4 * layout.columns as u64 } else { 0 };
+        let integers = self.integers(shape).map(|layout| layout.bytes() + order(layout));
+        integers.or(halves).unwrap_or_else(floats)
     }
 }
 

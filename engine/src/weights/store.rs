@@ -37,6 +37,8 @@ pub enum Weight {
         scales: Buffer,
         /// Zero points of all groups, if they have any.
         zeros: Option<Buffer>,
+        /// The input that each column belongs to, if they lie in another order; few weights have it.
+        order: Option<Box<Buffer>>,
     },
 }
 
@@ -53,16 +55,19 @@ impl Weight {
         let codes = create(layout.rows * layout.row_words())?;
         let scales = create(layout.scale_words())?;
         let zeros = if layout.zeros { Some(create(layout.zero_words())?) } else { None };
+        let order = if format.is_ordered() { Some(Box::new(create(layout.columns)?)) } else { None };
         let activations = format.activations();
-        Ok(Self::Integer { layout, activations, codes, scales, zeros })
+        Ok(Self::Integer { layout, activations, codes, scales, zeros, order })
     }
 
     /// Its parts.
     pub fn parts(&self) -> impl Iterator<Item = &Buffer> {
         let parts = match self {
-            Self::F32(values) => [Some(values), None, None],
-            Self::F16 { halves, .. } => [Some(halves), None, None],
-            Self::Integer { codes, scales, zeros, .. } => [Some(codes), Some(scales), zeros.as_ref()],
+            Self::F32(values) => [Some(values), None, None, None],
+            Self::F16 { halves, .. } => [Some(halves), None, None, None],
+            Self::Integer { codes, scales, zeros, order, .. } => {
+                [Some(codes), Some(scales), zeros.as_ref(), order.as_deref()]
+            }
         };
         parts.into_iter().flatten()
     }

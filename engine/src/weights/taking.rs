@@ -184,9 +184,12 @@ impl Taking<'_, '_> {
         let begin = || (Gathering::new(packed), loader.space.in_flight(Gathering::bytes(packed)));
         let (gathering, _) = job.packed.get_or_insert_with(begin);
         gathering.take(part, first, bytes)?;
-        if let Weight::Integer { layout, codes, scales, zeros, .. } = job.weight {
+        if let Weight::Integer { layout, codes, scales, zeros, order, .. } = job.weight {
             if let Some(words) = gathering.codes() {
                 codes.write(0, bytemuck::cast_slice(&words))?;
+                if let Some(order) = order {
+                    order.write(0, bytemuck::cast_slice(gathering.order()))?;
+                }
             }
             if let Some(factors) = gathering.factors() {
                 target.factors = factors;

@@ -52,6 +52,38 @@ fn linear_layers_with_residuals() {
 }
 
 #[test]
+fn linear_layers_whose_inputs_are_in_another_order() {
+    let mut check = Check::new();
+    let shapes = [[1, 64, 64], [2, 3, 35], [7, 13, 17], [9, 40, 130], [65, 66, 31], [70, 1030, 132]];
+    let ways = [Activations::Auto, Activations::F32, Activations::F16, Activations::Int8];
+    for ([rows, outputs, inputs], kind) in shapes.into_iter().zip(KINDS.into_iter().cycle()) {
+        for (turn, way) in ways.into_iter().cycle().take(2 * ways.len()).enumerate() {
+            // What makes x packs it for the first, if that has no order; only its neighbour may take that too.
+            let mut strides = [None, None, Some(1), None, Some(23), Some(1)];
+            strides.rotate_left(turn / ways.len() * 2);
+            let weight = |(index, stride): (usize, Option<u32>)| {
+                let weight = Known::integer(&format!("weight {index}"), outputs, inputs, kind).with(way);
+                stride.map_or_else(|| weight.clone(), |stride| weight.clone().ordered(stride))
+            };
+            let mut weights: Vec<Known> = strides.into_iter().enumerate().map(weight).collect();
+            weights.push(Known::F32(bell("scale", inputs)));
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[1, rows, inputs], Element::F32);
+            let x = graph.rms_norm(x, &param(strides.len(), &[inputs]), 1e-5).expect("fits");
+            let mut all = (0..strides.len()).map(|id| graph.project(x, &param(id, &[outputs, inputs]), None));
+            let products = all.by_ref().collect::<Result<Vec<_>, _>>().expect("fits");
+            let mut sum = products[0];
+            for &product in &products[1..] {
+                let scaled = graph.scale(sum, 0.7).expect("fits");
+                sum = graph.add(scaled, product).expect("fits");
+            }
+            let name = format!("ordered {rows} {outputs} {inputs} {kind:?} {way:?}");
+            check.run(&name, graph, sum, &weights, &Tensors::from([floats("x", &[1, rows, inputs])]));
+        }
+    }
+}
+
+#[test]
 fn weights_larger_than_a_binding() {
     if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
         return;

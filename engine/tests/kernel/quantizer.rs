@@ -57,6 +57,7 @@ fn on_gpu(
         codes: create(layout.rows * layout.row_words()),
         scales: create(layout.scale_words()),
         zeros: layout.zeros.then(|| create(layout.zero_words())),
+        order: None,
     };
     let quantizer = Quantizer::new(gpu, &space, values.len() as u64 * 4, importance.len()).expect("fits");
     assert!(quantizer.suits(layout, source));
@@ -104,12 +105,12 @@ fn integers_made_on_the_gpu_are_as_good() {
             let values: Vec<f32> = values.iter().map(|v| half::f16::from_f32(*v).to_f32()).collect();
             let importance: Vec<f32> = bell("importance", columns).iter().map(|x| 20.0 * x.powi(4)).collect();
             let [codes, scales, zero_points] = on_gpu(&gpu, layout, (calibration, &importance), source, &values);
-            let got = rows(Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points });
+            let got = rows(Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points, order: &[] });
             let (mut codes, mut factors) = (Vec::new(), Factors::default());
             integer::quantize(layout, calibration, Some(&importance), &values, &mut codes, &mut factors)
                 .expect("finite");
             let (scales, zero_points) = factors.pack(layout);
-            let want = rows(Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points });
+            let want = rows(Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points, order: &[] });
             let counted: &[f32] = if calibration == Calibration::Activations { &importance } else { &[1.0] };
             let (gpu, cpu) = (weighed(&got, &values, counted), weighed(&want, &values, counted));
             let name = format!("{layout:?} {calibration:?} {source:?}");
@@ -130,7 +131,7 @@ fn a_weight_that_is_no_number_is_told() {
     let layout = Layout { rows: 1, columns: 64, bits: 4, group: 32, zeros: false };
     let create = |words: usize| space.create(Category::Weights, words as u64 * 4).expect("fits");
     let (codes, scales) = (create(layout.row_words()), create(layout.scale_words()));
-    let weight = Weight::Integer { layout, activations: Activations::Auto, codes, scales, zeros: None };
+    let weight = Weight::Integer { layout, activations: Activations::Auto, codes, scales, zeros: None, order: None };
     let quantizer = Quantizer::new(&gpu, &space, 256, 0).expect("fits");
     let mut values = [0.5_f32; 64];
     values[40] = f32::NAN;

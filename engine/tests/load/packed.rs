@@ -8,7 +8,10 @@ use matrix_engine::{
     host::Host,
     load::{Checkpoint, Config, Folder, Origin},
     model,
-    protocol::{Integer, Offload, Options, Outcome, Parallel, Platform, Progressive, Step, Streaming, Tensor, Tensors},
+    protocol::{
+        Activations, Integer, Offload, Options, Outcome, Parallel, Platform, Progressive, Step, Streaming, Tensor,
+        Tensors, Work,
+    },
     weights::{Store, Weight, integer::Matrix},
 };
 use safetensors::tensor::Dtype;
@@ -19,13 +22,16 @@ use super::{
     packing::Recipe,
 };
 
-const RECIPES: [Recipe; 6] = [
-    Recipe { method: "gptq", format: "gptq", bits: 4, group: 32, symmetric: true },
-    Recipe { method: "gptq", format: "gptq", bits: 4, group: 32, symmetric: false },
-    Recipe { method: "gptq", format: "gptq_v2", bits: 4, group: 64, symmetric: false },
-    Recipe { method: "gptq", format: "gptq", bits: 8, group: -1, symmetric: false },
-    Recipe { method: "awq", format: "gemm", bits: 4, group: 32, symmetric: false },
-    Recipe { method: "awq", format: "gemm", bits: 4, group: -1, symmetric: false },
+const RECIPES: [Recipe; 9] = [
+    Recipe::gptq(4, 32, true),
+    Recipe::gptq(4, 32, false),
+    Recipe { format: "gptq_v2", ..Recipe::gptq(4, 64, false) },
+    Recipe::gptq(8, -1, false),
+    Recipe::awq(32),
+    Recipe::awq(-1),
+    Recipe::gptq(4, 32, true).reordered(),
+    Recipe { format: "gptq_v2", ..Recipe::gptq(8, 32, false).reordered() },
+    Recipe::gptq(4, -1, false).reordered(),
 ];
 
 /// A copy of a model whose linear layers are packed, except the head and one that is left in f16; and one of floats
@@ -76,14 +82,19 @@ fn weights(copy: &Copy, options: &Options) -> (BTreeMap<String, Vec<f32>>, usize
                     let rows = values.chunks_exact_mut(layout.columns).enumerate();
                     rows.for_each(|(row, values)| layout.row(&words, row, values));
                 }
-                Weight::Integer { layout, codes, scales, zeros, .. } => {
+                Weight::Integer { layout, codes, scales, zeros, order, .. } => {
                     let codes = space.read(codes).await.expect("readable");
                     let scales = space.read(scales).await.expect("readable");
                     let zeros = match zeros {
                         Some(zeros) => space.read(zeros).await.expect("readable"),
                         None => Vec::new(),
                     };
-                    let matrix = Matrix { layout: *layout, codes: &codes, scales: &scales, zeros: &zeros };
+                    let order = match order {
+                        Some(order) => space.read(order).await.expect("readable"),
+                        None => Vec::new(),
+                    };
+                    let (codes, scales, zeros, order) = (&codes, &scales, &zeros, &order);
+                    let matrix = Matrix { layout: *layout, codes, scales, zeros, order };
                     let rows = values.chunks_exact_mut(layout.columns).enumerate();
                     rows.for_each(|(row, values)| matrix.row(row, values));
                     integers += 1;
@@ -95,17 +106,22 @@ fn weights(copy: &Copy, options: &Options) -> (BTreeMap<String, Vec<f32>>, usize
     })
 }
 
-/// Logits of a few ids.
+/// Logits of a few ids. What is compiled ahead is all that they need.
 fn logits(copy: &Copy, platform: Platform, options: &Options) -> Vec<f32> {
     let mut host = Host::new("");
     let mut perform = |step| pollster::block_on(host.perform(step));
     let (slot, model) = ("model".to_owned(), copy.source());
-    let load = Step::Load { slot: slot.clone(), platform, model, options: options.clone(), work: Vec::new() };
-    let loaded = perform(load);
-    assert!(matches!(loaded, Outcome::Loaded { .. }), "{loaded:?}");
     let inputs = Tensors::from([("input_ids".to_owned(), Tensor::i32(&[1, 9], (3..12).collect()))]);
-    match perform(Step::Infer { slot, inputs, outputs: vec!["logits".into()], reply: true }) {
-        Outcome::Inferred { outputs, .. } => outputs["logits"].as_f32().expect("floats").to_vec(),
+    let outputs = vec!["logits".to_owned()];
+    let work = vec![Work { inputs: inputs.clone(), outputs: outputs.clone(), decode: Vec::new() }];
+    let loaded = perform(Step::Load { slot: slot.clone(), platform, model, options: options.clone(), work });
+    assert!(matches!(loaded, Outcome::Loaded { .. }), "{loaded:?}");
+    match perform(Step::Infer { slot, inputs, outputs, reply: true }) {
+        Outcome::Inferred { outputs, measures, .. } => {
+            let missed = measures.iter().any(|it| it.metric == "shader_misses" && it.value > 0.0);
+            assert!(!options.shader_precompile || !missed, "{measures:?}");
+            outputs["logits"].as_f32().expect("floats").to_vec()
+        }
         other => panic!("not inferred: {other:?}"),
     }
 }
@@ -138,6 +154,22 @@ fn integers_are_taken_over_exactly_or_read_as_floats() {
 }
 
 #[test]
+fn inputs_in_another_order_are_multiplied_with_what_integers_may_be() {
+    let (packed, plain) = packed("llama", "ordered", Recipe::gptq(4, 32, true).reordered());
+    for platform in platforms() {
+        let want = logits(&plain, platform, &Options::default());
+        for activations in [Activations::F32, Activations::F16, Activations::Int8] {
+            let integer = Some(Integer { activations, ..Integer::bits(4) });
+            for shader_precompile in [false, platform == Platform::NativeGpu] {
+                let options = Options { integer: integer.clone(), shader_precompile, ..Options::default() };
+                let close = cosine(&logits(&packed, platform, &options), &want);
+                assert!(close > 0.999, "{activations:?} on {platform:?}: {close}");
+            }
+        }
+    }
+}
+
+#[test]
 fn names_may_leave_out_layers_or_ask_for_more() {
     let (packed, _) = packed("llama", "names", Recipe::awq(32));
     let integers = |skip: &[&str], high: &[&str]| {
@@ -151,7 +183,13 @@ fn names_may_leave_out_layers_or_ask_for_more() {
 
 #[test]
 fn the_way_weights_come_changes_nothing() {
-    let (packed, plain) = packed("llama", "ways", Recipe::gptq(4, 32, false));
+    for (name, recipe) in [("ways", Recipe::gptq(4, 32, false)), ("turns", Recipe::gptq(4, 32, false).reordered())] {
+        every_way(name, recipe);
+    }
+}
+
+fn every_way(name: &str, recipe: Recipe) {
+    let (packed, plain) = packed("llama", name, recipe);
     // Parts of one matrix in different files, and codes before their scales.
     let mut shards = [Raw::new(), Raw::new(), Raw::new()];
     let mut map = serde_json::Map::new();
@@ -249,6 +287,10 @@ fn what_cannot_be_taken_over_is_refused() {
             order.2[..4].copy_from_slice(&1_u32.to_le_bytes());
         }),
         changed(&|weights| {
+            let order = weights.get_mut(&q("g_idx")).expect("there");
+            (order.1, order.2) = (vec![63], order.2[4..].to_vec());
+        }),
+        changed(&|weights| {
             let zeros = weights.get_mut(&q("qzeros")).expect("there");
             zeros.2[0] = 0x72;
         }),
@@ -282,8 +324,13 @@ fn what_cannot_be_taken_over_is_refused() {
             .to_owned(),
         format!(
             "tensor '{}': g_idx: its inputs were quantized in another order than they lie in: expected group 0 for \
-             input 0, found 1 (hint: use a checkpoint that was made with `desc_act: false`)",
+             input 0, found 1 (hint: `desc_act` of config.json has to be true for these weights)",
             q("weight")
+        ),
+        format!(
+            "tensor '{}': not the tensor that belongs there: expected I32 [64] for [64, 64] in 4 bits, found I32 [63] \
+             {together}",
+            q("g_idx")
         ),
         format!(
             "tensor '{}': qzeros: a zero point is not in the middle: expected 8, as `sym` says, found 3 \
@@ -308,4 +355,45 @@ fn what_cannot_be_taken_over_is_refused() {
             .to_owned(),
     ];
     assert_eq!(all, want);
+}
+
+#[test]
+fn groups_that_cannot_be_are_refused() {
+    let (copy, _) = packed("llama", "groups", Recipe::gptq(4, 32, true).reordered());
+    let whole = copy.weights();
+    let name = "model.layers.1.mlp.down_proj.g_idx";
+    let refused = |groups: &dyn Fn(&mut [i32])| {
+        let mut weights = whole.clone();
+        let bytes = &mut weights.get_mut(name).expect("there").2;
+        let mut values: Vec<i32> = bytemuck::pod_collect_to_vec(bytes);
+        groups(&mut values);
+        *bytes = bytemuck::cast_slice(&values).to_vec();
+        copy.write("model.safetensors", &weights);
+        // As floats just the same.
+        let told = [int(4), Options::default()].map(|options| refusal(&copy, options));
+        assert_eq!(told[0], told[1]);
+        told[0].clone()
+    };
+    let told =
+        [refused(&|groups| groups[7] = -1), refused(&|groups| groups[7] = 3), refused(&|groups| groups.fill(0)), {
+            let mut weights = whole.clone();
+            weights.remove(name);
+            copy.write("model.safetensors", &weights);
+            refusal(&copy, int(4))
+        }];
+    let (weight, hint) = (
+        "tensor 'model.layers.1.mlp.down_proj.weight'",
+        "(hint: quantization_config of config.json and the weights do not belong together)",
+    );
+    let strange = |found: &str| {
+        let what = "g_idx: an input of a group that does not exist: expected 0 to 2 for input 7, found";
+        format!("{weight}: {what} {found} {hint}")
+    };
+    let want = [
+        strange("-1"),
+        strange("3"),
+        format!("{weight}: g_idx: a group of another length: expected 32 inputs in group 0, found 96 {hint}"),
+        format!("tensor '{name}': missing tensor {hint}"),
+    ];
+    assert_eq!(told, want);
 }

@@ -19,15 +19,21 @@ pub struct Recipe {
     /// −1 for one group a row.
     pub group: i64,
     pub symmetric: bool,
+    /// Whether inputs are quantized in another order than they lie in, for every matrix in its own.
+    pub reordered: bool,
 }
 
 impl Recipe {
-    pub fn gptq(bits: u32, group: i64, symmetric: bool) -> Self {
-        Self { method: "gptq", format: "gptq", bits, group, symmetric }
+    pub const fn gptq(bits: u32, group: i64, symmetric: bool) -> Self {
+        Self { method: "gptq", format: "gptq", bits, group, symmetric, reordered: false }
     }
 
-    pub fn awq(group: i64) -> Self {
-        Self { method: "awq", format: "gemm", bits: 4, group, symmetric: false }
+    pub const fn awq(group: i64) -> Self {
+        Self { method: "awq", format: "gemm", bits: 4, group, symmetric: false, reordered: false }
+    }
+
+    pub const fn reordered(self) -> Self {
+        Self { reordered: true, ..self }
     }
 
     pub fn config(self) -> Value {
@@ -37,7 +43,7 @@ impl Recipe {
                 "zero_point": true, "modules_to_not_convert": null,
             }),
             _ => json!({
-                "quant_method": "gptq", "bits": self.bits, "group_size": self.group, "desc_act": false,
+                "quant_method": "gptq", "bits": self.bits, "group_size": self.group, "desc_act": self.reordered,
                 "sym": self.symmetric, "checkpoint_format": self.format,
             }),
         }
@@ -51,16 +57,20 @@ impl Recipe {
         let groups = inputs.div_ceil(group);
         let (bits, most) = (self.bits as usize, (1_u32 << self.bits) - 1);
         let values = floats(&bytes);
+        // Which place an input had when it was quantized.
+        let turn = name.bytes().map(usize::from).sum::<usize>();
+        let place = |input: usize| if self.reordered { (input * 37 + turn) % inputs } else { input };
+        let group_of: Vec<usize> = (0..inputs).map(|input| place(input) / group).collect();
         let mut codes = vec![vec![0_u32; inputs]; outputs];
         let mut zeros = vec![vec![0_u32; groups]; outputs];
         let mut scales = vec![vec![f16::ZERO; groups]; outputs];
         let mut meant = vec![0.0_f32; outputs * inputs];
         for output in 0..outputs {
             for index in 0..groups {
-                let columns = index * group..inputs.min((index + 1) * group);
-                let weights = &values[output * inputs..][columns.clone()];
-                let low = weights.iter().copied().fold(0.0_f32, f32::min);
-                let high = weights.iter().copied().fold(0.0_f32, f32::max);
+                let columns: Vec<usize> = (0..inputs).filter(|&input| group_of[input] == index).collect();
+                let weights = columns.iter().map(|&column| values[output * inputs + column]);
+                let low = weights.clone().fold(0.0_f32, f32::min);
+                let high = weights.fold(0.0_f32, f32::max);
                 let (scale, zero) = if self.symmetric {
                     let scale = f16::from_f32(2.0 * high.max(-low) / most as f32);
                     (scale, most.div_ceil(2))
@@ -113,7 +123,7 @@ impl Recipe {
         let bytes = by_groups.flat_map(f16::to_le_bytes).collect();
         weights.insert(format!("{path}scales"), (Dtype::F16, vec![groups, outputs], bytes));
         if !is_awq {
-            let of: Vec<u32> = (0..inputs).map(|input| (input / group) as u32).collect();
+            let of: Vec<u32> = group_of.iter().map(|&group| group as u32).collect();
             weights.insert(format!("{path}g_idx"), (Dtype::I32, vec![inputs], words(&of)));
         }
         meant

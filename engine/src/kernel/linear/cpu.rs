@@ -22,6 +22,9 @@ pub fn cpu(
     out: &mut [f32],
 ) -> Result<()> {
     let [outputs, inputs] = [weight.shape[0], weight.width()];
+    // Rows of x are put in order once, those of weights are many.
+    let ordered = in_order(x, inputs, weight.order());
+    let x = ordered.as_deref().unwrap_or(x);
     let x = Rows { data: x, start: 0, stride: inputs, count: x.len() / inputs };
     let addend_stride = if addend.is_some_and(|addend| addend.len() > outputs) { outputs } else { 0 };
     let mut multiply = |rows: &[f32], first: usize| {
@@ -35,7 +38,7 @@ pub fn cpu(
         for first in (0..outputs).step_by(UNPACKED) {
             let rows = &mut rows[..UNPACKED.min(outputs - first) * inputs];
             for (index, row) in rows.chunks_exact_mut(inputs).enumerate() {
-                weight.row(first + index, row)?;
+                weight.columns(first + index, row)?;
             }
             multiply(rows, first);
         }
@@ -46,4 +49,16 @@ pub fn cpu(
         activation::cpu(activation, out);
     }
     Ok(())
+}
+
+/// Rows of x with their inputs in an order, if there is one.
+fn in_order(x: &[f32], inputs: usize, order: &[u32]) -> Option<Vec<f32>> {
+    if order.is_empty() {
+        return None;
+    }
+    let mut ordered = Vec::with_capacity(x.len());
+    for row in x.chunks_exact(inputs) {
+        ordered.extend(order.iter().map(|&input| row.get(input as usize).copied().unwrap_or(0.0)));
+    }
+    Some(ordered)
 }

@@ -33,9 +33,9 @@ const ENOUGH_MATRICES: usize = 128;
 /// With fewer wide tiles than this, smaller ones spread better over the GPU.
 const FEW_WIDE: usize = 64;
 
-/// Where x is kept as signed bytes, or as 16-bit floats, between two dispatches.
+/// Where x is kept as signed bytes, as 16-bit floats, or in another order, between two dispatches.
 pub struct Packed {
-    /// `[rows, blocks, 32]` bytes or 16-bit floats.
+    /// `[rows, blocks, 32]` bytes or 16-bit floats, or `[rows, inputs]` floats.
     pub codes: Buffer,
     /// Of bytes `[rows, blocks]` pairs: scale, scale · Σ codes.
     pub factors: Buffer,
@@ -49,12 +49,12 @@ pub fn packed_bytes(op: Op, operands: &[Operand<'_>], capability: Capability) ->
     match form(x.rows(), x.width(), weight, capability) {
         Input::Packed => Some([blocks * BLOCK as u64, blocks * 8]),
         Input::Halves => Some([blocks * BLOCK as u64 * 2, 0]),
-        Input::Scalar | Input::Vector => None,
+        Input::Scalar | Input::Vector => weight::order(weight).map(|_| [(4 * x.rows() * x.width()) as u64, 0]),
     }
 }
 
 /// The dispatches of `activation(x · weightᵀ + addend)`: several when the weight has to be bound in parts, or
-/// when x is packed first.
+/// when x is packed or put in order first.
 pub fn dispatch<'a>(
     activation: Option<Activation>,
     [x, weight]: [&Operand<'a>; 2],
@@ -69,17 +69,22 @@ pub fn dispatch<'a>(
     let packed = || packed.ok_or_else(|| Error::internal("no memory for packed rows"));
     let adds = addend.map_or(0, |addend| if addend.rows() > 1 { 2 } else { 1 });
     let blocks = inputs.div_ceil(BLOCK);
-    let (first, factors) = match input {
-        Input::Packed => (&packed()?.codes, Some(&packed()?.factors)),
-        Input::Halves => (&packed()?.codes, None),
-        Input::Scalar | Input::Vector => (x.plain()?, None),
+    let order = weight::order(weight);
+    let ordered = order.is_some();
+    let kernel = match input {
+        Input::Packed => Some(Kernel::Pack { ordered }),
+        Input::Halves => Some(Kernel::Halve { ordered }),
+        Input::Scalar | Input::Vector => ordered.then_some(Kernel::Reorder),
     };
+    let first = if kernel.is_some() { &packed()?.codes } else { x.plain()? };
+    let factors = if input == Input::Packed { Some(&packed()?.factors) } else { None };
     let mut dispatches = Vec::new();
-    if input == Input::Packed || input == Input::Halves {
+    if let Some(kernel) = kernel {
+        let buffers = whole([x.plain()?, first]).into_iter().chain(factors.into_iter().chain(order).map(Into::into));
         dispatches.push(Dispatch {
             // 64 blocks a workgroup, a block or a quarter of one for a thread.
-            kernel: if factors.is_some() { Kernel::Pack } else { Kernel::Halve },
-            buffers: whole([x.plain()?, first]).into_iter().chain(factors.map(Into::into)).collect(),
+            kernel,
+            buffers: buffers.collect(),
             params: words(&[rows, inputs, blocks])?,
             grid: groups((rows * blocks).div_ceil(64))?,
         });
@@ -101,25 +106,28 @@ pub fn dispatch<'a>(
 }
 
 /// Dispatches with as little packing as possible: layers that read the same x, such as query, key and value, have it
-/// packed once, and by what makes it if that can.
+/// packed once, and by what makes it if that can. Weights with an order of their own share nothing.
 #[must_use]
 pub fn with_shared_packing(steps: Vec<Dispatch<'_>>) -> Vec<Dispatch<'_>> {
-    let mut held: Option<(Kernel, &Buffer, Vec<u32>)> = None;
+    let mut held: Option<(Kernel, Vec<&Buffer>, Vec<u32>)> = None;
     let mut kept: Vec<Dispatch<'_>> = Vec::with_capacity(steps.len());
     for step in steps {
-        if matches!(step.kernel, Kernel::Pack | Kernel::Halve) {
-            let x = step.buffers[0].buffer;
-            let same = |(kernel, buffer, params): &(Kernel, &Buffer, Vec<u32>)| {
-                *kernel == step.kernel && std::ptr::eq(*buffer, x) && *params == step.params
+        if matches!(step.kernel, Kernel::Pack { .. } | Kernel::Halve { .. } | Kernel::Reorder) {
+            let bound: Vec<&Buffer> = step.buffers.iter().map(|part| part.buffer).collect();
+            let same = |(kernel, buffers, params): &(Kernel, Vec<&Buffer>, Vec<u32>)| {
+                let equal = buffers.iter().zip(&bound).all(|(held, wanted)| std::ptr::eq(*held, *wanted));
+                *kernel == step.kernel && equal && *params == step.params
             };
             if held.as_ref().is_some_and(same) {
                 continue;
             }
-            held = Some((step.kernel, x, step.params.clone()));
-            if step.kernel == Kernel::Pack && kept.last_mut().is_some_and(|maker| packs(maker, &step)) {
+            held = Some((step.kernel, bound, step.params.clone()));
+            if step.kernel == (Kernel::Pack { ordered: false })
+                && kept.last_mut().is_some_and(|maker| packs(maker, &step))
+            {
                 continue;
             }
-        } else if step.writes().any(|out| held.as_ref().is_some_and(|(_, buffer, _)| std::ptr::eq(*buffer, out))) {
+        } else if step.writes().any(|out| held.as_ref().is_some_and(|(_, buffers, _)| std::ptr::eq(buffers[0], out))) {
             held = None;
         }
         kept.push(step);

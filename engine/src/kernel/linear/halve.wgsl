@@ -1,16 +1,18 @@
-// x as 16-bit floats, eight per invocation; rows are padded with zeros to whole blocks of 32.
+// x as 16-bit floats, eight per invocation; rows are padded with zeros to whole blocks of 32. The snippet behind says
+// where inputs lie.
 
 struct Params { rows: u32, inputs: u32, blocks: u32 }
 
+const ORDER = 3;
 @group(0) @binding(0) var<storage, read> x: array<f32>;                     // [rows, inputs]
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read_write> halves: array<vec4<u32>>;    // [rows, blocks, 4]
 
 // Two neighbours; the largest 16-bit float stands in for what is larger.
 fn pair(row: u32, k: u32) -> u32 {
-    let at = row * params.inputs + k;
+    let first = row * params.inputs;
     let known = vec2<u32>(k, k + 1u) < vec2<u32>(params.inputs);
-    let values = select(vec2<f32>(), vec2<f32>(x[at], x[at + 1u]), known);
+    let values = select(vec2<f32>(), vec2<f32>(x[first + place(k)], x[first + place(k + 1u)]), known);
     return pack2x16float(clamp(values, vec2<f32>(-65504.0), vec2<f32>(65504.0)));
 }
 

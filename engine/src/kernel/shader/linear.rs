@@ -81,6 +81,11 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
     parts
 }
 
+/// Where a kernel that makes x ready finds an input of the weights.
+pub fn places(ordered: bool) -> &'static str {
+    if ordered { include_str!("../linear/in_order.wgsl") } else { include_str!("../linear/as_they_lie.wgsl") }
+}
+
 /// What is bound where.
 pub fn bindings(format: WeightFormat, input: Input) -> Vec<Access> {
     let factors: &[Access] = if input == Input::Packed { &[Read] } else { &[] };

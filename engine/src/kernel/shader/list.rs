@@ -15,8 +15,8 @@ impl Kernel {
     /// Every kernel there is, for tests and for compiling ahead.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all =
-            vec![Self::Synthetic, Self::Pack, Self::Halve, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
+        let mut all = vec![Self::Synthetic, Self::Reorder, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
+        all.extend([false, true].into_iter().flat_map(|ordered| [Self::Pack { ordered }, Self::Halve { ordered }]));
         for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             for packs in [false, true] {
                 all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads, packs }));

@@ -8,6 +8,7 @@ use super::{
     shader::{Access, Access::Read},
 };
 use crate::{
+    device::Buffer,
     error::Result,
     protocol::Activations,
     weights::{Weight, integer::Layout},
@@ -132,6 +133,14 @@ pub(super) fn activations(weight: &Operand<'_>) -> Activations {
     match weight.memory {
         Memory::Weight(Weight::Integer { activations, .. }) => *activations,
         _ => Activations::Auto,
+    }
+}
+
+/// Where each of its inputs lies in x, if that is not where it lies in the weight.
+pub(super) fn order<'a>(weight: &Operand<'a>) -> Option<&'a Buffer> {
+    match weight.memory {
+        Memory::Weight(Weight::Integer { order, .. }) => order.as_deref(),
+        _ => None,
     }
 }
 

@@ -4,7 +4,10 @@
 
 use half::f16;
 
-use super::Layout;
+use super::{
+    Layout,
+    group::{Group, inverse_root, nearest},
+};
 use crate::protocol::Calibration;
 
 /// Scale and zero point of one group. The scale is exact in f16.
@@ -27,7 +30,7 @@ impl Fit {
     pub fn code(self, weight: f32, layout: Layout) -> i32 {
         let (least, most) = (*layout.codes().start(), *layout.codes().end());
         let inverse = if self.scale == 0.0 { 0.0 } else { 1.0 / self.scale };
-        (weight * inverse + self.zero as f32).round_ties_even().clamp(least as f32, most as f32) as i32
+        nearest((weight * inverse + self.zero as f32).clamp(least as f32, most as f32)) as i32
     }
 
     /// The weight that a code stands for.
@@ -36,30 +39,10 @@ impl Fit {
         (code - self.zero) as f32 * self.scale
     }
 
-    fn error(self, weight: f32, layout: Layout) -> f32 {
-        weight - self.weight(self.code(weight, layout))
-    }
-
-    /// Σ |error|^power
-    fn cost(self, group: &[f32], layout: Layout, power: f32) -> f32 {
-        group.iter().map(|&weight| self.error(weight, layout).abs().powf(power)).sum()
-    }
-
-    /// Σ importance · error²
-    fn squared(self, group: &[f32], importance: Option<&[f32]>, layout: Layout) -> f32 {
-        let errors = group.iter().map(|&weight| self.error(weight, layout)).map(|error| error * error);
-        errors.enumerate().map(|(index, square)| square * matters(importance, index)).sum()
-    }
-
-    /// The scale for which the codes this fit gives come nearest to `targets`.
-    fn refined(self, group: &[f32], targets: &[f32], importance: Option<&[f32]>, layout: Layout) -> Self {
-        let (mut product, mut square) = (0.0, 0.0);
-        for (index, (&weight, &target)) in group.iter().zip(targets).enumerate() {
-            let code = (self.code(weight, layout) - self.zero) as f32;
-            product += code * target * matters(importance, index);
-            square += code * code * matters(importance, index);
-        }
-        if square == 0.0 { self } else { Self::new(product / square, self.zero) }
+    /// The scale with which codes, counted from the zero point, come nearest to what they are to mean: from the sums of
+    /// their products and squares in steps.
+    fn scaled(self, products: f32, squares: f32) -> Self {
+        if squares == 0.0 { self } else { Self::new(self.scale * (products / squares), self.zero) }
     }
 }
 
@@ -67,62 +50,88 @@ impl Fit {
 /// columns; where that isn't known, all matter alike.
 #[must_use]
 pub fn fit(group: &[f32], importance: Option<&[f32]>, layout: Layout, calibration: Calibration) -> Fit {
-    let whole = ranged(group, layout, 1.0);
+    let range = Range::of(group, layout);
+    let whole = range.fit(1.0);
+    // Nothing to search for: all codes mean the same.
+    if calibration == Calibration::None || whole.scale == 0.0 {
+        return whole;
+    }
+    let even = Group::new(group, None, layout);
     match calibration {
         Calibration::None => whole,
-        Calibration::Hqq => half_quadratic(group, layout),
-        Calibration::Mse => clipped(group, None, layout, whole),
+        Calibration::Hqq => half_quadratic(&even, range, group.len()),
+        Calibration::Mse => clipped(&even, range, whole),
         Calibration::Activations => {
-            let even = clipped(group, None, layout, whole);
-            if importance.is_some() { clipped(group, importance, layout, even) } else { even }
+            let fit = clipped(&even, range, whole);
+            if importance.is_some() { clipped(&Group::new(group, importance, layout), range, fit) } else { fit }
         }
     }
 }
 
-/// What an error of one weight of a group counts.
-fn matters(importance: Option<&[f32]>, index: usize) -> f32 {
-    importance.map_or(1.0, |all| all[index])
+/// The least and the greatest weight of a group, and 0.
+#[derive(Clone, Copy)]
+struct Range {
+    low: f32,
+    high: f32,
+    layout: Layout,
 }
 
-/// Covers `share` of the group's range. Without a zero point the weight of largest magnitude gets the code
-/// farthest from the middle, so that every code is used; the scale is negative if that weight is positive.
-#[expect(clippy::cast_possible_truncation, reason = "clamped to the codes")]
-fn ranged(group: &[f32], layout: Layout, share: f32) -> Fit {
-    let (least, most) = (*layout.codes().start(), *layout.codes().end());
-    if layout.zeros {
+impl Range {
+    fn of(group: &[f32], layout: Layout) -> Self {
         let (low, high) = group.iter().fold((0.0_f32, 0.0_f32), |(low, high), &w| (low.min(w), high.max(w)));
-        let fit = Fit::new((high - low) * share / (most - least) as f32, least);
-        if fit.scale == 0.0 {
-            return Fit { zero: layout.middle(), ..fit };
-        }
-        let zero = (least as f32 - low * share / fit.scale).round_ties_even();
-        return Fit { zero: zero.clamp(least as f32, most as f32) as i32, ..fit };
+        Self { low, high, layout }
     }
-    let extreme = group.iter().fold(0.0_f32, |m, &w| if w.abs() > m.abs() { w } else { m });
-    Fit::new(extreme * share / (least - layout.middle()) as f32, layout.middle())
+
+    /// Covers `share` of it. Without a zero point the weight of largest magnitude gets the code farthest from the
+    /// middle, so that every code is used; the scale is negative if that weight is positive.
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to the codes")]
+    fn fit(self, share: f32) -> Fit {
+        let Self { low, high, layout } = self;
+        let (least, most) = (*layout.codes().start(), *layout.codes().end());
+        if layout.zeros {
+            let fit = Fit::new((high - low) * share / (most - least) as f32, least);
+            if fit.scale == 0.0 {
+                return Fit { zero: layout.middle(), ..fit };
+            }
+            let zero = (least as f32 - low * share / fit.scale).round_ties_even();
+            return Fit { zero: zero.clamp(least as f32, most as f32) as i32, ..fit };
+        }
+        let extreme = if high >= -low { high } else { low };
+        Fit::new(extreme * share / (least - layout.middle()) as f32, layout.middle())
+    }
 }
 
 /// Tries smaller ranges, each with the scale that suits its codes best, in search of less squared error than `given`
 /// has: a few clipped weights against finer steps for all others. Where columns matter differently, neighbouring zero
 /// points are tried too, and scales refined once more.
-fn clipped(group: &[f32], importance: Option<&[f32]>, layout: Layout, given: Fit) -> Fit {
+fn clipped(group: &Group, range: Range, given: Fit) -> Fit {
     const TRIES: u16 = 24;
+    let layout = range.layout;
     let (least, most) = (*layout.codes().start(), *layout.codes().end());
-    let turns = if importance.is_some() { 2 } else { 1 };
-    let mut best = (given.squared(group, importance, layout), given);
+    let turns = if group.is_weighed() { 2 } else { 1 };
+    // Σ importance · error², and what refines the scale.
+    let look = |fit: Fit| {
+        let [errors, products, squares] = group.sums(fit, |code, steps, matters| {
+            let error = steps - code;
+            [error * error * matters, code * steps * matters, code * code * matters]
+        });
+        (errors * fit.scale * fit.scale, fit.scaled(products, squares))
+    };
+    let mut best = (look(given).0, given);
     for attempt in 0..TRIES {
-        let ranged = ranged(group, layout, 1.0 - f32::from(attempt) * 0.025);
+        let ranged = range.fit(1.0 - f32::from(attempt) * 0.025);
         // Without a zero point either sign of the scale is possible: the side with one code more changes.
         let flipped = (!layout.zeros).then_some(Fit { scale: -ranged.scale, ..ranged });
         let moved = |by: i32| Fit { zero: (ranged.zero + by).clamp(least, most), ..ranged };
-        let moved = (layout.zeros && importance.is_some()).then(|| [1, -1].map(moved));
-        for mut fit in std::iter::once(ranged).chain(flipped).chain(moved.into_iter().flatten()) {
+        let moved = (layout.zeros && group.is_weighed()).then(|| [1, -1].map(moved));
+        for fit in std::iter::once(ranged).chain(flipped).chain(moved.into_iter().flatten()) {
+            let (_, mut fit) = look(fit);
             for _ in 0..turns {
-                fit = fit.refined(group, group, importance, layout);
-                let cost = fit.squared(group, importance, layout);
+                let (cost, refined) = look(fit);
                 if cost < best.0 {
                     best = (cost, fit);
                 }
+                fit = refined;
             }
         }
     }
@@ -138,38 +147,57 @@ fn clipped(group: &[f32], importance: Option<&[f32]>, layout: Layout, given: Fit
     clippy::cast_precision_loss,
     reason = "a few hundred weights, clamped codes"
 )]
-fn half_quadratic(group: &[f32], layout: Layout) -> Fit {
-    const POWER: f32 = 0.7;
+fn half_quadratic(group: &Group, range: Range, length: usize) -> Fit {
     const ROUNDS: usize = 20;
-    const KEPT: f32 = 1.0;
+    let layout = range.layout;
     let (least, most) = (*layout.codes().start() as f32, *layout.codes().end() as f32);
-    let full = ranged(group, layout, 1.0);
-    let mut best = (full.cost(group, layout, KEPT), full);
-    let mut targets = vec![0.0; group.len()];
+    let mut best = (f32::INFINITY, range.fit(1.0));
+    let mut consider = |fit: Fit, errors: f32| {
+        let cost = errors * fit.scale.abs();
+        if cost < best.0 {
+            best = (cost, fit);
+        }
+    };
     for share in [1.0, 0.9, 0.8, 0.7] {
-        let mut fit = ranged(group, layout, share);
+        let mut fit = range.fit(share);
         let mut strength = 1.5_f32;
         for _ in 0..ROUNDS {
             if fit.scale == 0.0 {
                 break;
             }
-            let step = fit.scale.abs();
-            let mut shift = 0.0;
-            for (&weight, target) in group.iter().zip(&mut targets) {
-                let error = fit.error(weight, layout) / step;
-                let kept = (error.abs() - error.abs().max(1e-6).powf(POWER - 1.0) / strength).max(0.0);
-                *target = weight - kept.copysign(error) * step;
-                shift += fit.code(weight, layout) as f32 - *target / fit.scale;
-            }
-            if layout.zeros {
-                fit.zero = (shift / group.len() as f32).round_ties_even().clamp(least, most) as i32;
-            }
-            fit = fit.refined(group, &targets, None, layout);
-            let cost = fit.cost(group, layout, KEPT);
-            if cost < best.0 {
-                best = (cost, fit);
-            }
+            // What a code is to mean: a weight without the sparse part of its error.
+            let weakness = strength.recip();
+            let goal = |code: f32, steps: f32| {
+                let error = steps - code;
+                let size = error.abs();
+                // Below the least size of a root nothing is kept, above the greatest all.
+                let kept = size - inverse_root(size.clamp(0.125, 1e6)) * weakness;
+                let kept = if kept > 0.0 { kept } else { 0.0 };
+                steps - kept.copysign(error)
+            };
+            let [errors, shifts, products, squares] = group.sums(fit, |code, steps, _| {
+                let goal = goal(code, steps);
+                [(steps - code).abs(), code - goal, code * goal, code * code]
+            });
+            consider(fit, errors);
+            let shift = shifts / length as f32;
+            let zero = (fit.zero as f32 + shift).round_ties_even().clamp(least, most) as i32;
+            fit = if layout.zeros && zero != fit.zero {
+                let moved = Fit { zero, ..fit };
+                // Codes are those of the new zero point, what they are to mean is still by the old one.
+                let [products, squares] = group.sums(moved, |code, steps, _| {
+                    let before = nearest((steps + fit.zero as f32).clamp(least, most)) - fit.zero as f32;
+                    [code * goal(before, steps), code * code]
+                });
+                moved.scaled(products, squares)
+            } else {
+                fit.scaled(products, squares)
+            };
             strength *= 1.1;
+        }
+        if fit.scale != 0.0 {
+            let [errors] = group.sums(fit, |code, steps, _| [(steps - code).abs()]);
+            consider(fit, errors);
         }
     }
     best.1
@@ -190,11 +218,18 @@ mod tests {
         values
     }
 
+    /// Σ importance · |error|^power
+    fn errors(fit: Fit, group: &[f32], importance: Option<&[f32]>, layout: Layout, power: f32) -> f32 {
+        let error = |weight: f32| (weight - fit.weight(fit.code(weight, layout))).abs().powf(power);
+        let matters = |index: usize| importance.map_or(1.0, |all| all[index]);
+        group.iter().enumerate().map(|(index, &weight)| error(weight) * matters(index)).sum()
+    }
+
     /// Mean of |error|^power over all groups.
     fn cost(layout: Layout, calibration: Calibration, power: f32) -> f32 {
         let all = weights();
         let groups = all.chunks(layout.group);
-        groups.map(|group| fit(group, None, layout, calibration).cost(group, layout, power)).sum::<f32>()
+        groups.map(|group| errors(fit(group, None, layout, calibration), group, None, layout, power)).sum::<f32>()
             / all.len() as f32
     }
 
@@ -224,7 +259,7 @@ mod tests {
             for group in all.chunks(length) {
                 let of = |calibration| {
                     let fit = fit(group, Some(&importance), layout, calibration);
-                    fit.squared(group, Some(&importance), layout)
+                    errors(fit, group, Some(&importance), layout, 2.0)
                 };
                 let (mse, activations) = (of(Calibration::Mse), of(Calibration::Activations));
                 assert!(activations <= mse, "{bits} {zeros} {length}: {activations} {mse}");

@@ -15,6 +15,8 @@ pub struct Matrix<'a> {
     pub scales: &'a [u32],
     /// Zero points of all groups, or nothing.
     pub zeros: &'a [u32],
+    /// Which input each column belongs to, or nothing where they lie as inputs do.
+    pub order: &'a [u32],
 }
 
 impl Matrix<'_> {
@@ -33,8 +35,22 @@ impl Matrix<'_> {
         (scale, if layout.bits == 4 { (word & 15).cast_signed() } else { i32::from((word as u8).cast_signed()) })
     }
 
-    /// Reads row `row` into `out`, one float per column.
+    /// Reads row `row` into `out`, one float per input.
     pub fn row(&self, row: usize, out: &mut [f32]) {
+        if self.order.is_empty() {
+            return self.columns(row, out);
+        }
+        let mut columns = vec![0.0; self.layout.columns];
+        self.columns(row, &mut columns);
+        for (value, &input) in columns.into_iter().zip(self.order) {
+            if let Some(out) = out.get_mut(input as usize) {
+                *out = value;
+            }
+        }
+    }
+
+    /// The same, one float per column.
+    pub fn columns(&self, row: usize, out: &mut [f32]) {
         let layout = self.layout;
         let words = &self.codes[row * layout.row_words()..][..layout.row_words()];
         let (group_words, per_word) = (layout.group / layout.per_word(), layout.per_word());

@@ -5,6 +5,7 @@
 //! the codes, and a [`Matrix`] reads them back.
 
 pub mod calibration;
+mod group;
 mod layout;
 mod matrix;
 mod quantize;

@@ -112,7 +112,7 @@ mod tests {
                 let (scales, zero_points) = factors.pack(layout);
                 assert_eq!(codes.len(), 3 * layout.row_words());
                 assert_eq!((scales.len(), zero_points.len()), (layout.scale_words(), layout.zero_words()));
-                let matrix = Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points };
+                let matrix = Matrix { layout, codes: &codes, scales: &scales, zeros: &zero_points, order: &[] };
                 let step = if bits == 4 { 0.12 / 7.0 } else { 0.12 / 127.0 };
                 let mut row = vec![0.0; 77];
                 for (index, expected) in values.chunks_exact(77).enumerate() {

@@ -43,6 +43,21 @@ impl Packed {
         }
     }
 
+    /// Puts the codes of every row into `order`: the column each is taken from.
+    pub(super) fn sort(self, codes: &mut [u32], order: &[u32]) {
+        let (layout, mask) = (self.layout, u32::MAX >> (32 - self.layout.bits));
+        let from: Vec<(usize, usize)> = order.iter().map(|&column| layout.place(column as usize)).collect();
+        let bits: Vec<usize> = (0..layout.per_word()).map(|within| layout.place(within).1).collect();
+        let mut before = vec![0; layout.row_words()];
+        for row in codes.chunks_exact_mut(layout.row_words()) {
+            before.copy_from_slice(row);
+            for (word, from) in row.iter_mut().zip(from.chunks(layout.per_word())) {
+                let codes = from.iter().map(|&(place, bit)| before[place] >> bit & mask);
+                *word = codes.zip(&bits).fold(0, |word, (code, bit)| word | code << bit);
+            }
+        }
+    }
+
     /// Zero points of one group for all outputs, from the words the files have for them.
     pub(super) fn zeros(self, words: &[u32]) -> Vec<i32> {
         let (bits, per_word) = (self.layout.bits as usize, self.layout.per_word());

@@ -12,6 +12,7 @@ use crate::{
 /// Parts of a matrix so far.
 pub struct Gathering {
     packed: Packed,
+    order: Gathered<u32>,
     codes: Gathered<u32>,
     scales: Gathered<f16>,
     zeros: Gathered<i32>,
@@ -38,6 +39,7 @@ impl Gathering {
         let [rows_of_codes, _] = packed.code_shape();
         Self {
             packed,
+            order: Gathered { values: Vec::new(), missing: usize::from(packed.is_ordered()) },
             codes: Gathered::new(layout.rows * layout.row_words(), rows_of_codes),
             scales: Gathered::new(factors, file_groups),
             zeros: Gathered::new(factors, file_groups),
@@ -48,7 +50,8 @@ impl Gathering {
     #[must_use]
     pub fn bytes(packed: Packed) -> u64 {
         let layout = packed.layout;
-        4 * (layout.rows * layout.row_words()) as u64 + 6 * (layout.rows * layout.groups()) as u64
+        let order = if packed.is_ordered() { 4 * layout.columns as u64 } else { 0 };
+        4 * (layout.rows * layout.row_words()) as u64 + 6 * (layout.rows * layout.groups()) as u64 + order
     }
 
     /// Takes whole rows of a part, from row `first` on.
@@ -56,7 +59,12 @@ impl Gathering {
         let (packed, layout) = (self.packed, self.packed.layout);
         let words = || bytemuck::pod_collect_to_vec::<u8, u32>(bytes);
         match part {
-            Part::Order => return self.check_order(&bytemuck::pod_collect_to_vec::<u8, i32>(bytes)),
+            Part::Order => {
+                let order = packed.order(&bytemuck::pod_collect_to_vec::<u8, i32>(bytes))?;
+                if packed.is_ordered() {
+                    self.order = Gathered { values: order, missing: 0 };
+                }
+            }
             Part::Codes => {
                 let words = words();
                 packed.place_codes(first, &words, &mut self.codes.values);
@@ -93,10 +101,20 @@ impl Gathering {
         Ok(())
     }
 
-    /// The words of all codes, once they are there; only once.
+    /// The words of all codes, once they and their order are there; only once.
     pub fn codes(&mut self) -> Option<Vec<u32>> {
-        let whole = self.codes.missing == 0 && !self.codes.values.is_empty();
-        whole.then(|| std::mem::take(&mut self.codes.values))
+        let whole = self.codes.missing == 0 && self.order.missing == 0 && !self.codes.values.is_empty();
+        let mut codes = whole.then(|| std::mem::take(&mut self.codes.values))?;
+        if !self.order.values.is_empty() {
+            self.packed.sort(&mut codes, &self.order.values);
+        }
+        Some(codes)
+    }
+
+    /// The input that each column belongs to, once it is known; nothing where they lie as inputs do.
+    #[must_use]
+    pub fn order(&self) -> &[u32] {
+        &self.order.values
     }
 
     /// All scales and zero points, once they are there.
@@ -110,7 +128,7 @@ impl Gathering {
     /// Whether every part is there.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        [self.codes.missing, self.scales.missing, self.zeros.missing] == [0; 3]
+        [self.order.missing, self.codes.missing, self.scales.missing, self.zeros.missing] == [0; 4]
     }
 
     /// Gives `rows` rows at a time to `write`, as floats, with the number of the first: of a matrix that is complete.
@@ -120,7 +138,7 @@ impl Gathering {
             return Err(Error::internal("a packed matrix is not complete"));
         };
         let (scales, zeros) = factors.pack(layout);
-        let matrix = Matrix { layout, codes: &codes, scales: &scales, zeros: &zeros };
+        let matrix = Matrix { layout, codes: &codes, scales: &scales, zeros: &zeros, order: &self.order.values };
         let mut values = Vec::new();
         for first in (0..layout.rows).step_by(rows.max(1)) {
             values.resize(rows.max(1).min(layout.rows - first) * layout.columns, 0.0);
@@ -130,17 +148,6 @@ impl Gathering {
             write(first, &values)?;
         }
         Ok(())
-    }
-
-    fn check_order(&self, groups: &[i32]) -> Result<()> {
-        let group = self.packed.file_group();
-        let stray = groups.iter().enumerate().find(|&(column, &of)| usize::try_from(of) != Ok(column / group));
-        let Some((column, of)) = stray else { return Ok(()) };
-        Err(Error::unsupported("its inputs were quantized in another order than they lie in")
-            .of(Part::Order.name())
-            .expected(format!("group {} for input {column}", column / group))
-            .found(of.to_string())
-            .hint("use a checkpoint that was made with `desc_act: false`"))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Matrices that the files hold as integers, packed as [`Packing`] says. They become the engine's own integers without
 //! a float between them: codes, scales and zero points are taken over as they are, and only change their places.
+//! Columns that share a scale lie beside each other; where they didn't, the order they have now is kept with them.
 
 mod codes;
 mod gathering;
+mod order;
 
 pub use gathering::Gathering;
 
@@ -43,7 +45,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Small ones first: a matrix whose columns are in another order should not be fetched.
+    /// Small ones first: what is wrong with them is known before most is fetched.
     const ALL: [Self; 4] = [Self::Order, Self::Scales, Self::Zeros, Self::Codes];
 
     /// What the files call it.
@@ -128,7 +130,7 @@ impl Packed {
         let Layout { bits, group, zeros, .. } = self.layout;
         // One of a few powers of two.
         let group = u32::try_from(group).unwrap_or(u32::MAX);
-        Format::Integer { bits, group, zeros, calibration: Calibration::None, activations }
+        Format::Integer { bits, group, zeros, calibration: Calibration::None, activations, ordered: self.is_ordered() }
     }
 
     /// Columns that share a scale in the files: a multiple of the engine's groups.
