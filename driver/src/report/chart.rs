@@ -106,7 +106,7 @@ fn effects(cells: &[CellView], metric: &str) -> Option<ChartView> {
         let _ = write!(paths[at].1, "M{low:.0} {y:.1}H{high:.0}");
         let _ = write!(paths[at].2, "M{x:.1} {y:.1}z");
         if named {
-            let name: String = bar.cell.title.chars().take(52).collect();
+            let name = shortened(&bar.cell.title.replace(" (synthetic)", "†"));
             let _ = write!(
                 svg,
                 "<a href=\"#cell-{}\"><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text></a>",
@@ -127,6 +127,17 @@ fn effects(cells: &[CellView], metric: &str) -> Option<ChartView> {
     svg.push_str("</svg>");
     let text = format!("{said}. A dot is the median of a cell, its line the 95 % interval; right of zero is better.");
     Some(ChartView { name: format!("effects:{metric}"), title, text, svg })
+}
+
+/// Characters of a name beside a chart.
+const NAME: usize = 52;
+
+/// A name as far as there is room for it.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    name.chars().take(NAME - 1).chain(['…']).collect()
 }
 
 /// Loss of accuracy against the size of the weights, for each cell.

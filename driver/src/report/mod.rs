@@ -35,6 +35,7 @@ mod timeline;
 mod treemap;
 mod trend;
 mod view;
+mod without;
 
 pub use analysis::Analysis;
 pub use cell::{AttemptView, CellView, EffectView, GoalView, SeriesView, Shown};
@@ -55,3 +56,4 @@ pub use support::{ClaimedSupport, SupportView};
 pub use table::{Column, Entry, Note, Row};
 pub use terminal::Look;
 pub use view::{Headline, RunView, Summary, View};
+pub use without::Without;

@@ -38,6 +38,9 @@ fn table(look: Look, header: impl IntoIterator<Item = String>) -> Table {
     table
 }
 
+/// Cells that could not run for one reason are named up to here.
+const NAMED: usize = 2;
+
 /// `[1,2]`.
 fn marks(notes: &[usize]) -> String {
     if notes.is_empty() {
@@ -101,13 +104,16 @@ pub(super) fn effects(view: &View, look: Look) -> String {
             ]);
             title = "";
         }
-        if !cell.effects.iter().any(|effect| effect.is_main) {
-            let why =
-                if cell.reason.is_empty() { cell.status.clone() } else { format!("{}: {}", cell.status, cell.reason) };
-            table.add_row([Cell::new(title), Cell::new(why)]);
-        }
     }
     let mut text = format!("{}\nImprovement: positive is better.\n", table.trim_fmt());
+    for without in &view.without {
+        // What could not run here is many cells for one reason; what went wrong is named one by one.
+        let (most, all) = (if without.expected { NAMED } else { usize::MAX }, without.cells.len());
+        let named: Vec<&str> = without.cells.iter().take(most).map(|(_, title)| title.as_str()).collect();
+        let more = if all > most { format!("\n  and {} more", all - most) } else { String::new() };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}\n  {}{more}", without.sentence, named.join("\n  "));
+    }
     if view.summary.any_synthetic {
         text.push_str("synthetic: published architecture, made-up weights; its times and bytes are real, its accuracy means little.\n");
     }

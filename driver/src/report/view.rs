@@ -14,6 +14,7 @@ use super::support::{SupportView, support};
 use super::table::{Column, Note, Notes, Row, columns, rows};
 use super::timeline::timelines;
 use super::trend::trends;
+use super::without::{Without, without};
 use crate::error::{Error, Result};
 use crate::measure::{Effect, Metric};
 use crate::printable::printable;
@@ -38,6 +39,8 @@ pub struct View {
     pub notes: Vec<Note>,
     /// Every cell, in the order of the plan.
     pub cells: Vec<CellView>,
+    /// Those of them that have nothing to show, by why.
+    pub without: Vec<Without>,
     /// Where they ran, by fingerprint.
     pub environments: BTreeMap<String, EnvironmentView>,
     /// What the optimization guide claims, and what was measured of it.
@@ -177,6 +180,7 @@ impl View {
             timelines: timelines(store, &cells)?,
             columns,
             rows,
+            without: without(&views),
             cells: views,
             environments,
         })
@@ -197,7 +201,15 @@ impl View {
             (Some(cell), None) => {
                 let mut environments = self.environments.clone();
                 environments.retain(|id, _| cell.environment.as_ref() == Some(id));
-                Ok(Self { cells: vec![cell.clone()], brief: false, is_one: true, environments, ..self.clone() })
+                let without = without(std::slice::from_ref(cell));
+                Ok(Self {
+                    cells: vec![cell.clone()],
+                    without,
+                    brief: false,
+                    is_one: true,
+                    environments,
+                    ..self.clone()
+                })
             }
             (Some(_), Some(_)) => {
                 Err(Error::usage(format!("several cells begin with `{wanted}`")).hint("write more of the id"))
