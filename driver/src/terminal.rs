@@ -1,6 +1,6 @@
 //! What a person sees while a run goes on: bars on a terminal, lines elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::error::Error;
 use crate::plan::{Cell, CellId};
 use crate::printable::printable;
-use crate::run::event::{Arm, Event, RunStatus, Status};
+use crate::run::event::{Arm, Event, FALLBACK, RunStatus, Status, WARNING};
 use crate::run::listener::Listener;
 
 /// Progress on standard error.
@@ -18,6 +18,8 @@ pub struct Terminal {
     quiet: bool,
     verbose: bool,
     cells: HashMap<CellId, String>,
+    /// What the engine said already: many cells have one option.
+    told: HashSet<String>,
     finished: usize,
     planned: usize,
     began: Instant,
@@ -35,7 +37,7 @@ impl Terminal {
     pub fn new(quiet: bool, verbose: bool, colour: bool) -> Self {
         let bars = (std::io::stderr().is_terminal() && !quiet).then(|| Bars::new(colour));
         let began = Instant::now();
-        Self { bars, quiet, verbose, cells: HashMap::new(), finished: 0, planned: 0, began }
+        Self { bars, quiet, verbose, cells: HashMap::new(), told: HashSet::new(), finished: 0, planned: 0, began }
     }
 
     fn line(&self, text: &str) {
@@ -72,6 +74,11 @@ impl Terminal {
         self.line(&format!("{progress}{} {} {}{why}", mark(status), self.name(cell), status.name()));
     }
 
+    /// Whether the engine itself says it, for the first time.
+    fn is_news(&mut self, level: &str, text: &str) -> bool {
+        matches!(level, WARNING | FALLBACK) && self.told.insert(text.to_owned())
+    }
+
     fn show(&mut self, event: &Event) {
         match event {
             Event::RunStarted { run, cells } => self.began(&run.name, cells),
@@ -86,7 +93,7 @@ impl Terminal {
                     bars.current.set_message(format!("{} block {block}", self.name(cell)));
                 }
             }
-            Event::Logged { cell, level, text } if self.verbose || level == "error" => {
+            Event::Logged { cell, level, text } if self.verbose || level == "error" || self.is_news(level, text) => {
                 self.line(&format!("  {level} {}: {}", self.name(cell), printable(text)));
             }
             Event::CellFinished { cell, status, reason } => self.finished(cell, *status, reason),

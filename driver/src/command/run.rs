@@ -1,5 +1,6 @@
 //! `matrix run`: plan, run, record, print the table, write the report.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use matrix_engine::host::Host;
@@ -10,6 +11,7 @@ use crate::browser::{self, BrowserId};
 use crate::cli::{Global, RunArgs};
 use crate::compare::{Side, Standing, failed, standing};
 use crate::error::{Error, ExitCode};
+use crate::input::calibration::CalibrationSet;
 use crate::input::sources::{Medium, Sources};
 use crate::page::{Server, engine_hash};
 use crate::plan::{Cell, Filter, Model, Plan, Shard, Weights};
@@ -47,6 +49,7 @@ pub(super) async fn perform(global: &Global, args: &RunArgs, spec: &Spec, told: 
     }
     check_models(&plan).await?;
     check_media(&plan)?;
+    check_calibration(&plan)?;
     let (info, planned, open) = match &args.resume {
         Some(wanted) => resumed(global, wanted, &plan)?,
         None => (started(&plan), plan.cells.clone(), plan.cells.clone()),
@@ -285,6 +288,15 @@ fn check_media(plan: &Plan) -> Result<(), Error> {
             return Err(Error::usage(format!("no model of this matrix takes {}", medium.described()))
                 .note(format!("the scenario names {}", path.display())));
         }
+    }
+    Ok(())
+}
+
+/// So are calibration sets that can't be read.
+fn check_calibration(plan: &Plan) -> Result<(), Error> {
+    let sets = plan.cells.iter().filter_map(|cell| cell.treatment.integer.as_ref()).map(|it| &it.calibration_set);
+    for set in sets.collect::<BTreeSet<_>>() {
+        CalibrationSet::read(set).map_err(|error| error.note("`calibration_set` names it"))?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use matrix_engine::protocol::{FailureKind, Measure, Memory, ModelSource, Options, Outcome, Step, Work};
 
-use super::event::{Arm, Event, FALLBACK, Status};
+use super::event::{Arm, Event, FALLBACK, Status, WARNING};
 use super::listener::Listeners;
 use super::reference::Reference;
 use super::trust::Trust;
@@ -132,7 +132,7 @@ impl Attempt<'_> {
             Outcome::Loaded { mut measures, memory, model } => {
                 self.held.insert(arm, memory);
                 // Every page loads anew; once is enough to be told.
-                let warnings = model.warnings.into_iter().map(|text| ("warn", text));
+                let warnings = model.warnings.into_iter().map(|text| (WARNING, text));
                 for (level, text) in warnings.chain(model.fallbacks.into_iter().map(|text| (FALLBACK, text))) {
                     if self.warned.insert(text.clone()) {
                         self.say(level, text)?;

@@ -10,6 +10,9 @@ use crate::plan::{Cell, CellId};
 /// The [level](Event::Logged) of what a page could not do as it was asked to, and did otherwise.
 pub const FALLBACK: &str = "fallback";
 
+/// The level of what the engine wants whoever asked to know, such as a glob that matches nothing.
+pub const WARNING: &str = "warning";
+
 /// One thing that happened. A store records what is told together in one transaction: an event, or samples of a block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -54,7 +57,7 @@ pub enum Event {
     Logged {
         /// Which cell.
         cell: CellId,
-        /// `error`, `warn`, `info`, or [`FALLBACK`].
+        /// `error`, `warn` or `info` of a console, [`WARNING`] or [`FALLBACK`].
         level: String,
         /// Untrusted text.
         text: String,

@@ -127,6 +127,8 @@ pub enum Kernel {
         /// Whether they are turned on their way.
         turned: bool,
     },
+    /// Rows of keys and of values, each into its cache.
+    AppendBoth,
     /// Queries, keys and values of a pass to where attention over a cache finds them.
     Enter,
     /// Scaled dot products of heads that share keys.
@@ -252,6 +254,7 @@ impl Kernel {
             Self::Select => &[include_str!("memory/select.wgsl")],
             Self::Append { turned: false } => &[include_str!("grouped/append.wgsl")],
             Self::Append { turned: true } => &[include_str!("grouped/append_turned.wgsl"), TURN],
+            Self::AppendBoth => &[include_str!("grouped/append_both.wgsl")],
             Self::Enter => &[include_str!("grouped/enter.wgsl"), TURN],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],

@@ -101,13 +101,16 @@ fn rotary_positions() {
 #[test]
 fn what_a_pass_brings_to_attention_over_a_cache() {
     let mut check = Check::new();
-    // batch, length, past, capacity, heads, kv heads, width, half
-    for [batch, length, past, capacity, heads, kv, width, half] in [
+    // batch, length, past, capacity, heads, kv heads, width, half, and whether positions turn
+    for ([batch, length, past, capacity, heads, kv, width, half], turned) in [
         [1, 1, 0, 1, 1, 1, 2, 1],
         [2, 3, 4, 9, 4, 2, 6, 2],
         [1, 1, 200, 256, 8, 2, 64, 32],
         [3, 17, 1, 20, 6, 3, 10, 5],
-    ] {
+    ]
+    .into_iter()
+    .flat_map(|sizes| [(sizes, true), (sizes, false)])
+    {
         let mut graph = Graph::new();
         let [q, k, v] = [("q", heads), ("k", kv), ("v", kv)]
             .map(|(name, heads)| graph.input(name, &[batch, length, heads * width], Element::F32));
@@ -116,8 +119,10 @@ fn what_a_pass_brings_to_attention_over_a_cache() {
         let table = ["cosines", "sines"].map(|name| graph.input(name, &[length + 2, half], Element::F32));
         let start = graph.input("past", &[1], Element::I32);
         let mask_value = graph.input("mask", &[batch, capacity], Element::I32);
-        let q = graph.rotary(q, positions, table, heads).expect("fits");
-        let k = graph.rotary(k, positions, table, kv).expect("fits");
+        let [q, k] = [(q, heads), (k, kv)].map(|(x, heads)| match turned {
+            true => graph.rotary(x, positions, table, heads).expect("fits"),
+            false => x,
+        });
         let [k, v] = [(caches[0], k), (caches[1], v)].map(|(cache, x)| graph.append(cache, x, start).expect("fits"));
         let how = Attend { heads, kv_heads: kv, scale: 0.4, causal: true, mask: mask_value, past: start, bias: None };
         let y = graph.attend(q, k, v, &how).expect("fits");
@@ -142,10 +147,11 @@ fn what_a_pass_brings_to_attention_over_a_cache() {
             let Program::Gpu(program) = program else { panic!("no program of a GPU") };
             let recording = program.recording().expect("is recorded");
             let kernels: Vec<String> = (0..recording.len()).map(|index| recording.kernel(index)).collect();
-            assert_eq!(kernels.iter().filter(|name| *name == "Enter").count(), 1, "{kernels:?}");
-            assert!(!kernels.iter().any(|name| name.contains("Append") || name == "Rotary"), "{kernels:?}");
+            let joint = if turned { "Enter" } else { "AppendBoth" };
+            assert_eq!(kernels.iter().filter(|name| *name == joint).count(), 1, "{kernels:?}");
+            assert!(!kernels.iter().any(|name| name.starts_with("Append {") || name == "Rotary"), "{kernels:?}");
         }
-        let name = format!("pass {batch} {length} {past} {capacity} {heads} {kv} {width} {half}");
+        let name = format!("pass {batch} {length} {past} {capacity} {heads} {kv} {width} {half} {turned}");
         check.run(&name, graph, y, &[], &inputs);
     }
 }

@@ -62,6 +62,7 @@ impl Kernel {
             }
             Self::Rotary => &[Read, Read, Read, Read, Write, Uniform],
             Self::Append { turned: true } => &[Read, Read, Read, Read, Read, Write, Uniform],
+            Self::AppendBoth => &[Read, Read, Read, Write, Write, Uniform],
             Self::Enter => &[Read, Read, Read, Read, Read, Read, Read, Write, Write, Write, Uniform],
         };
         fixed.to_vec()

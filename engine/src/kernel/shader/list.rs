@@ -28,7 +28,7 @@ impl Kernel {
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
         all.extend([false, true].map(|packs| Self::Multiply { packs }));
-        all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::Enter]);
+        all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::AppendBoth, Self::Enter]);
         all.extend([false, true].map(|turned| Self::Append { turned }));
         let joins = flash::WIDTHS.into_iter().flat_map(|columns| [false, true].map(|packs| (columns, packs)));
         all.extend(joins.map(|(columns, packs)| Self::Join { columns, packs }));
