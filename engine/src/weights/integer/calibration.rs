@@ -6,7 +6,7 @@ use half::f16;
 
 use super::{
     Layout,
-    group::{Group, inverse_root, nearest},
+    group::{Group, LANES, inverse_root, nearest},
 };
 use crate::protocol::Calibration;
 
@@ -78,7 +78,16 @@ struct Range {
 
 impl Range {
     fn of(group: &[f32], layout: Layout) -> Self {
-        let (low, high) = group.iter().fold((0.0_f32, 0.0_f32), |(low, high), &w| (low.min(w), high.max(w)));
+        let mut lows = [0.0_f32; LANES];
+        let mut highs = lows;
+        for weights in group.chunks(LANES) {
+            // Comparisons: of `min` and `max`, which have rules for what is no number, a page makes calls.
+            for ((low, high), &weight) in lows.iter_mut().zip(&mut highs).zip(weights) {
+                *low = if weight < *low { weight } else { *low };
+                *high = if weight > *high { weight } else { *high };
+            }
+        }
+        let (low, high) = lows.iter().zip(highs).fold((0.0_f32, 0.0_f32), |(a, b), (&c, d)| (a.min(c), b.max(d)));
         Self { low, high, layout }
     }
 

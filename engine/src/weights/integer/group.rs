@@ -3,7 +3,7 @@
 use super::{Layout, calibration::Fit};
 
 /// Weights that are looked at together: two registers of four.
-const LANES: usize = 8;
+pub const LANES: usize = 8;
 
 /// A group, filled up with zeros, which every fit meets exactly.
 pub struct Group {

@@ -74,20 +74,27 @@ pub fn quantize(
     factors: &mut Factors,
 ) -> Result<()> {
     let mask = u32::MAX >> (32 - layout.bits);
+    let (in_word, places) = (layout.per_word(), [0, 1, 2, 3, 4, 5, 6, 7].map(|within| layout.place(within).1));
+    let mut taken: Vec<u32> = Vec::with_capacity(layout.group);
     for row in values.chunks_exact(layout.columns) {
         let start = codes.len();
         codes.resize(start + layout.row_words(), 0);
         for (index, group) in row.chunks(layout.group).enumerate() {
-            if let Some(value) = group.iter().find(|value| !value.is_finite()) {
+            // All are looked at, eight at a time, before the first is looked for.
+            if group.iter().fold(false, |stray, value| stray | !value.is_finite()) {
+                let value = group.iter().find(|value| !value.is_finite()).copied().unwrap_or(f32::NAN);
                 return Err(Error::model("holds a value that is not finite").found(value.to_string()));
             }
             let importance = importance.and_then(|all| all.get(index * layout.group..)?.get(..group.len()));
             let fit = fit(group, importance, layout, calibration);
             factors.scales.push(f16::from_f32(fit.scale));
             factors.zeros.push(fit.zero);
-            for (column, &weight) in (index * layout.group..).zip(group) {
-                let (word, bit) = layout.place(column);
-                codes[start + word] |= (fit.code(weight, layout).cast_unsigned() & mask) << bit;
+            taken.clear();
+            taken.extend(group.iter().map(|&weight| fit.code(weight, layout).cast_unsigned() & mask));
+            // Groups begin with a word.
+            let words = &mut codes[start + index * layout.group / in_word..];
+            for (word, taken) in words.iter_mut().zip(taken.chunks(in_word)) {
+                *word = taken.iter().zip(places).fold(0, |word, (code, place)| word | code << place);
             }
         }
     }
