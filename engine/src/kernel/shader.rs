@@ -252,10 +252,10 @@ impl Kernel {
             Self::Turn => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/turn.wgsl")],
             Self::Importance => &[include_str!("memory/importance.wgsl")],
             Self::Select => &[include_str!("memory/select.wgsl")],
-            Self::Append { turned: false } => &[include_str!("grouped/append.wgsl")],
-            Self::Append { turned: true } => &[include_str!("grouped/append_turned.wgsl"), TURN],
-            Self::AppendBoth => &[include_str!("grouped/append_both.wgsl")],
-            Self::Enter => &[include_str!("grouped/enter.wgsl"), TURN],
+            Self::Append { turned: false } => &[include_str!("grouped/append.wgsl"), IN_CACHE],
+            Self::Append { turned: true } => &[include_str!("grouped/append_turned.wgsl"), TURN, IN_CACHE],
+            Self::AppendBoth => &[include_str!("grouped/append_both.wgsl"), IN_CACHE],
+            Self::Enter => &[include_str!("grouped/enter.wgsl"), TURN, IN_CACHE],
             Self::GroupedScores { tiling } => &[include_str!("grouped/scores.wgsl"), product(tiling)],
             Self::GroupedSoftmax { .. } => &[include_str!("grouped/softmax.wgsl")],
             Self::GroupedContext { tiling } => &[include_str!("grouped/context.wgsl"), product(tiling)],
@@ -317,6 +317,9 @@ const HALVES: &str = "enable f16;";
 
 /// Rows as signed bytes, beside whatever makes them.
 const PACKING: &str = include_str!("linear/packing.wgsl");
+
+/// Where rows of a pass belong in a cache.
+const IN_CACHE: &str = include_str!("grouped/in_cache.wgsl");
 
 /// Values of heads turned by positions.
 const TURN: &str = include_str!("rotary/turn.wgsl");

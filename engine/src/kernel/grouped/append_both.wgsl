@@ -15,12 +15,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if i >= params.count {
         return;
     }
-    let column = i % params.width;
-    let head = i / params.width % params.heads;
-    let line = i / params.width / params.heads;
-    let row = u32(past[0]) + line % params.length;
-    if row < params.rows {
-        let place = ((line / params.length * params.heads + head) * params.rows + row) * params.width + column;
+    let place = in_cache(i);
+    if place >= 0 {
         key_cache[place] = key[i];
         value_cache[place] = value[i];
     }

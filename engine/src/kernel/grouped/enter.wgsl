@@ -45,16 +45,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         return;
     }
     let column = i % params.width;
-    let head = i / params.width % params.heads;
-    let line = i / params.width / params.heads;
-    let row = u32(past[0]) + line % params.length;
-    if row >= params.rows {
+    let place = in_cache(i);
+    if place < 0 {
         return;
     }
-    let place = ((line / params.length * params.heads + head) * params.rows + row) * params.width + column;
     if is_value {
         value_cache[place] = value[i];
     } else {
-        key_cache[place] = turned(key[i], key[u32(i32(i) + partner(column))], column, line);
+        key_cache[place] = turned(key[i], key[u32(i32(i) + partner(column))], column, i / params.width / params.heads);
     }
 }
