@@ -43,6 +43,15 @@ pub enum Kernel {
         /// Applied to the result.
         activation: Option<Activation>,
     },
+    /// Two linear layers of one row of bytes as one product with integers without zero points.
+    Stacked {
+        /// How the product is cut up: a team's.
+        tiling: Tiling,
+        /// Bits of a code.
+        bits: u32,
+        /// Applied to the results of each.
+        activations: [Option<Activation>; 2],
+    },
     /// Floats as group-wise integers.
     Quantize {
         /// Bits of a code.
@@ -207,6 +216,7 @@ impl Kernel {
                 &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), PACKING]
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
+            Self::Stacked { tiling, bits, .. } => &linear::stacked(tiling, bits),
             Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), PACKING],
             Self::Halve { ordered } => &[include_str!("linear/halve.wgsl"), linear::places(ordered)],
             Self::Reorder => &[include_str!("linear/reorder.wgsl"), linear::places(true)],
@@ -299,6 +309,11 @@ impl Kernel {
             }
             Self::GroupedScores { tiling } | Self::GroupedContext { tiling } => tiling.constants(),
             Self::AttentionScores { tiling } | Self::AttentionContext { tiling } => tiling.constants(),
+            Self::Stacked { tiling, activations: [first, second], .. } => {
+                let numbers = [("ACTIVATION", first), ("ACTIVATION_SECOND", second)];
+                let numbers = numbers.map(|(name, activation)| (name, activation_number(activation)));
+                [tiling.constants(), numbers.to_vec()].concat()
+            }
             Self::Linear { tiling, activation, .. } => {
                 [tiling.constants(), vec![("ACTIVATION", activation_number(activation))]].concat()
             }

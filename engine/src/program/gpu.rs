@@ -13,7 +13,7 @@ use crate::{
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
         grouped::enter::with_shared_entry,
-        linear::{self, gpu::Packed},
+        linear::{self, gpu::Packed, stack::with_stacked_layers},
         shader::{Access, Kernel},
     },
     protocol::Tensors,
@@ -260,7 +260,8 @@ fn dispatches<'a>(
 
 /// Dispatches in as few as do the same.
 fn shared(steps: Vec<Dispatch<'_>>, capability: Capability) -> Vec<Dispatch<'_>> {
-    with_shared_entry(linear::gpu::with_shared_packing(steps), capability)
+    let steps = with_stacked_layers(linear::gpu::with_shared_packing(steps), capability);
+    with_shared_entry(steps, capability)
 }
 
 fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {

@@ -84,6 +84,38 @@ fn linear_layers_whose_inputs_are_in_another_order() {
 }
 
 #[test]
+fn two_layers_of_one_row() {
+    let mut check = Check::new();
+    for [first, second, inputs] in [[129, 77, 333], [7, 5, 160], [512, 512, 300], [4100, 4200, 65]] {
+        for kind in KINDS {
+            let weights = [("a", first), ("b", second)]
+                .map(|(name, outputs)| Known::integer(name, outputs, inputs, kind).with(Activations::Int8));
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[1, 1, inputs], Element::F32);
+            let a = graph.project(x, &param(0, &[first, inputs]), Some(Activation::Silu)).expect("fits");
+            let b = graph.project(x, &param(1, &[second, inputs]), None).expect("fits");
+            let [a, b] = [a, b].map(|part| graph.columns(part, 0, first.min(second)).expect("fits"));
+            let y = graph.multiply(a, b).expect("fits");
+            graph.output("y", y);
+            for gpu in &check.gpus {
+                let Device::Gpu(known) = gpu else { continue };
+                let plan = Plan::new(&graph, &["y".to_owned()]).expect("plans");
+                let space = Space::new(gpu.clone());
+                let stored: Vec<Weight> = weights.iter().map(|weight| weight.on(&space)).collect();
+                let program = pollster::block_on(Program::new(plan, &stored, &space)).expect("a program");
+                let Program::Gpu(program) = program else { panic!("no program of a GPU") };
+                let recording = program.recording().expect("is recorded");
+                let stacked = (0..recording.len()).filter(|&index| recording.kernel(index).starts_with("Stacked"));
+                let wanted = known.capability().packed_dot && !kind.2;
+                assert_eq!(stacked.count(), usize::from(wanted), "{kind:?} {:?}", known.capability());
+            }
+            let inputs_of = Tensors::from([floats("x", &[1, 1, inputs])]);
+            check.run(&format!("two layers {first} {second} {inputs} {kind:?}"), graph, y, &weights, &inputs_of);
+        }
+    }
+}
+
+#[test]
 fn weights_larger_than_a_binding() {
     if std::env::var_os("MATRIX_NO_NATIVE_GPU").is_some() {
         return;

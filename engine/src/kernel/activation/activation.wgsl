@@ -1,4 +1,4 @@
-// The activation a linear layer applies to its result, chosen when the pipeline is made.
+// The activation that is applied to a result, chosen when the pipeline is made.
 
 // 0 none, 1 GELU, 2 GELU by tanh, 3 ReLU, 4 SiLU, 5 tanh, 6 quick GELU, 7 sigmoid
 override ACTIVATION: u32 = 0u;
@@ -28,7 +28,11 @@ fn bounded_tanh(x: f32) -> f32 {
 }
 
 fn activate(x: f32) -> f32 {
-    switch ACTIVATION {
+    return activated(x, ACTIVATION);
+}
+
+fn activated(x: f32, which: u32) -> f32 {
+    switch which {
         case 1u: { return 0.5 * x * (1.0 + erf(x * 0.70710678)); }
         case 2u: { return 0.5 * x * (1.0 + bounded_tanh(0.79788456 * (x + 0.044715 * x * x * x))); }
         case 3u: { return max(x, 0.0); }

@@ -192,7 +192,7 @@ fn on_matrices(rows: usize, capability: Capability) -> bool {
 }
 
 /// How the product is cut up, and its grid.
-fn tiling(
+pub(super) fn tiling(
     rows: usize,
     columns: usize,
     format: WeightFormat,

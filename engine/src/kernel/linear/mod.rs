@@ -4,6 +4,8 @@ mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod reference;
+#[cfg(feature = "gpu")]
+pub mod stack;
 
 pub use cpu::cpu;
 pub use reference::reference;

@@ -1,7 +1,7 @@
 //! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
 
 use super::{Access, Access::*, OVER_NEIGHBOURS, Tiling, extensions, product};
-use crate::kernel::weight::{Reads, WeightFormat};
+use crate::kernel::weight::{self, Reads, WeightFormat};
 
 /// How a linear layer reads x.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,14 +57,7 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
             if !staged && input != Input::Packed {
                 parts.push(include_str!("../linear/float_product.wgsl"));
             }
-            parts.extend(number(&ROWS, rows));
-            parts.extend(number(&COLUMNS, columns));
-            parts.push(include_str!("../linear/team.wgsl"));
-            if exchange > 0 {
-                parts.extend([OVER_NEIGHBOURS, include_str!("../linear/total_subgroup.wgsl")]);
-            } else {
-                parts.push(include_str!("../linear/total_memory.wgsl"));
-            }
+            parts.extend(team(rows, columns, exchange));
             parts.push(if staged {
                 include_str!("../linear/team_staged.wgsl")
             } else {
@@ -84,6 +77,29 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
 /// Where a kernel that makes x ready finds an input of the weights.
 pub fn places(ordered: bool) -> &'static str {
     if ordered { include_str!("../linear/in_order.wgsl") } else { include_str!("../linear/as_they_lie.wgsl") }
+}
+
+/// The parts of a shader that computes two layers of one row, in order.
+pub fn stacked(tiling: Tiling, bits: u32) -> Vec<&'static str> {
+    let Tiling::Team { rows, columns, exchange, .. } = tiling else { return Vec::new() };
+    let mut parts = vec![extensions(exchange > 0), include_str!("../activation/activation.wgsl")];
+    parts.extend([include_str!("../linear/operands_stacked.wgsl"), include_str!("../linear/packed_product.wgsl")]);
+    parts.extend(weight::stacked_parts(bits));
+    parts.extend(team(rows, columns, exchange));
+    parts.push(include_str!("../linear/team_direct.wgsl"));
+    parts
+}
+
+/// What all teams have.
+fn team(rows: u32, columns: u32, exchange: u32) -> Vec<&'static str> {
+    let mut parts: Vec<_> = number(&ROWS, rows).into_iter().chain(number(&COLUMNS, columns)).collect();
+    parts.push(include_str!("../linear/team.wgsl"));
+    if exchange > 0 {
+        parts.extend([OVER_NEIGHBOURS, include_str!("../linear/total_subgroup.wgsl")]);
+    } else {
+        parts.push(include_str!("../linear/total_memory.wgsl"));
+    }
+    parts
 }
 
 /// What is bound where.
@@ -131,4 +147,12 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
         }
     }
     all
+}
+
+/// Every way to compute two layers of one row.
+pub fn all_stacked() -> Vec<(Tiling, u32)> {
+    let team = |columns, lanes, exchange, whole| Tiling::Team { rows: 1, columns, lanes, exchange, whole };
+    let teams = [1, 2].into_iter().flat_map(|columns| [team(columns, 32, 0, false), team(columns, 32, 32, false)]);
+    let tilings: Vec<_> = teams.chain([team(1, 8, 4, false), team(1, 64, 32, true)]).collect();
+    [4, 8].into_iter().flat_map(|bits| tilings.iter().map(move |&tiling| (tiling, bits))).collect()
 }

@@ -81,17 +81,18 @@ impl WeightFormat {
                 (_, Reads::Unit | Reads::Block | Reads::Eight) => include_str!("vector_unit.wgsl"),
             }];
         };
-        vec![
-            if bits == 4 { "const BITS = 4u;\n" } else { "const BITS = 8u;\n" },
+        let mut parts = vec![
+            bits_of(bits),
             if zeros { include_str!("zeros.wgsl") } else { include_str!("middle.wgsl") },
             include_str!("scale.wgsl"),
-            match reads {
-                Reads::Scalar | Reads::Vector => include_str!("integer.wgsl"),
-                Reads::Unit => include_str!("integer_unit.wgsl"),
-                Reads::Eight => include_str!("integer_eight.wgsl"),
-                Reads::Block => include_str!("integer_block.wgsl"),
-            },
-        ]
+        ];
+        match reads {
+            Reads::Scalar | Reads::Vector => parts.push(include_str!("integer.wgsl")),
+            Reads::Unit => parts.push(include_str!("integer_unit.wgsl")),
+            Reads::Eight => parts.push(include_str!("integer_eight.wgsl")),
+            Reads::Block => parts.extend([include_str!("block.wgsl"), include_str!("integer_block.wgsl")]),
+        }
+        parts
     }
 
     /// Its bindings.
@@ -103,6 +104,15 @@ impl WeightFormat {
             Self::Integer { zeros: true, .. } => &[Read, Read, Read],
         }
     }
+}
+
+/// What reads blocks of two matrices of integers without zero points, the second below the first.
+pub(super) fn stacked_parts(bits: u32) -> [&'static str; 4] {
+    [bits_of(bits), include_str!("middle.wgsl"), include_str!("block.wgsl"), include_str!("integer_stacked.wgsl")]
+}
+
+fn bits_of(bits: u32) -> &'static str {
+    if bits == 4 { "const BITS = 4u;\n" } else { "const BITS = 8u;\n" }
 }
 
 /// The shader that makes integers of floats; its bindings beside the parameters are values, codes, scales, a

@@ -1,0 +1,37 @@
+// Blocks of two matrices of integers without zero points, the second below the first; block.wgsl says what they are.
+
+@group(0) @binding(WEIGHT) var<storage, read> codes: array<vec4<u32>>;              // [split, row_words / 4]
+@group(0) @binding(WEIGHT + 1) var<storage, read> scales: array<u32>;               // [split · row_groups / 2], two f16 each
+@group(0) @binding(WEIGHT + 2) var<storage, read> second_codes: array<vec4<u32>>;   // the same of the others
+@group(0) @binding(WEIGHT + 3) var<storage, read> second_scales: array<u32>;
+
+fn unit(n: u32, u: u32) -> Weights {
+    let below = n >= params.split;
+    let row = n - select(0u, params.split, below);
+    let group = row * params.row_groups + ((u * 32u) >> params.group_shift);
+    let first = row * (params.row_words / 4u) + u * (BITS / 4u);
+    var pair = 0u;
+    var words = array<vec4<u32>, 2>();
+    if below {
+        pair = second_scales[group / 2u];
+        words[0] = second_codes[first];
+        if BITS == 8u {
+            words[1] = second_codes[first + 1u];
+        }
+    } else {
+        pair = scales[group / 2u];
+        words[0] = codes[first];
+        if BITS == 8u {
+            words[1] = codes[first + 1u];
+        }
+    }
+    var weights = Weights();
+    let both = unpack2x16float(pair);
+    weights.scale = select(both.x, both.y, group % 2u == 1u);
+    weights.zero = zero(group);
+    weights.codes = words;
+    if BITS == 4u {
+        weights.codes = bytes_of(words[0]);
+    }
+    return weights;
+}
