@@ -56,7 +56,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
                 params: vec![count],
                 grid: [count.div_ceil(256).clamp(1, 16_384), 1, 1],
             };
-            let recording = Recording::new(vec![copy], &space, gpu)?;
+            let recording = Recording::new(&[copy], &space, gpu)?;
             let (samples_us, clock) = time(gpu, &space, &recording, 1, budget_ms).await?;
             let bytes = 32 * u64::from(count);
             Ok(Bench { kernels: vec!["Copy".into()], samples_us, clock, bytes, normalised_error: 0.0 })
@@ -112,7 +112,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             // Those of the last set: what all sets share lies in front of the first.
             let last = &steps[steps.len() - steps.len() / sets.len()..];
             let kernels = last.iter().map(|step| format!("{:?}", step.kernel)).collect();
-            let recording = Recording::new(steps, &space, gpu)?;
+            let recording = Recording::new(&steps, &space, gpu)?;
             let (samples_us, clock) = time(gpu, &space, &recording, sets.len(), budget_ms).await?;
             Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })
         }
@@ -183,7 +183,7 @@ async fn check(gpu: &Rc<Gpu>, space: &Space, shape: [usize; 3], format: Format, 
     let [rows, outputs, inputs] = shape;
     let weight = [stock::real(space, format, [outputs, inputs])?];
     let work = Work::new(space, shape, &weight, capability)?;
-    let recording = Recording::new(work.dispatches(&weight, capability)?, space, gpu)?;
+    let recording = Recording::new(&work.dispatches(&weight, capability)?, space, gpu)?;
     let staging = space.create(Category::Staging, work.out.bytes())?;
     let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);

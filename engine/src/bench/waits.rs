@@ -46,7 +46,7 @@ pub async fn run(gpu: &Rc<Gpu>, budget_ms: f64) -> Result<Vec<Measure>> {
     let count = (COPIED / 16) as u32;
     let grid = [(count / 256).min(16_384), 1, 1];
     let copy = Dispatch { kernel: Kernel::Copy, buffers: whole([&from, &to]), params: vec![count], grid };
-    let recording = Recording::new(vec![copy], &space, gpu)?;
+    let recording = Recording::new(&[copy], &space, gpu)?;
     work(gpu, &recording, 1).await?;
     let ms = work(gpu, &recording, 4).await? / 4.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a few thousand")]

@@ -163,6 +163,8 @@ pub enum Kernel {
     Join {
         /// Threads that look at a part side by side: a power of two.
         columns: u32,
+        /// Four values a store: the rows' width is a multiple of four.
+        vectors: bool,
         /// Whether the result is packed too.
         packs: bool,
     },
@@ -249,14 +251,19 @@ impl Kernel {
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
             Self::Windows => &[include_str!("select/windows.wgsl")],
-            Self::Join { columns, packs } => {
+            Self::Join { columns, vectors, packs } => {
+                let store = if vectors {
+                    include_str!("flash/join_vector.wgsl")
+                } else {
+                    include_str!("flash/join_scalar.wgsl")
+                };
                 let rest: &[&str] = if packs {
                     &[include_str!("flash/join_packed.wgsl"), PACKING]
                 } else {
                     &[include_str!("flash/join_alone.wgsl")]
                 };
                 let sizes = format!("const COLUMNS = {columns}u;");
-                return [&[sizes.as_str(), include_str!("flash/join.wgsl")], rest].concat().join("\n");
+                return [&[sizes.as_str(), include_str!("flash/join.wgsl"), store], rest].concat().join("\n");
             }
             Self::Store => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/store.wgsl")],
             Self::Turn => &[include_str!("memory/hadamard.wgsl"), include_str!("memory/turn.wgsl")],
@@ -299,6 +306,7 @@ impl Kernel {
                 };
                 vec![("SOURCE", source), ("CALIBRATION", calibration)]
             }
+            Self::Flash(kernel) => kernel.constants(),
             Self::Spatial(kernel) => kernel.constants(),
             Self::Sound(kernel) => kernel.constants(),
             Self::RmsNorm { threads, .. } | Self::Argmax { threads } | Self::Sample { threads } => {
@@ -341,6 +349,9 @@ const TURN: &str = include_str!("rotary/turn.wgsl");
 
 /// A sum over a team of threads.
 const OVER_NEIGHBOURS: &str = include_str!("subgroup/over_neighbours.wgsl");
+
+/// Two sums over neighbours in half the exchanges.
+const HALVED: &str = include_str!("subgroup/halved.wgsl");
 
 /// The body of a product.
 fn product(tiling: Tiling) -> &'static str {

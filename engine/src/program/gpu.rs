@@ -1,6 +1,6 @@
 //! A plan on a GPU: all dispatches recorded once, one submission per pass.
 
-use std::{ops::Range, rc::Rc};
+use std::{collections::HashMap, ops::Range, rc::Rc};
 
 use super::{Timed, input_bytes, output_tensor, trace};
 use crate::{
@@ -83,7 +83,7 @@ impl GpuProgram {
     pub fn record(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Recording> {
         let (steps, packed) = (&self.plan.steps[part], self.packed.as_ref());
         let steps = dispatches(steps, &self.buffers, weights, packed, self.gpu.capability())?;
-        Recording::new(shared(steps, self.gpu.capability()), space, &self.gpu)
+        Recording::new(&shared(steps, self.gpu.capability()), space, &self.gpu)
     }
 
     /// The plan.
@@ -161,17 +161,25 @@ impl GpuProgram {
 }
 
 impl Recording {
-    /// Writes parameters, makes pipelines and binds buffers.
-    pub fn new(steps: Vec<Dispatch<'_>>, space: &Space, gpu: &Rc<Gpu>) -> Result<Self> {
-        let largest = steps.iter().map(|step| step.params.len().next_multiple_of(4) as u64 * 4).max().unwrap_or(0);
-        let stride = largest.max(1).next_multiple_of(gpu.uniform_alignment());
-        let params = space.create(Category::Parameters, stride * steps.len().max(1) as u64)?;
-        let mut dispatches = Vec::with_capacity(steps.len());
-        for (index, step) in steps.into_iter().enumerate() {
-            let offset = stride * index as u64;
-            params.write(offset, bytemuck::cast_slice(&step.params))?;
-            dispatches.push(bind(gpu, &step, params.raw()?, offset)?);
+    /// Writes parameters, makes pipelines and binds buffers. Equal parameters, as those of all layers of a model, are
+    /// written once: a dispatch waits for them, and finds them in a cache if the one before read the same.
+    pub fn new(steps: &[Dispatch<'_>], space: &Space, gpu: &Rc<Gpu>) -> Result<Self> {
+        let largest = steps.iter().map(|step| step.params.len().next_multiple_of(4) * 4).max().unwrap_or(0);
+        let stride = (largest.max(1) as u64).next_multiple_of(gpu.uniform_alignment());
+        let (mut places, mut words) = (HashMap::new(), Vec::new());
+        for step in steps {
+            let place = places.len() as u64 * stride;
+            places.entry(step.params.as_slice()).or_insert_with(|| {
+                words.extend(&step.params);
+                words.resize((place + stride) as usize / 4, 0);
+                place
+            });
         }
+        words.resize(words.len().max(stride as usize / 4), 0);
+        let params = space.create(Category::Parameters, words.len() as u64 * 4)?;
+        params.write(0, bytemuck::cast_slice(&words))?;
+        let bound = steps.iter().map(|step| bind(gpu, step, params.raw()?, places[step.params.as_slice()]));
+        let dispatches = bound.collect::<Result<_>>()?;
         Ok(Self { _params: params, dispatches })
     }
 

@@ -32,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let reach = reach(rows[QUERIES - 1u], ahead);
     let share = share(reach, 4u);
     let end = min(reach, (split + 1u) * share);
-    for (var j = next_key(split * share, 4u, first, ahead); j < end; j = next_key(j + 4u, 4u, first, ahead)) {
+    for (var j = next_key(split * share, 4u, 4u, first, ahead); j < end; j = next_key(j + 4u, 4u, 4u, first, ahead)) {
         if !block_seen(first, j) {
             continue;
         }

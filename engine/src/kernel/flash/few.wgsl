@@ -57,7 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let reach = reach(params.length - 1u, ahead);
     let share = share(reach, ABREAST);
     let end = min(reach, (split + 1u) * share);
-    for (var start = next_key(split * share, ABREAST, nearest, ahead); start < end; start = next_key(start + KEYS, ABREAST, nearest, ahead)) {
+    for (var start = next_key(split * share, ABREAST, ABREAST, nearest, ahead); start < end; start = next_key(start + KEYS, ABREAST, ABREAST, nearest, ahead)) {
         let count = min(KEYS, end - start);
 
         for (var base = 0u; base < count; base += ABREAST) {

@@ -40,7 +40,6 @@ pub fn dispatch<'a>(
     let mut params = words(&[length, place.rows, flash.heads, flash.heads / place.heads, width])?;
     params.extend(words(&place.strides)?);
     params.push(flash.scale.to_bits());
-    params.extend([flash.causal, flash.masked, flash.cached].map(u32::from));
     params.extend(words(&[biased, limit, span[0], span[1], flash.blocks.unwrap_or(0)])?);
     let splits = flash.splits.unwrap_or(1);
     params.extend(words(&[splits, usize::from(flash.splits.is_some()), batch * length * flash.heads])?);
@@ -79,7 +78,15 @@ pub fn dispatch<'a>(
     ]);
     let vectors = width.is_multiple_of(4) && matches!(flash.stored, Stored::F32 | Stored::F16);
     let plain = parts.bias.is_none() && flash.window.is_none() && flash.ring.is_none() && flash.blocks.is_none();
-    let kernel = FlashKernel { form, vectors, stored: flash.stored, plain };
+    let kernel = FlashKernel {
+        form,
+        vectors,
+        stored: flash.stored,
+        plain,
+        causal: flash.causal,
+        masked: flash.masked,
+        cached: flash.cached,
+    };
     Ok(Dispatch { kernel: Kernel::Flash(kernel), buffers, params, grid })
 }
 
@@ -87,11 +94,13 @@ pub fn dispatch<'a>(
 pub fn join<'a>(partial: &Operand<'a>, width: usize, out: &'a Buffer) -> Result<Dispatch<'a>> {
     let (splits, heads, parts) = (partial.shape[0], partial.shape[3], width.div_ceil(4));
     let rows = partial.rows() / splits;
+    let (columns, vectors) = (number(parts.next_power_of_two().max(8))?, width.is_multiple_of(4));
+    let grid = groups(rows)?;
     Ok(Dispatch {
-        kernel: Kernel::Join { columns: number(parts.next_power_of_two().max(8))?, packs: false },
+        kernel: Kernel::Join { columns, vectors, packs: false },
         buffers: whole([partial.plain()?, out]),
-        params: words(&[rows, parts, width, splits, heads])?,
-        grid: groups(rows)?,
+        params: words(&[rows, parts, width, splits, heads, grid[0] as usize])?,
+        grid,
     })
 }
 

@@ -10,16 +10,17 @@ fn reach(last: u32, ahead: i32) -> u32 {
         }
         return params.ring_fixed + min(all - params.ring_from, params.ring);
     }
-    return select(params.keys, min(params.keys, seen), params.causal != 0u);
+    return select(params.keys, min(params.keys, seen), CAUSAL);
 }
 
-// The first key from `key` on, in steps of `step`, that a query from `first` on may see by its window.
-fn next_key(key: u32, step: u32, first: u32, ahead: i32) -> u32 {
+// The first key from `key` on, in steps of `step`, with which a query from `first` on may see one of `width` by its window.
+fn next_key(key: u32, width: u32, step: u32, first: u32, ahead: i32) -> u32 {
     if params.window == 0u || key < params.sinks {
         return key;
     }
     let near = max(0, i32(first) + ahead + 1 - i32(params.window));
-    return max(key, u32(near) / step * step);
+    let behind = u32(max(0, near + 1 - i32(key + width)));
+    return key + (behind + step - 1u) / step * step;
 }
 
 // Whether query i of key j's block sees it at all. The same for a whole tile, which lies in one block.
@@ -52,7 +53,7 @@ fn token(batch: u32, head: u32, row: u32, ahead: i32) -> i32 {
 fn sees(i: u32, j: i32, ahead: i32) -> bool {
     let distance = i32(i) + ahead - j;
     let near = params.window == 0u || distance < i32(params.window) || j < i32(params.sinks);
-    return j >= 0 && near && !(params.causal != 0u && distance < 0);
+    return j >= 0 && near && !(CAUSAL && distance < 0);
 }
 
 // What is added to the score of query i and token j.

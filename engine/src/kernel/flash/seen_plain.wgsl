@@ -4,10 +4,10 @@
 // Keys of which the queries up to `last` see none are behind this one.
 fn reach(last: u32, ahead: i32) -> u32 {
     let seen = u32(max(0, i32(last) + ahead + 1));
-    return select(params.keys, min(params.keys, seen), params.causal != 0u);
+    return select(params.keys, min(params.keys, seen), CAUSAL);
 }
 
-fn next_key(key: u32, step: u32, first: u32, ahead: i32) -> u32 {
+fn next_key(key: u32, width: u32, step: u32, first: u32, ahead: i32) -> u32 {
     return key;
 }
 
@@ -22,7 +22,7 @@ fn token(batch: u32, head: u32, row: u32, ahead: i32) -> i32 {
 
 // Whether query i sees token j.
 fn sees(i: u32, j: i32, ahead: i32) -> bool {
-    return j >= 0 && !(params.causal != 0u && i32(i) + ahead < j);
+    return j >= 0 && !(CAUSAL && i32(i) + ahead < j);
 }
 
 fn added(batch: u32, head: u32, i: u32, j: i32, ahead: i32) -> f32 {

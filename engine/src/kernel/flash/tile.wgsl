@@ -56,7 +56,7 @@ fn main(
     var next_queries = array<vec4<f32>, LOADS>();
     var next_keys = array<vec4<f32>, LOADS>();
     var next_values = array<vec4<f32>, LOADS>();
-    for (var start = next_key(0u, ROWS, first, ahead); start < end; start = next_key(start + ROWS, ROWS, first, ahead)) {
+    for (var start = next_key(0u, ROWS, ROWS, first, ahead); start < end; start = next_key(start + ROWS, ROWS, ROWS, first, ahead)) {
         if !block_seen(first, start) {
             continue;
         }

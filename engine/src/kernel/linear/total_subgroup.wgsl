@@ -4,11 +4,6 @@
 // Whether LANES are a subgroup, so that all of it may be asked for its sum at once.
 override WHOLE: bool = false;
 
-fn halved(lower: f32, upper: f32, apart: u32, thread: u32) -> f32 {
-    let above = (thread & apart) != 0u;
-    return select(lower, upper, above) + subgroupShuffleXor(select(upper, lower, above), apart);
-}
-
 fn total(sums: Sums, thread: u32) -> Totals {
     var result = Totals();
     for (var r = 0u; r < ROWS; r++) {

@@ -2,7 +2,7 @@
 
 use super::{
     Access::{self, Read, Uniform, Write},
-    HALVES, OVER_NEIGHBOURS, extensions,
+    HALVED, HALVES, OVER_NEIGHBOURS, extensions,
 };
 use crate::graph::Stored;
 
@@ -17,6 +17,12 @@ pub struct FlashKernel {
     pub stored: Stored,
     /// Only order and padding hide keys, and nothing is added to scores.
     pub plain: bool,
+    /// Queries see no keys behind their own.
+    pub causal: bool,
+    /// There is a mask.
+    pub masked: bool,
+    /// How many keys are in front of the queries is read; otherwise it follows from their numbers.
+    pub cached: bool,
 }
 
 /// How the work is cut up.
@@ -84,7 +90,9 @@ impl FlashKernel {
         let reads = reads.into_iter().chain([(Stored::Bits8, false), (Stored::Bits4, false)]);
         let ways = reads.flat_map(|read| [true, false].map(|plain| (read, plain)));
         let all = ways.flat_map(|((stored, vectors), plain)| {
-            forms.iter().map(move |&form| Self { form, vectors, stored, plain })
+            // What is known of order is a number in the shader; one of each does for all.
+            let known = Self { form: forms[0], vectors, stored, plain, causal: true, masked: true, cached: true };
+            forms.iter().map(move |&form| Self { form, ..known })
         });
         all.filter(|kernel| {
             let common = kernel.stored == Stored::F32 && kernel.vectors && kernel.plain;
@@ -135,10 +143,16 @@ impl FlashKernel {
             ),
         };
         let subgroups = matches!(self.form, Form::Team { .. });
-        let sum = if subgroups { OVER_NEIGHBOURS } else { "" };
+        let sum = if subgroups { [OVER_NEIGHBOURS, HALVED].join("\n") } else { String::new() };
         let halves = if self.needs_halves() { HALVES } else { "" };
-        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, &body]
+        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, &sum, &body]
             .join("\n")
+    }
+
+    /// Values of the shader's `override` constants.
+    pub(super) fn constants(self) -> Vec<(&'static str, f64)> {
+        let known = [("CAUSAL", self.causal), ("PADDED", self.masked), ("CACHED", self.cached)];
+        known.map(|(name, value)| (name, f64::from(u8::from(value)))).to_vec()
     }
 
     /// Whether it computes with 16-bit floats.

@@ -30,8 +30,9 @@ impl Kernel {
         all.extend([false, true].map(|packs| Self::Multiply { packs }));
         all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::AppendBoth, Self::Enter]);
         all.extend([false, true].map(|turned| Self::Append { turned }));
-        let joins = flash::WIDTHS.into_iter().flat_map(|columns| [false, true].map(|packs| (columns, packs)));
-        all.extend(joins.map(|(columns, packs)| Self::Join { columns, packs }));
+        for (vectors, packs) in [(true, true), (true, false), (false, false)] {
+            all.extend(flash::WIDTHS.map(|columns| Self::Join { columns, vectors, packs }));
+        }
         all.extend([Self::Store, Self::Turn, Self::Importance, Self::Select]);
         all.push(Self::Windows);
         let tiles = [16, 8].map(|side| Tiling::Tile { side });
