@@ -47,6 +47,9 @@ pub fn cases(small: bool, gpu: bool) -> Vec<Case> {
             all.extend(products(rows, *shape, gpu));
         }
     }
+    if gpu {
+        all.extend(pairs(shapes[1]));
+    }
     for shape in prompts {
         all.extend(products(if small { SMALL_PROMPT } else { PROMPT }, *shape, gpu));
     }
@@ -79,6 +82,24 @@ fn attentions([queries, keys, width]: [u32; 3], gpu: bool) -> Vec<Case> {
         Case { name: format!("attention {title} {keys} d{width} {form}"), work: BenchWork::Attention(work) }
     };
     forms.into_iter().filter(|(_, _, subgroups, way)| exists(*subgroups, *way)).map(case).collect()
+}
+
+/// The products of a row with gate and up of a feed-forward layer, at once.
+fn pairs([outputs, inputs]: [u32; 2]) -> impl Iterator<Item = Case> {
+    [4, 8].into_iter().flat_map(move |bits| {
+        [("dot+subgroups+packed", true), ("dot+packed", false)].map(|(title, subgroups)| {
+            let form = BenchForm {
+                activations: Activations::Int8,
+                shared: true,
+                pairs: true,
+                subgroups,
+                ..BenchForm::default()
+            };
+            let weights = BenchWeights::Integer { bits, group: 128, zeros: false };
+            let name = format!("gemv 2x{outputs}x{inputs} int{bits} g128 {title}");
+            Case { name, work: BenchWork::Linear { rows: 1, outputs, inputs, weights, form } }
+        })
+    })
 }
 
 /// A product with weights in every format, by every kind of kernel that suits it.
@@ -141,6 +162,7 @@ mod tests {
         let names: Vec<_> = cases(false, true).into_iter().map(|case| case.name).collect();
         assert!(names.contains(&"gemv 128256x2048 int4 g128 dot+subgroups".to_owned()));
         assert!(names.contains(&"attention decode 8192 d128 flash+subgroups".to_owned()));
+        assert!(names.contains(&"gemv 2x11008x4096 int4 g128 dot+subgroups+packed".to_owned()));
         assert!(names.contains(&"gemm m512 11008x4096 int4 g128 zeros dot".to_owned()));
         assert!(!names.iter().any(|name| name.contains("f16 dot")));
     }

@@ -50,7 +50,7 @@ pub async fn run(work: BenchWork, budget_ms: f64) -> Result<Bench> {
             let space = Space::new(Device::Cpu);
             let x = stock::bell("x", rows * inputs);
             let few = outputs.min(64);
-            let checked = stock::real(&space, format, [few, inputs])?;
+            let checked = stock::real(&space, "weight", format, [few, inputs])?;
             let (mut got, mut want) = (vec![0.0; rows * few], vec![0.0; rows * few]);
             multiply(&x, [rows, few, inputs], &checked, &mut got, kernel::cpu::run)?;
             multiply(&x, [rows, few, inputs], &checked, &mut want, kernel::reference::run)?;

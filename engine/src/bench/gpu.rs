@@ -17,7 +17,10 @@ use crate::{
     graph::Op,
     kernel::{
         gpu::{Dispatch, FEW_ROWS, Memory, Operand, dispatch, whole},
-        linear::gpu::{MANY_COLUMNS, Packed, packed_bytes, with_shared_packing},
+        linear::{
+            gpu::{MANY_COLUMNS, Packed, packed_bytes, with_shared_packing},
+            stack::with_stacked_layers,
+        },
         shader::Kernel,
     },
     program::{Program, gpu::Recording},
@@ -84,7 +87,8 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
             let capability = chosen(gpu.capability(), form);
             let format = stock::format(weights, form.activations);
-            let bytes = format.bytes(&[outputs, inputs]);
+            let layers = if form.pairs { 2 } else { 1 };
+            let bytes = layers as u64 * format.bytes(&[outputs, inputs]);
             if form.matrices && !capability.matrices {
                 return Err(Error::unsupported("no matrix units that kernels could use on this GPU")
                     .hint("Chrome has them behind --enable-unsafe-webgpu"));
@@ -94,26 +98,28 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             // Where many outputs are computed otherwise.
             let many = (rows <= FEW_ROWS && outputs > MANY_COLUMNS).then_some([rows, MANY_COLUMNS + 3, 333]);
             for shape in [[rows, outputs.min(512), inputs]].into_iter().chain(awkward).chain(many) {
-                let error = check(gpu, &space, shape, format, capability).await?;
+                let error = check(gpu, &space, shape, format, layers, capability).await?;
                 // Not a number is the largest error.
                 normalised_error = if error > normalised_error || error.is_nan() { error } else { normalised_error };
             }
             let software = gpu.capability().software;
             let (all, most) = if software { (ROTATED_SOFTWARE, SETS_SOFTWARE) } else { (ROTATED, SETS) };
             let mut sets = Vec::new();
-            for _ in 0..all.div_ceil(bytes).clamp(2, most) {
+            let pieces = usize::try_from(all.div_ceil(bytes).clamp(2, most)).unwrap_or(2);
+            for _ in 0..layers * pieces {
                 sets.push(stock::likeness(&space, format, [outputs, inputs])?);
                 // What is only written waits in memory.
                 space.finish().await?;
             }
-            let work = Work::new(&space, [rows, outputs, inputs], &sets, capability)?;
+            let work = Work::new(&space, [rows, outputs, inputs], &sets, layers, capability)?;
             let steps = work.dispatches(&sets, capability)?;
             let steps = if form.shared { with_shared_packing(steps) } else { steps };
-            // Those of the last set: what all sets share lies in front of the first.
-            let last = &steps[steps.len() - steps.len() / sets.len()..];
+            let steps = if form.pairs { with_stacked_layers(steps, capability) } else { steps };
+            // Those of the last piece: what all share lies in front of the first.
+            let last = &steps[steps.len() - steps.len() / pieces..];
             let kernels = last.iter().map(|step| format!("{:?}", step.kernel)).collect();
             let recording = Recording::new(&steps, &space, gpu)?;
-            let (samples_us, clock) = time(gpu, &space, &recording, sets.len(), budget_ms).await?;
+            let (samples_us, clock) = time(gpu, &space, &recording, pieces, budget_ms).await?;
             Ok(Bench { kernels, samples_us, clock, bytes, normalised_error })
         }
     }
@@ -130,24 +136,31 @@ fn chosen(capability: Capability, form: BenchForm) -> Capability {
     }
 }
 
-/// Input, output and what lies between them.
+/// Input, outputs of layers, and what lies between them.
 struct Work {
     x: Buffer,
-    out: Buffer,
+    outs: Vec<Buffer>,
     packed: Option<Packed>,
     /// Of x and of the weight.
     shapes: [[usize; 2]; 2],
 }
 
 impl Work {
-    fn new(space: &Space, shape: [usize; 3], weights: &[Weight], capability: Capability) -> Result<Self> {
+    /// For `layers` layers that are computed after each other, all of one shape and format.
+    fn new(
+        space: &Space,
+        shape: [usize; 3],
+        weights: &[Weight],
+        layers: usize,
+        capability: Capability,
+    ) -> Result<Self> {
         let [rows, outputs, inputs] = shape;
         let create = |values: usize| space.create(Category::Activations, values as u64 * 4);
         let x = create(rows * inputs)?;
         x.write(0, bytemuck::cast_slice(&stock::bell("x", rows * inputs)))?;
-        let out = create(rows * outputs)?;
+        let outs = (0..layers).map(|_| create(rows * outputs)).collect::<Result<_>>()?;
         let shapes = [[rows, inputs], [outputs, inputs]];
-        let mut work = Self { x, out, packed: None, shapes };
+        let mut work = Self { x, outs, packed: None, shapes };
         let op = Op::Linear { activation: None };
         let needed = weights.first().and_then(|weight| packed_bytes(op, &work.operands(weight), capability));
         if let Some([codes, factors]) = needed {
@@ -169,31 +182,47 @@ impl Work {
     /// Those of every set of weights, one after another.
     fn dispatches<'a>(&'a self, weights: &'a [Weight], capability: Capability) -> Result<Vec<Dispatch<'a>>> {
         let mut steps = Vec::new();
-        for weight in weights {
+        for (weight, out) in weights.iter().zip(self.outs.iter().cycle()) {
             let [x, weight] = self.operands(weight);
             let op = Op::Linear { activation: None };
-            steps.extend(dispatch(op, &[x, weight], &self.out, self.packed.as_ref(), capability)?);
+            steps.extend(dispatch(op, &[x, weight], out, self.packed.as_ref(), capability)?);
         }
         Ok(steps)
     }
 }
 
-/// Error of the product with a small real matrix against the reference.
-async fn check(gpu: &Rc<Gpu>, space: &Space, shape: [usize; 3], format: Format, capability: Capability) -> Result<f64> {
+/// Error of the products with small real matrices against the reference.
+async fn check(
+    gpu: &Rc<Gpu>,
+    space: &Space,
+    shape: [usize; 3],
+    format: Format,
+    layers: usize,
+    capability: Capability,
+) -> Result<f64> {
     let [rows, outputs, inputs] = shape;
-    let weight = [stock::real(space, format, [outputs, inputs])?];
-    let work = Work::new(space, shape, &weight, capability)?;
-    let recording = Recording::new(&work.dispatches(&weight, capability)?, space, gpu)?;
-    let staging = space.create(Category::Staging, work.out.bytes())?;
+    let weights = |space: &Space| {
+        let real = |layer| stock::real(space, &format!("weight {layer}"), format, [outputs, inputs]);
+        (0..layers).map(real).collect::<Result<Vec<_>>>()
+    };
+    let there = weights(space)?;
+    let work = Work::new(space, shape, &there, layers, capability)?;
+    let steps = with_shared_packing(work.dispatches(&there, capability)?);
+    let recording = Recording::new(&with_stacked_layers(steps, capability), space, gpu)?;
+    let bytes = work.outs[0].bytes();
+    let staging = space.create(Category::Staging, bytes * layers as u64)?;
     let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
-    encoder.copy_buffer_to_buffer(work.out.raw()?, 0, staging.raw()?, 0, work.out.bytes());
+    for (out, place) in work.outs.iter().zip((0..).step_by(usize::try_from(bytes).unwrap_or(usize::MAX))) {
+        encoder.copy_buffer_to_buffer(out.raw()?, 0, staging.raw()?, place, bytes);
+    }
     gpu.submit(encoder.finish());
     let got: Vec<f32> = bytemuck::cast_vec(gpu.read(staging.raw()?).await?);
-    let here = Space::new(Device::Cpu);
-    let weight = stock::real(&here, format, [outputs, inputs])?;
-    let mut want = vec![0.0; rows * outputs];
-    super::cpu::plain(&stock::bell("x", rows * inputs), shape, &weight, &mut want)?;
+    let x = stock::bell("x", rows * inputs);
+    let mut want = vec![0.0; layers * rows * outputs];
+    for (weight, want) in weights(&Space::new(Device::Cpu))?.iter().zip(want.chunks_exact_mut(rows * outputs)) {
+        super::cpu::plain(&x, shape, weight, want)?;
+    }
     Ok(normalised_error(&got, &want))
 }
 

@@ -33,9 +33,9 @@ pub fn bell(name: &str, count: usize) -> Vec<f32> {
     values
 }
 
-/// A matrix of real weights.
-pub fn real(space: &Space, format: Format, [rows, columns]: [usize; 2]) -> Result<Weight> {
-    let values = bell("weight", rows * columns);
+/// A matrix of real weights, by this name.
+pub fn real(space: &Space, name: &str, format: Format, [rows, columns]: [usize; 2]) -> Result<Weight> {
+    let values = bell(name, rows * columns);
     let put = |words: &[u32]| -> Result<Buffer> {
         let buffer = space.create(Category::Weights, words.len() as u64 * 4)?;
         buffer.write(0, bytemuck::cast_slice(words))?;

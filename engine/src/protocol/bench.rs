@@ -77,6 +77,9 @@ pub struct BenchForm {
     /// Whether x was rounded before, by what made it: then that takes no time here.
     #[serde(default)]
     pub shared: bool,
+    /// Whether two layers of the same x and the same shape are one piece of work, as gate and up of a decoder are.
+    #[serde(default)]
+    pub pairs: bool,
     /// Subgroups.
     #[serde(default)]
     pub subgroups: bool,

@@ -34,10 +34,8 @@ fn numbers(start: u32, exists: bool) -> vec2<f32> {
 
 @compute @workgroup_size(SLICES * COLUMNS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let row = group.y * params.across + group.x;
-    if row >= params.rows {
-        return;
-    }
+    let place = group.y * params.across + group.x;
+    let row = min(place, params.rows - 1u);
     let part = thread % COLUMNS;
     let slice = thread / COLUMNS;
     let column = min(part, params.parts - 1u);
@@ -84,6 +82,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     folded[thread] = value;
     workgroupBarrier();
     var result = vec4<f32>();
+    if place >= params.rows {
+        return;
+    }
     if thread < params.parts {
         sum = 0.0;
         for (var other = 0u; other < SLICES; other++) {
