@@ -1,7 +1,10 @@
 //! From a prompt to ids: one pass over the prompt, then one program again and again, in which only small
-//! inputs change. Ids are chosen where the logits are; a step reads back one number per sequence.
+//! inputs change. Ids are chosen where the logits are; a step reads back one number per sequence, and the steps behind
+//! it do not wait for that.
 
-use std::rc::Rc;
+mod inputs;
+
+use std::{collections::VecDeque, rc::Rc};
 
 use crate::{
     cache::{self, Cache},
@@ -14,10 +17,13 @@ use crate::{
     protocol::{Decode, Options, Sampling, Tensor, Tensors},
     weights::{Store, Weight},
 };
+use inputs::{DRAWS, INPUT_IDS};
 
 const IDS: &str = "next.ids";
 const LOGITS: &str = "next.logits";
-const DRAWS: &str = "draws";
+/// Passes that a GPU is told of before the ids they start from were read: it finds those where it left them, and computes
+/// while they travel. One is not enough where they travel as long as a pass takes.
+const AHEAD: usize = 2;
 /// The output that holds the logits of every step.
 pub const STEP_LOGITS: &str = "step_logits";
 
@@ -28,6 +34,8 @@ pub struct Generation {
     encode: Option<Program>,
     first: Program,
     next: Option<Program>,
+    /// Later passes that are begun before the ids they start from were read.
+    ahead: usize,
 }
 
 /// What the programs depend on.
@@ -112,10 +120,10 @@ impl Plans {
             graph.optimize(options)?;
             Plan::new(&graph, &[])
         });
-        let inputs = first_inputs(prompt, capacity)?;
+        let inputs = inputs::first(prompt, capacity)?;
         let first = plan(model, &inputs, &*cache(Pass::First), Pass::First, (decode, outputs), options)?;
         let next = (key.max_tokens > 1).then(|| {
-            let inputs = next_inputs(prompt, &inputs, &vec![0; prompt.ids.shape[0]], 0);
+            let inputs = inputs::next(prompt, &inputs, Some(&vec![0; prompt.ids.shape[0]]), 0);
             plan(model, &inputs, &*cache(Pass::Next), Pass::Next, (decode, &[]), options)
         });
         Ok(Self { key, capacity, encode: encode.transpose()?, first, next: next.transpose()? })
@@ -137,11 +145,13 @@ impl Generation {
             None => None,
         };
         let first = program(first, store, &mut states, space).await?;
-        let next = match next {
+        let mut next = match next {
             Some(plan) => Some(program(plan, store, &mut states, space).await?),
             None => None,
         };
-        Ok(Self { key, capacity, encode, first, next })
+        let feeds = next.as_mut().map_or(Ok(false), |next| next.feed(IDS, INPUT_IDS))?;
+        let ahead = if feeds { AHEAD } else { 0 };
+        Ok(Self { key, capacity, encode, first, next, ahead })
     }
 
     /// Whether this can continue such a prompt.
@@ -160,10 +170,10 @@ impl Generation {
         space: &Space,
     ) -> Result<Vec<(&'static str, &'static str, Vec<Timed>)>> {
         let batch = prompt.ids.shape[0];
-        let mut first = first_inputs(prompt, self.capacity)?;
-        first.extend(draws(decode.sampling, 0, batch));
-        let mut next = next_inputs(prompt, &first, &vec![0; batch], 0);
-        next.extend(draws(decode.sampling, 1, batch));
+        let mut first = inputs::first(prompt, self.capacity)?;
+        first.extend(inputs::draws(decode.sampling, 0, batch));
+        let mut next = inputs::next(prompt, &first, Some(&vec![0; batch]), 0);
+        next.extend(inputs::draws(decode.sampling, 1, batch));
         let encode =
             self.encode.as_ref().zip(prompt.encode.as_ref()).map(|(program, inputs)| ("encode", program, inputs));
         let passes = encode.into_iter().chain([("prefill", &self.first, &first)]);
@@ -183,16 +193,17 @@ impl Generation {
             program.run(weights, inputs).await?;
             encode_ms = Some(clock::now() - started);
         }
-        let mut inputs = first_inputs(prompt, self.capacity)?;
+        let mut inputs = inputs::first(prompt, self.capacity)?;
         let mut tokens: Vec<Vec<i32>> = vec![Vec::new(); batch];
         let mut logits: Vec<Tensor> = Vec::new();
         let mut done = vec![false; batch];
         let mut passed = clock::now();
-        inputs.extend(draws(decode.sampling, 0, batch));
+        inputs.extend(inputs::draws(decode.sampling, 0, batch));
         let mut results = self.first.run(weights, &inputs).await?;
         let prefill_ms = clock::now() - passed;
         let mut step_ms = Vec::new();
         let mut outputs = Tensors::new();
+        let (mut under_way, mut begun) = (VecDeque::new(), 0);
         for step in 0.. {
             let mut ids = take(&mut results, IDS)?;
             if decode.step_logits {
@@ -216,9 +227,19 @@ impl Generation {
                 break;
             }
             passed = clock::now();
-            let mut next = next_inputs(prompt, &inputs, &ids, step);
-            next.extend(draws(decode.sampling, step + 1, batch));
-            results = program.run(weights, &next).await?;
+            while begun + 1 < self.key.max_tokens && begun <= step + self.ahead {
+                let ids = if begun == step { Some(ids.clone()) } else { inputs::forced(decode, begun) };
+                // From the middle of a forced sequence on, each id is looked at before the next pass.
+                if ids.is_none() && !decode.forced.is_empty() {
+                    break;
+                }
+                let mut next = inputs::next(prompt, &inputs, ids.as_deref(), begun);
+                next.extend(inputs::draws(decode.sampling, begun + 1, batch));
+                under_way.push_back(program.begin(weights, &next).await?);
+                begun += 1;
+            }
+            let pass = under_way.pop_front().ok_or_else(|| Error::internal("no pass under way"))?;
+            results = pass.await?;
             step_ms.push(clock::now() - passed);
         }
         if decode.step_logits {
@@ -232,7 +253,7 @@ impl Generation {
 
 impl Key {
     fn new(prompt: &Prompt, decode: &Decode, outputs: &[String], resident: &[String]) -> Self {
-        let own = [("input_ids", &prompt.ids)].into_iter().map(|(name, tensor)| (name.to_owned(), tensor));
+        let own = [(INPUT_IDS, &prompt.ids)].into_iter().map(|(name, tensor)| (name.to_owned(), tensor));
         let given = prompt.encode.iter().flatten().chain(&prompt.first).chain(&prompt.every);
         let given = given.map(|(name, tensor)| (name.clone(), tensor));
         // The seed enters through an input.
@@ -294,72 +315,6 @@ async fn program(plan: Plan, store: &Store, states: &mut States, space: &Space) 
         }
     }
     Program::of(plan, store, states, space).await
-}
-
-/// What the pass over the prompt reads.
-fn first_inputs(prompt: &Prompt, capacity: usize) -> Result<Tensors> {
-    let [batch, length] = [prompt.ids.shape[0], prompt.ids.shape[1]];
-    let mask = prompt.mask.as_i32().unwrap_or_default();
-    let (mut positions, mut last, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-    for row in mask.chunks(length) {
-        let mut position = 0;
-        positions.extend(row.iter().map(|&mask| {
-            position += i32::from(mask != 0);
-            (position - 1).max(0)
-        }));
-        let end = (0..).zip(row).filter(|(_, mask)| **mask != 0).map(|(index, _)| index).last();
-        last.push(end.ok_or_else(|| Error::model("nothing but padding in a sequence").of("attention_mask"))?);
-        kept.extend(row.iter().copied().chain(std::iter::repeat_n(1, capacity - length)));
-    }
-    let mut inputs = prompt.every.clone();
-    inputs.extend(prompt.first.clone());
-    let named = [
-        ("input_ids", prompt.ids.clone()),
-        ("position_ids", Tensor::i32(&[batch, length], positions)),
-        ("attention_mask", Tensor::i32(&[batch, capacity], kept)),
-        ("past", Tensor::i32(&[1], vec![0])),
-        ("last", Tensor::i32(&[batch], last)),
-    ];
-    inputs.extend(named.map(|(name, tensor)| (name.to_owned(), tensor)));
-    Ok(inputs)
-}
-
-/// What the pass behind step `step` reads, which chose `ids`. `first` is what the first pass read.
-fn next_inputs(prompt: &Prompt, first: &Tensors, ids: &[i32], step: usize) -> Tensors {
-    let [batch, length] = [prompt.ids.shape[0], prompt.ids.shape[1]];
-    let offset = i32::try_from(step).unwrap_or(i32::MAX);
-    let past = i32::try_from(length).unwrap_or(i32::MAX).saturating_add(offset);
-    let counted = |mask: &[i32]| mask.iter().map(|&mask| i32::from(mask != 0)).sum::<i32>().saturating_add(offset);
-    let positions = prompt.mask.as_i32().unwrap_or_default().chunks(length).map(counted).collect();
-    let mut inputs = prompt.every.clone();
-    inputs.extend(first.get_key_value("attention_mask").map(|(name, mask)| (name.clone(), mask.clone())));
-    let named = [
-        ("input_ids", Tensor::i32(&[batch, 1], ids.to_vec())),
-        ("position_ids", Tensor::i32(&[batch, 1], positions)),
-        ("past", Tensor::i32(&[1], vec![past])),
-        ("last", Tensor::i32(&[batch], vec![0; batch])),
-    ];
-    inputs.extend(named.map(|(name, tensor)| (name.to_owned(), tensor)));
-    inputs
-}
-
-/// The numbers ids are drawn by: they depend on seed, step and row only.
-fn draws(sampling: Sampling, step: usize, batch: usize) -> Option<(String, Tensor)> {
-    let Sampling::Random { seed, .. } = sampling else { return None };
-    let draw = |row: usize| {
-        let mut bits = seed ^ (step as u64).rotate_left(32) ^ row as u64;
-        // SplitMix64 (Steele et al. 2014)
-        for _ in 0..2 {
-            bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            bits ^= bits >> 31;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
-        let draw = (bits >> 40) as f32 / 16_777_216.0;
-        draw
-    };
-    Some((DRAWS.to_owned(), Tensor::f32(&[batch], (0..batch).map(draw).collect())))
 }
 
 fn take(results: &mut Tensors, name: &str) -> Result<Vec<i32>> {

@@ -96,16 +96,22 @@ fn the_cache_is_counted_and_a_shape_seen_before_needs_nothing_new() {
 
 #[test]
 fn a_stop_id_ends_a_sequence_and_all_of_them_the_generation() {
-    let mut host = host(Platform::NativeCpu, folder("llama"));
     let prompt = text(&[&[5, 17, 40], &[9, 3, 77]]);
-    let (free, _) = generate(&mut host, &prompt, &Decode::greedy(8));
-    let (first, second) = free.split_at(8);
-    let decode = |stop: &[i32]| Decode { stop: stop.to_vec(), ..Decode::greedy(8) };
-    let (stopped, _) = generate(&mut host, &prompt, &decode(&[first[2]]));
-    let ended = first.iter().position(|&id| id == first[2]).expect("there");
-    assert!(stopped[ended..8.min(stopped.len() / 2)].iter().all(|&id| id == first[2]), "{stopped:?}");
-    let (both, _) = generate(&mut host, &prompt, &decode(&[first[0], second[0]]));
-    assert_eq!(both, [first[0], second[0]]);
+    for platform in platforms() {
+        let mut host = host(platform, folder("llama"));
+        let (free, _) = generate(&mut host, &prompt, &Decode::greedy(8));
+        let (first, second) = free.split_at(8);
+        let decode = |stop: &[i32]| Decode { stop: stop.to_vec(), ..Decode::greedy(8) };
+        let (stopped, _) = generate(&mut host, &prompt, &decode(&[first[2]]));
+        let ended = first.iter().position(|&id| id == first[2]).expect("there");
+        assert!(stopped[ended..8.min(stopped.len() / 2)].iter().all(|&id| id == first[2]), "{stopped:?}");
+        let (both, _) = generate(&mut host, &prompt, &decode(&[first[0], second[0]]));
+        assert_eq!(both, [first[0], second[0]]);
+        // A GPU was told of passes that nobody waited for.
+        let (early, _) = generate(&mut host, &prompt, &decode(&[first[1], second[1]]));
+        assert_eq!(early.len(), 4, "{early:?}");
+        assert_eq!(generate(&mut host, &prompt, &Decode::greedy(8)).0, free);
+    }
 }
 
 #[test]

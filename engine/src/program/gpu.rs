@@ -1,15 +1,15 @@
 //! A plan on a GPU: all dispatches recorded once, one submission per pass.
 
-use std::{collections::HashMap, ops::Range, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, ops::Range, rc::Rc};
 
-use super::{Timed, input_bytes, output_tensor, trace};
+use super::{Timed, input_bytes, reading::Reading, trace};
 use crate::{
     device::{
         Buffer, Category, Space,
         gpu::{Capability, Gpu, Pipeline},
     },
     error::{Error, Result},
-    graph::{self, Plan, Step},
+    graph::{self, Plan, Port, Step},
     kernel::{
         gpu::{Dispatch, Memory, Operand, Part, dispatch},
         grouped::enter::with_shared_entry,
@@ -27,9 +27,19 @@ pub struct GpuProgram {
     buffers: Vec<Rc<Buffer>>,
     // Bound by the dispatches.
     packed: Option<Packed>,
-    readback: Buffer,
+    /// Where outputs wait to be read: one for every pass that was ever under way at once.
+    spare: RefCell<Vec<Buffer>>,
+    space: Space,
+    /// The output that a later pass finds in one of its inputs.
+    feed: Option<Feed>,
     /// All dispatches; none of a program whose weights come and go.
     recording: Option<Recording>,
+}
+
+/// Indices of an output and an input of a plan.
+struct Feed {
+    output: usize,
+    input: usize,
 }
 
 /// Dispatches that are submitted together: the GPU computes them while those behind them are still on their way. A pass
@@ -74,9 +84,27 @@ impl GpuProgram {
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
         let packed = packed(&plan, &buffers, weights, space, gpu.capability())?;
-        let readback: u64 = plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
-        let readback = space.create(Category::Staging, readback.max(4))?;
-        Ok(Self { plan, gpu: gpu.clone(), buffers, packed, readback, recording: None })
+        let (gpu, space) = (gpu.clone(), space.clone());
+        let program =
+            Self { plan, gpu, buffers, packed, spare: RefCell::default(), space, feed: None, recording: None };
+        let staging = program.staging()?;
+        program.spare.borrow_mut().push(staging);
+        Ok(program)
+    }
+
+    /// Has every pass leave an output where the next finds an input that it isn't given.
+    pub fn feed(&mut self, output: &str, input: &str) -> Result<()> {
+        let find = |ports: &[Port], name: &str| ports.iter().position(|port| port.name == name);
+        let (from, to) = (find(&self.plan.outputs, output), find(&self.plan.inputs, input));
+        let fits = |feed: &Feed| {
+            let (from, to) = (&self.plan.outputs[feed.output], &self.plan.inputs[feed.input]);
+            from.element == to.element && bytes(&from.shape) == bytes(&to.shape)
+        };
+        self.feed = from.zip(to).map(|(output, input)| Feed { output, input }).filter(fits);
+        if self.feed.is_none() {
+            return Err(Error::internal("an output that is no such input").of(format!("{output}, {input}")));
+        }
+        Ok(())
     }
 
     /// The dispatches of some steps, with everything bound.
@@ -101,10 +129,10 @@ impl GpuProgram {
         &self.buffers
     }
 
-    /// One pass.
-    pub async fn run(&self, inputs: &Tensors) -> Result<Tensors> {
+    /// One pass; its outputs arrive later.
+    pub fn begin(&self, inputs: &Tensors) -> Result<Reading<'_>> {
         self.submit(inputs)?;
-        self.outputs().await
+        self.outputs()
     }
 
     /// What every dispatch takes by itself.
@@ -122,7 +150,13 @@ impl GpuProgram {
 
     /// Puts the inputs where the first step finds them.
     pub fn write(&self, inputs: &Tensors) -> Result<()> {
-        self.plan.inputs.iter().try_for_each(|port| self.buffers[port.buffer].write(0, input_bytes(inputs, port)?))
+        for (index, port) in self.plan.inputs.iter().enumerate() {
+            let fed = self.feed.as_ref().is_some_and(|feed| feed.input == index);
+            if !fed || inputs.contains_key(&port.name) {
+                self.buffers[port.buffer].write(0, input_bytes(inputs, port)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Has some steps computed.
@@ -138,25 +172,32 @@ impl GpuProgram {
         }
     }
 
-    /// The outputs, when every step was computed.
-    pub async fn outputs(&self) -> Result<Tensors> {
-        let readback = self.readback.raw()?;
+    /// The outputs, which arrive when every step was computed.
+    pub fn outputs(&self) -> Result<Reading<'_>> {
+        let spare = self.spare.borrow_mut().pop();
+        let staging = spare.map_or_else(|| self.staging(), Ok)?;
         let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut offset = 0;
         for port in &self.plan.outputs {
             let length = bytes(&port.shape);
-            encoder.copy_buffer_to_buffer(self.buffers[port.buffer].raw()?, 0, readback, offset, length);
+            encoder.copy_buffer_to_buffer(self.buffers[port.buffer].raw()?, 0, staging.raw()?, offset, length);
             offset += length;
         }
-        self.gpu.submit(encoder.finish());
-        let words = self.gpu.read(readback).await?;
-        let mut rest = words.as_slice();
-        let mut outputs = Tensors::new();
-        for port in &self.plan.outputs {
-            outputs.insert(port.name.clone(), output_tensor(port, rest)?);
-            rest = &rest[port.shape.iter().product()..];
+        // Last, because the input's memory may be that of another output. What is in one buffer is there already.
+        if let Some(feed) = &self.feed {
+            let (from, to) = (&self.plan.outputs[feed.output], &self.plan.inputs[feed.input]);
+            if from.buffer != to.buffer {
+                let [source, target] = [from, to].map(|port| &self.buffers[port.buffer]);
+                encoder.copy_buffer_to_buffer(source.raw()?, 0, target.raw()?, 0, bytes(&from.shape));
+            }
         }
-        Ok(outputs)
+        self.gpu.submit(encoder.finish());
+        Reading::new(&self.gpu, &self.plan.outputs, staging, &self.spare)
+    }
+
+    fn staging(&self) -> Result<Buffer> {
+        let length: u64 = self.plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
+        self.space.create(Category::Staging, length.max(4))
     }
 }
 

@@ -5,12 +5,15 @@ mod early;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 mod observer;
+#[cfg(feature = "gpu")]
+mod reading;
 mod staged;
 #[cfg(feature = "gpu")]
 mod trace;
 
-use std::{collections::BTreeMap, ops::Range, rc::Rc};
+use std::{collections::BTreeMap, future::ready, ops::Range, rc::Rc};
 
+use futures_util::{FutureExt, future::LocalBoxFuture};
 pub use observer::Observer;
 
 use crate::{
@@ -40,6 +43,9 @@ enum Computing {
     #[cfg(feature = "gpu")]
     Submitted(gpu::Recording),
 }
+
+/// The outputs of a pass, to be waited for.
+pub type Outputs<'a> = LocalBoxFuture<'a, Result<Tensors>>;
 
 /// One operation, timed by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,12 +157,29 @@ impl Program {
 
     /// One pass, from inputs on the CPU to outputs on the CPU.
     pub async fn run(&self, weights: &[Weight], inputs: &Tensors) -> Result<Tensors> {
-        match self {
-            Self::Cpu(program) => program.run(weights, inputs),
+        self.begin(weights, inputs).await?.await
+    }
+
+    /// One pass. A GPU that has all weights can be told of the next before the outputs of this one are here.
+    pub async fn begin(&self, weights: &[Weight], inputs: &Tensors) -> Result<Outputs<'_>> {
+        let outputs = match self {
+            Self::Cpu(program) => program.run(weights, inputs)?,
             #[cfg(feature = "gpu")]
-            Self::Gpu(program) => program.run(inputs).await,
-            Self::Staged(program) => program.run(inputs).await,
-            Self::Early(program) => program.run(inputs).await,
+            Self::Gpu(program) => return Ok(program.begin(inputs)?.outputs().boxed_local()),
+            Self::Staged(program) => program.run(inputs).await?,
+            Self::Early(program) => program.run(inputs).await?,
+        };
+        Ok(ready(Ok(outputs)).boxed_local())
+    }
+
+    /// Has every pass leave an output where the next finds an input that it isn't given. Whether it does: only a GPU that
+    /// has all weights computes passes ahead.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "a CPU computes nothing ahead"))]
+    pub fn feed(&mut self, output: &str, input: &str) -> Result<bool> {
+        match self {
+            #[cfg(feature = "gpu")]
+            Self::Gpu(program) => program.feed(output, input).map(|()| true),
+            _ => Ok(false),
         }
     }
 
@@ -209,7 +232,7 @@ impl Program {
         match self {
             Self::Cpu(program) => program.outputs(),
             #[cfg(feature = "gpu")]
-            Self::Gpu(program) => program.outputs().await,
+            Self::Gpu(program) => program.outputs()?.outputs().await,
             Self::Staged(_) | Self::Early(_) => Err(nested()),
         }
     }

@@ -32,6 +32,9 @@ use crate::{
     protocol::DeviceInfo,
 };
 
+/// A staging buffer whose words were asked for.
+pub type Asked = wait::Signal<Result<(), wgpu::BufferAsyncError>>;
+
 /// Features that kernels use where they exist.
 const WANTED: wgpu::Features =
     wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY).union(wgpu::Features::SHADER_F16);
@@ -245,12 +248,23 @@ impl Gpu {
         self.faults.check()
     }
 
-    /// The bytes of a staging buffer, once the GPU has written them.
+    /// The words of a staging buffer, once the GPU has written them.
     pub async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
-        let done = wait::Signal::default();
-        let set = done.clone();
+        let asked = self.ask(buffer);
+        self.answer(buffer, asked).await
+    }
+
+    /// Asks for the words of a staging buffer; [`Self::answer`] waits for them.
+    pub fn ask(&self, buffer: &wgpu::Buffer) -> Asked {
+        let asked = Asked::default();
+        let set = asked.clone();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| set.set(result));
-        let mapped = wait::until(self, &done).await;
+        asked
+    }
+
+    /// The words that were asked for, once the GPU has written them.
+    pub async fn answer(&self, buffer: &wgpu::Buffer, asked: Asked) -> Result<Vec<u32>> {
+        let mapped = wait::until(self, &asked).await;
         // What the GPU complained about explains a failed mapping better than the mapping does.
         self.faults.check()?;
         mapped?.map_err(|error| Error::device(format!("a result cannot be read: {error}")))?;
