@@ -116,6 +116,8 @@ fn decoders_over_a_pass_or_a_cache() {
         [1, 2, 700, 1100, 14, 2, 7],
         [2, 8, 520, 528, 3, 3, 80],
         [1, 3, 1021, 1024, 2, 1, 256],
+        // More parts than are joined at once, of which each is looked at more than once.
+        [1, 2, 1500, 1600, 2, 1, 150],
     ] {
         for (causal, biased) in [(true, false), (true, true), (false, true), (false, false)] {
             let keys = if causal { capacity } else { length };
