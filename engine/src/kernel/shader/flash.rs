@@ -90,7 +90,7 @@ impl FlashKernel {
         let reads = reads.into_iter().chain([(Stored::Bits8, false), (Stored::Bits4, false)]);
         let ways = reads.flat_map(|read| [true, false].map(|plain| (read, plain)));
         let all = ways.flat_map(|((stored, vectors), plain)| {
-            // What is known of order is a number in the shader; one of each does for all.
+            // What is known when a pipeline is made is a constant of the same text: one value of each will do.
             let known = Self { form: forms[0], vectors, stored, plain, causal: true, masked: true, cached: true };
             forms.iter().map(move |&form| Self { form, ..known })
         });
