@@ -1,6 +1,7 @@
 //! What is to be computed, without a device: a [`Graph`] of [`Op`]s, and the [`Plan`] that computes the
 //! outputs asked for in as little memory as their lifetimes allow.
 
+mod activation;
 mod build;
 pub mod copy;
 mod flash;
@@ -8,17 +9,19 @@ mod memory;
 mod op;
 pub mod pass;
 mod plan;
+mod shape;
 mod sound;
 mod spatial;
 pub mod window;
 
+pub use activation::Activation;
 pub use build::{Attend, Graph, Source, Value};
 pub use copy::Strided;
 pub use flash::{Flash, Parts, Span, part_width};
 pub use memory::{Ring, Select, Store, Stored, turned_together};
-pub(crate) use op::memory_axes;
-pub use op::{Activation, Op, Sampling};
+pub use op::{Op, Sampling};
 pub use plan::{Operand, Plan, Port, Step};
+pub(crate) use shape::memory_axes;
 pub use sound::Sound;
 pub use spatial::{AttentionRule, Statistics};
 pub use window::{Conv, Window};
