@@ -49,8 +49,7 @@ impl Line {
         let operations = match work {
             BenchWork::Copy { .. } => 0.0,
             BenchWork::Linear { rows, outputs, inputs, form, .. } => {
-                let layers = if form.pairs { 2.0 } else { 1.0 };
-                2.0 * layers * f64::from(rows) * f64::from(outputs) * f64::from(inputs)
+                2.0 * f64::from(form.layers()) * f64::from(rows) * f64::from(outputs) * f64::from(inputs)
             }
             // Scores and weighed values; a query of a prompt sees half of the keys.
             BenchWork::Attention(work) => {

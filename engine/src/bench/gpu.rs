@@ -17,13 +17,13 @@ use crate::{
     graph::Op,
     kernel::{
         gpu::{Dispatch, FEW_ROWS, Memory, Operand, dispatch, whole},
-        linear::{
-            gpu::{MANY_COLUMNS, Packed, packed_bytes, with_shared_packing},
-            stack::with_stacked_layers,
-        },
+        linear::gpu::{MANY_COLUMNS, Packed, packed_bytes},
         shader::Kernel,
     },
-    program::{Program, gpu::Recording},
+    program::{
+        Program,
+        gpu::{Recording, shared},
+    },
     protocol::{Activations, Bench, BenchForm, BenchWork},
     weights::{Format, Weight},
 };
@@ -87,7 +87,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             let [rows, outputs, inputs] = [rows, outputs, inputs].map(|n| n as usize);
             let capability = chosen(gpu.capability(), form);
             let format = stock::format(weights, form.activations);
-            let layers = if form.pairs { 2 } else { 1 };
+            let layers = form.layers() as usize;
             let bytes = layers as u64 * format.bytes(&[outputs, inputs]);
             if form.matrices && !capability.matrices {
                 return Err(Error::unsupported("no matrix units that kernels could use on this GPU")
@@ -113,8 +113,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             }
             let work = Work::new(&space, [rows, outputs, inputs], &sets, layers, capability)?;
             let steps = work.dispatches(&sets, capability)?;
-            let steps = if form.shared { with_shared_packing(steps) } else { steps };
-            let steps = if form.pairs { with_stacked_layers(steps, capability) } else { steps };
+            let steps = if form.shared { shared(steps, capability) } else { steps };
             // Those of the last piece: what all share lies in front of the first.
             let last = &steps[steps.len() - steps.len() / pieces..];
             let kernels = last.iter().map(|step| format!("{:?}", step.kernel)).collect();
@@ -207,8 +206,8 @@ async fn check(
     };
     let there = weights(space)?;
     let work = Work::new(space, shape, &there, layers, capability)?;
-    let steps = with_shared_packing(work.dispatches(&there, capability)?);
-    let recording = Recording::new(&with_stacked_layers(steps, capability), space, gpu)?;
+    let steps = shared(work.dispatches(&there, capability)?, capability);
+    let recording = Recording::new(&steps, space, gpu)?;
     let bytes = work.outs[0].bytes();
     let staging = space.create(Category::Staging, bytes * layers as u64)?;
     let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

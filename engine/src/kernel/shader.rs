@@ -347,11 +347,8 @@ const IN_CACHE: &str = include_str!("grouped/in_cache.wgsl");
 /// Values of heads turned by positions.
 const TURN: &str = include_str!("rotary/turn.wgsl");
 
-/// A sum over a team of threads.
-const OVER_NEIGHBOURS: &str = include_str!("subgroup/over_neighbours.wgsl");
-
-/// Two sums over neighbours in half the exchanges.
-const HALVED: &str = include_str!("subgroup/halved.wgsl");
+/// Sums over a team of threads that exchange registers: of one value each, and of two in half the exchanges.
+const EXCHANGES: &str = concat!(include_str!("subgroup/over_neighbours.wgsl"), include_str!("subgroup/halved.wgsl"));
 
 /// The body of a product.
 fn product(tiling: Tiling) -> &'static str {

@@ -308,7 +308,7 @@ fn dispatches<'a>(
 }
 
 /// Dispatches in as few as do the same.
-fn shared(steps: Vec<Dispatch<'_>>, capability: Capability) -> Vec<Dispatch<'_>> {
+pub fn shared(steps: Vec<Dispatch<'_>>, capability: Capability) -> Vec<Dispatch<'_>> {
     let steps = with_stacked_layers(linear::gpu::with_shared_packing(steps), capability);
     with_shared_entry(steps, capability)
 }

@@ -91,6 +91,14 @@ pub struct BenchForm {
     pub hardware: bool,
 }
 
+impl BenchForm {
+    /// Layers that one piece of work has.
+    #[must_use]
+    pub fn layers(self) -> u32 {
+        if self.pairs { 2 } else { 1 }
+    }
+}
+
 /// What a benchmark found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bench {

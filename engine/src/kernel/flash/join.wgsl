@@ -35,6 +35,7 @@ fn numbers(start: u32, exists: bool) -> vec2<f32> {
 @compute @workgroup_size(SLICES * COLUMNS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let place = group.y * params.across + group.x;
+    // Behind the last row that is looked at again: a return up here costs every row 0.05 µs on an H200.
     let row = min(place, params.rows - 1u);
     let part = thread % COLUMNS;
     let slice = thread / COLUMNS;

@@ -59,7 +59,7 @@ fn main(
     // The first score that is this thread's: of which row, and of which of the keys.
     let own_row = lane / SPARE * HELD % ROWS;
     let own_key = lane / APART;
-    let head = place(batch, group.y, first).y;
+    let front = place(batch, group.y, first);
 
     var queries = array<vec4<f32>, ROWS * VECTORS>();
     var weighed = array<vec4<f32>, ROWS * VECTORS>();
@@ -78,12 +78,11 @@ fn main(
         at[h] = place(batch, group.y, min(first + own_row + h, rows - 1u));
         largest[h] = MASKED;
     }
-    let nearest = place(batch, group.y, first).z;
     let end = reach(params.length - 1u, ahead);
     // Splits take turns, so that each has its part of a window.
     let step = ABREAST * params.splits;
-    var start = next_key(split * ABREAST, ABREAST, step, nearest, ahead);
-    for (; start < end; start = next_key(start + step, ABREAST, step, nearest, ahead)) {
+    var start = next_key(split * ABREAST, ABREAST, step, front.z, ahead);
+    for (; start < end; start = next_key(start + step, ABREAST, step, front.z, ahead)) {
         var keys_here = array<vec4<f32>, KEYS * VECTORS>();
         var values_here = array<vec4<f32>, KEYS * VECTORS>();
         for (var j = 0u; j < KEYS; j++) {
@@ -96,7 +95,7 @@ fn main(
         }
         // Heads that share keys see the same tokens in the same rows.
         let key = start + own_key * TEAMS + team;
-        let token = token(batch, head, min(key, end - 1u), ahead);
+        let token = token(batch, front.y, min(key, end - 1u), ahead);
         let padded = padding(batch, token);
         var scores = array<f32, SCORES>();
         for (var j = 0u; j < KEYS; j++) {

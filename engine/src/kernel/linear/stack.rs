@@ -3,6 +3,7 @@
 
 use crate::{
     device::{Buffer, gpu::Capability},
+    graph::Activation,
     kernel::{
         gpu::{Dispatch, Part},
         shader::{Input, Kernel, Tiling, WeightFormat},
@@ -27,6 +28,7 @@ pub fn with_stacked_layers(steps: Vec<Dispatch<'_>>, capability: Capability) -> 
 /// A layer of one row without anything that is added, by a team.
 struct Layer<'a> {
     bits: u32,
+    activation: Option<Activation>,
     x: [&'a Buffer; 2],
     out: &'a Buffer,
     weights: [Part<'a>; 2],
@@ -37,7 +39,8 @@ struct Layer<'a> {
 
 impl<'a> Layer<'a> {
     fn of(step: &Dispatch<'a>) -> Option<Self> {
-        let Kernel::Linear { tiling: Tiling::Team { .. }, format, input: Input::Packed, .. } = step.kernel else {
+        let Kernel::Linear { tiling: Tiling::Team { .. }, format, input: Input::Packed, activation } = step.kernel
+        else {
             return None;
         };
         let WeightFormat::Integer { bits, zeros: false } = format else { return None };
@@ -46,16 +49,12 @@ impl<'a> Layer<'a> {
         let whole = (rows, first, stride, adds) == (1, 0, outputs, 0);
         let weights = rest.to_vec().try_into().ok().filter(|_| whole)?;
         let (x, shape) = ([codes.buffer, factors.buffer], [inputs, words, groups, shift]);
-        Some(Self { bits, x, out: out.buffer, weights, shape, outputs })
+        Some(Self { bits, activation, x, out: out.buffer, weights, shape, outputs })
     }
 }
 
 fn stacked<'a>(steps: [&Dispatch<'a>; 2], capability: Capability) -> Option<Dispatch<'a>> {
     let [first, second] = [Layer::of(steps[0])?, Layer::of(steps[1])?];
-    let activations = steps.map(|step| match step.kernel {
-        Kernel::Linear { activation, .. } => activation,
-        _ => None,
-    });
     let same = |a: &Buffer, b: &Buffer| std::ptr::eq(a, b);
     let alike = first.bits == second.bits && first.shape == second.shape;
     let of_one_x = same(first.x[0], second.x[0]) && same(first.x[1], second.x[1]);
@@ -69,7 +68,7 @@ fn stacked<'a>(steps: [&Dispatch<'a>; 2], capability: Capability) -> Option<Disp
     let mut buffers: Vec<Part<'a>> = [first.x[0], first.out, second.out, first.x[1]].map(Part::from).to_vec();
     buffers.extend(first.weights.into_iter().chain(second.weights));
     Some(Dispatch {
-        kernel: Kernel::Stacked { tiling, bits: first.bits, activations },
+        kernel: Kernel::Stacked { tiling, bits: first.bits, activations: [first.activation, second.activation] },
         buffers,
         params: vec![1, inputs, outputs, words, groups, shift, first.outputs, grid[0]],
         grid,

@@ -2,7 +2,7 @@
 
 use super::{
     Access::{self, Read, Uniform, Write},
-    HALVED, HALVES, OVER_NEIGHBOURS, extensions,
+    EXCHANGES, HALVES, extensions,
 };
 use crate::graph::Stored;
 
@@ -91,8 +91,8 @@ impl FlashKernel {
         let ways = reads.flat_map(|read| [true, false].map(|plain| (read, plain)));
         let all = ways.flat_map(|((stored, vectors), plain)| {
             // What is known when a pipeline is made is a constant of the same text: one value of each will do.
-            let known = Self { form: forms[0], vectors, stored, plain, causal: true, masked: true, cached: true };
-            forms.iter().map(move |&form| Self { form, ..known })
+            let of = move |&form| Self { form, vectors, stored, plain, causal: true, masked: true, cached: true };
+            forms.iter().map(of)
         });
         all.filter(|kernel| {
             let common = kernel.stored == Stored::F32 && kernel.vectors && kernel.plain;
@@ -143,9 +143,9 @@ impl FlashKernel {
             ),
         };
         let subgroups = matches!(self.form, Form::Team { .. });
-        let sum = if subgroups { [OVER_NEIGHBOURS, HALVED].join("\n") } else { String::new() };
+        let sum = if subgroups { EXCHANGES } else { "" };
         let halves = if self.needs_halves() { HALVES } else { "" };
-        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, &sum, &body]
+        [halves, extensions(subgroups), include_str!("../flash/sight.wgsl"), seen, rows, memory, &sizes, sum, &body]
             .join("\n")
     }
 

@@ -1,6 +1,6 @@
 //! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
 
-use super::{Access, Access::*, HALVED, OVER_NEIGHBOURS, Tiling, extensions, product};
+use super::{Access, Access::*, EXCHANGES, Tiling, extensions, product};
 use crate::kernel::weight::{self, Reads, WeightFormat};
 
 /// How a linear layer reads x.
@@ -95,7 +95,7 @@ fn team(rows: u32, columns: u32, exchange: u32) -> Vec<&'static str> {
     let mut parts: Vec<_> = number(&ROWS, rows).into_iter().chain(number(&COLUMNS, columns)).collect();
     parts.push(include_str!("../linear/team.wgsl"));
     if exchange > 0 {
-        parts.extend([OVER_NEIGHBOURS, HALVED, include_str!("../linear/total_subgroup.wgsl")]);
+        parts.extend([EXCHANGES, include_str!("../linear/total_subgroup.wgsl")]);
     } else {
         parts.push(include_str!("../linear/total_memory.wgsl"));
     }

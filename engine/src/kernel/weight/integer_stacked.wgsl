@@ -1,7 +1,7 @@
 // Blocks of two matrices of integers without zero points, the second below the first; block.wgsl says what they are.
+// scale.wgsl binds the scales of the first.
 
 @group(0) @binding(WEIGHT) var<storage, read> codes: array<vec4<u32>>;              // [split, row_words / 4]
-@group(0) @binding(WEIGHT + 1) var<storage, read> scales: array<u32>;               // [split · row_groups / 2], two f16 each
 @group(0) @binding(WEIGHT + 2) var<storage, read> second_codes: array<vec4<u32>>;   // the same of the others
 @group(0) @binding(WEIGHT + 3) var<storage, read> second_scales: array<u32>;
 
@@ -26,8 +26,7 @@ fn unit(n: u32, u: u32) -> Weights {
         }
     }
     var weights = Weights();
-    let both = unpack2x16float(pair);
-    weights.scale = select(both.x, both.y, group % 2u == 1u);
+    weights.scale = scale_of(pair, group);
     weights.zero = zero(group);
     weights.codes = words;
     if BITS == 4u {

@@ -107,8 +107,14 @@ impl WeightFormat {
 }
 
 /// What reads blocks of two matrices of integers without zero points, the second below the first.
-pub(super) fn stacked_parts(bits: u32) -> [&'static str; 4] {
-    [bits_of(bits), include_str!("middle.wgsl"), include_str!("block.wgsl"), include_str!("integer_stacked.wgsl")]
+pub(super) fn stacked_parts(bits: u32) -> [&'static str; 5] {
+    [
+        bits_of(bits),
+        include_str!("middle.wgsl"),
+        include_str!("scale.wgsl"),
+        include_str!("block.wgsl"),
+        include_str!("integer_stacked.wgsl"),
+    ]
 }
 
 fn bits_of(bits: u32) -> &'static str {
