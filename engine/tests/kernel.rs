@@ -387,7 +387,7 @@ fn every_kernel_compiles_within_the_limits_of_every_device() {
     let least = Capability { storage_buffers: 8, ..gpu.capability() };
     for kernel in Kernel::all() {
         let needs_more = kernel.storage() > least.storage_buffers;
-        assert_eq!(needs_more, kernel == Kernel::Enter, "{kernel:?}");
+        assert_eq!(needs_more, matches!(kernel, Kernel::Enter | Kernel::Stacked { layers: 3, .. }), "{kernel:?}");
         assert!(!(needs_more && kernel.runs_on(least)), "{kernel:?}");
     }
     for kernel in Kernel::all().into_iter().filter(|kernel| kernel.runs_on(gpu.capability())) {

@@ -113,7 +113,7 @@ pub async fn run(gpu: &Rc<Gpu>, work: BenchWork, budget_ms: f64) -> Result<Bench
             }
             let work = Work::new(&space, [rows, outputs, inputs], &sets, layers, capability)?;
             let steps = work.dispatches(&sets, capability)?;
-            let steps = if form.shared { shared(steps, capability) } else { steps };
+            let steps = if form.shared { shared(steps, capability)? } else { steps };
             // Those of the last piece: what all share lies in front of the first.
             let last = &steps[steps.len() - steps.len() / pieces..];
             let kernels = last.iter().map(|step| format!("{:?}", step.kernel)).collect();
@@ -206,7 +206,7 @@ async fn check(
     };
     let there = weights(space)?;
     let work = Work::new(space, shape, &there, layers, capability)?;
-    let steps = shared(work.dispatches(&there, capability)?, capability);
+    let steps = shared(work.dispatches(&there, capability)?, capability)?;
     let recording = Recording::new(&steps, space, gpu)?;
     let bytes = work.outs[0].bytes();
     let staging = space.create(Category::Staging, bytes * layers as u64)?;

@@ -43,14 +43,16 @@ pub enum Kernel {
         /// Applied to the result.
         activation: Option<Activation>,
     },
-    /// Two linear layers of one row of bytes as one product with integers without zero points.
+    /// Two or three linear layers of one row of bytes as one product with integers without zero points.
     Stacked {
+        /// How many: 2 or 3.
+        layers: usize,
         /// How the product is cut up: a team's.
         tiling: Tiling,
         /// Bits of a code.
         bits: u32,
         /// Applied to the results of each.
-        activations: [Option<Activation>; 2],
+        activations: [Option<Activation>; 3],
     },
     /// Floats as group-wise integers.
     Quantize {
@@ -218,7 +220,7 @@ impl Kernel {
                 &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), PACKING]
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
-            Self::Stacked { tiling, bits, .. } => &linear::stacked(tiling, bits),
+            Self::Stacked { layers, tiling, bits, .. } => &linear::stacked(layers, tiling, bits),
             Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), PACKING],
             Self::Halve { ordered } => &[include_str!("linear/halve.wgsl"), linear::places(ordered)],
             Self::Reorder => &[include_str!("linear/reorder.wgsl"), linear::places(true)],
@@ -317,10 +319,10 @@ impl Kernel {
             }
             Self::GroupedScores { tiling } | Self::GroupedContext { tiling } => tiling.constants(),
             Self::AttentionScores { tiling } | Self::AttentionContext { tiling } => tiling.constants(),
-            Self::Stacked { tiling, activations: [first, second], .. } => {
-                let numbers = [("ACTIVATION", first), ("ACTIVATION_SECOND", second)];
-                let numbers = numbers.map(|(name, activation)| (name, activation_number(activation)));
-                [tiling.constants(), numbers.to_vec()].concat()
+            Self::Stacked { layers, tiling, activations, .. } => {
+                let names = ["ACTIVATION", "ACTIVATION_SECOND", "ACTIVATION_THIRD"];
+                let numbers = names.into_iter().zip(activations.map(activation_number)).take(layers);
+                tiling.constants().into_iter().chain(numbers).collect()
             }
             Self::Linear { tiling, activation, .. } => {
                 [tiling.constants(), vec![("ACTIVATION", activation_number(activation))]].concat()

@@ -1,8 +1,12 @@
 //! A plan on a GPU: all dispatches recorded once, one submission per pass.
 
-use std::{cell::RefCell, collections::HashMap, ops::Range, rc::Rc};
+use std::{collections::HashMap, ops::Range, rc::Rc};
 
-use super::{Timed, input_bytes, reading::Reading, trace};
+use super::{
+    Timed, input_bytes,
+    reading::{Reading, Staging},
+    trace,
+};
 use crate::{
     device::{
         Buffer, Category, Space,
@@ -27,9 +31,7 @@ pub struct GpuProgram {
     buffers: Vec<Rc<Buffer>>,
     // Bound by the dispatches.
     packed: Option<Packed>,
-    /// Where outputs wait to be read: one for every pass that was ever under way at once.
-    spare: RefCell<Vec<Buffer>>,
-    space: Space,
+    staging: Staging,
     /// The output that a later pass finds in one of its inputs.
     feed: Option<Feed>,
     /// All dispatches; none of a program whose weights come and go.
@@ -84,12 +86,8 @@ impl GpuProgram {
         gpu: &Rc<Gpu>,
     ) -> Result<Self> {
         let packed = packed(&plan, &buffers, weights, space, gpu.capability())?;
-        let (gpu, space) = (gpu.clone(), space.clone());
-        let program =
-            Self { plan, gpu, buffers, packed, spare: RefCell::default(), space, feed: None, recording: None };
-        let staging = program.staging()?;
-        program.spare.borrow_mut().push(staging);
-        Ok(program)
+        let staging = Staging::new(plan.outputs.iter().map(|port| bytes(&port.shape)).sum(), space)?;
+        Ok(Self { plan, gpu: gpu.clone(), buffers, packed, staging, feed: None, recording: None })
     }
 
     /// Has every pass leave an output where the next finds an input that it isn't given.
@@ -111,7 +109,7 @@ impl GpuProgram {
     pub fn record(&self, part: Range<usize>, weights: &[Weight], space: &Space) -> Result<Recording> {
         let (steps, packed) = (&self.plan.steps[part], self.packed.as_ref());
         let steps = dispatches(steps, &self.buffers, weights, packed, self.gpu.capability())?;
-        Recording::new(&shared(steps, self.gpu.capability()), space, &self.gpu)
+        Recording::new(&shared(steps, self.gpu.capability())?, space, &self.gpu)
     }
 
     /// The plan.
@@ -131,8 +129,10 @@ impl GpuProgram {
 
     /// One pass; its outputs arrive later.
     pub fn begin(&self, inputs: &Tensors) -> Result<Reading<'_>> {
-        self.submit(inputs)?;
-        self.outputs()
+        self.write(inputs)?;
+        // A GPU that computes another pass meanwhile gets this one at once: a submission takes Chrome 70 µs.
+        let together = if self.staging.under_way() > 0 { usize::MAX } else { TOGETHER };
+        self.read(self.encode(self.recording()?, together))
     }
 
     /// What every dispatch takes by itself.
@@ -161,22 +161,31 @@ impl GpuProgram {
 
     /// Has some steps computed.
     pub fn submit_part(&self, recording: &Recording) {
-        for first in (0..recording.len()).step_by(TOGETHER) {
-            let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                let some = first..recording.len().min(first + TOGETHER);
-                some.for_each(|index| recording.record_one(&mut pass, index, 1));
-            }
-            self.gpu.submit(encoder.finish());
-        }
+        self.gpu.submit(self.encode(recording, TOGETHER).finish());
     }
 
     /// The outputs, which arrive when every step was computed.
     pub fn outputs(&self) -> Result<Reading<'_>> {
-        let spare = self.spare.borrow_mut().pop();
-        let staging = spare.map_or_else(|| self.staging(), Ok)?;
-        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.read(self.encoder())
+    }
+
+    /// Commands of the last steps; those before them are submitted, so many together.
+    fn encode(&self, recording: &Recording, together: usize) -> wgpu::CommandEncoder {
+        let mut encoder = self.encoder();
+        for first in (0..recording.len()).step_by(together) {
+            if first > 0 {
+                self.gpu.submit(std::mem::replace(&mut encoder, self.encoder()).finish());
+            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            let some = first..recording.len().min(first.saturating_add(together));
+            some.for_each(|index| recording.record_one(&mut pass, index, 1));
+        }
+        encoder
+    }
+
+    /// Submits commands, and asks for the outputs behind them.
+    fn read(&self, mut encoder: wgpu::CommandEncoder) -> Result<Reading<'_>> {
+        let staging = self.staging.take()?;
         let mut offset = 0;
         for port in &self.plan.outputs {
             let length = bytes(&port.shape);
@@ -192,12 +201,11 @@ impl GpuProgram {
             }
         }
         self.gpu.submit(encoder.finish());
-        Reading::new(&self.gpu, &self.plan.outputs, staging, &self.spare)
+        Reading::new(&self.gpu, &self.plan.outputs, staging, &self.staging)
     }
 
-    fn staging(&self) -> Result<Buffer> {
-        let length: u64 = self.plan.outputs.iter().map(|port| bytes(&port.shape)).sum();
-        self.space.create(Category::Staging, length.max(4))
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 }
 
@@ -271,7 +279,7 @@ pub fn kernels(
     let steps = dispatches(&plan.steps, &buffers, weights, packed.as_ref(), capability)?;
     // What makes x and what packs it may be in two stages, or in one.
     let mut kernels: Vec<Kernel> = steps.iter().filter(|_| in_stages).map(|step| step.kernel).collect();
-    kernels.extend(shared(steps, capability).iter().map(|step| step.kernel));
+    kernels.extend(shared(steps, capability)?.iter().map(|step| step.kernel));
     Ok(kernels)
 }
 
@@ -308,9 +316,9 @@ fn dispatches<'a>(
 }
 
 /// Dispatches in as few as do the same.
-pub fn shared(steps: Vec<Dispatch<'_>>, capability: Capability) -> Vec<Dispatch<'_>> {
-    let steps = with_stacked_layers(linear::gpu::with_shared_packing(steps), capability);
-    with_shared_entry(steps, capability)
+pub fn shared(steps: Vec<Dispatch<'_>>, capability: Capability) -> Result<Vec<Dispatch<'_>>> {
+    let steps = with_stacked_layers(linear::gpu::with_shared_packing(steps), capability)?;
+    Ok(with_shared_entry(steps, capability))
 }
 
 fn operands<'a>(step: &'a Step, buffers: &'a [Rc<Buffer>], weights: &'a [Weight]) -> Vec<Operand<'a>> {

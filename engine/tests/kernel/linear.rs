@@ -84,18 +84,37 @@ fn linear_layers_whose_inputs_are_in_another_order() {
 }
 
 #[test]
-fn two_layers_of_one_row() {
+fn layers_of_one_row() {
     let mut check = Check::new();
-    for [first, second, inputs] in [[129, 77, 333], [7, 5, 160], [512, 512, 300], [4100, 4200, 65]] {
+    let cases: [(&[usize], usize); 7] = [
+        (&[129, 77], 333),
+        (&[7, 5], 160),
+        (&[512, 512], 300),
+        (&[4100, 4200], 65),
+        (&[200, 51, 50], 100),
+        (&[2050, 1030, 1100], 129),
+        // Three of them, and one.
+        (&[64, 64, 70, 90], 64),
+    ];
+    for (outputs, inputs) in cases {
         for kind in KINDS {
-            let weights = [("a", first), ("b", second)]
-                .map(|(name, outputs)| Known::integer(name, outputs, inputs, kind).with(Activations::Int8));
+            let known = |(index, &outputs): (usize, &usize)| {
+                Known::integer(&format!("layer {index}"), outputs, inputs, kind).with(Activations::Int8)
+            };
+            let weights: Vec<Known> = outputs.iter().enumerate().map(known).collect();
             let mut graph = Graph::new();
             let x = graph.input("x", &[1, 1, inputs], Element::F32);
-            let a = graph.project(x, &param(0, &[first, inputs]), Some(Activation::Silu)).expect("fits");
-            let b = graph.project(x, &param(1, &[second, inputs]), None).expect("fits");
-            let [a, b] = [a, b].map(|part| graph.columns(part, 0, first.min(second)).expect("fits"));
-            let y = graph.multiply(a, b).expect("fits");
+            let least = outputs.iter().copied().min().expect("some");
+            let mut parts = Vec::new();
+            for (index, &outputs) in outputs.iter().enumerate() {
+                let activation = [Some(Activation::Silu), None, Some(Activation::Relu)][index % 3];
+                parts.push(graph.project(x, &param(index, &[outputs, inputs]), activation).expect("fits"));
+            }
+            let mut y = graph.columns(parts[0], 0, least).expect("fits");
+            for (index, &part) in parts.iter().enumerate().skip(1) {
+                let part = graph.columns(part, 0, least).expect("fits");
+                y = if index == 1 { graph.multiply(y, part) } else { graph.add(y, part) }.expect("fits");
+            }
             graph.output("y", y);
             for gpu in &check.gpus {
                 let Device::Gpu(known) = gpu else { continue };
@@ -110,7 +129,7 @@ fn two_layers_of_one_row() {
                 assert_eq!(stacked.count(), usize::from(wanted), "{kind:?} {:?}", known.capability());
             }
             let inputs_of = Tensors::from([floats("x", &[1, 1, inputs])]);
-            check.run(&format!("two layers {first} {second} {inputs} {kind:?}"), graph, y, &weights, &inputs_of);
+            check.run(&format!("layers {outputs:?} {inputs} {kind:?}"), graph, y, &weights, &inputs_of);
         }
     }
 }

@@ -80,6 +80,10 @@ pub async fn until<T>(gpu: &Gpu, signal: &Signal<T>) -> Result<T> {
 /// Waits for a signal that the GPU's progress will set.
 #[cfg(target_arch = "wasm32")]
 pub async fn until<T>(gpu: &Gpu, signal: &Signal<T>) -> Result<T> {
+    use std::pin::pin;
+
+    use futures_util::future::{Either, select};
+
     use crate::clock;
 
     /// After this long the browser's own pace is no longer worth a busy processor.
@@ -99,8 +103,11 @@ pub async fn until<T>(gpu: &Gpu, signal: &Signal<T>) -> Result<T> {
             pause.await.map_err(|error| Error::internal(format!("no next task: {error:?}")))?;
         } else if waited < ASK_MS && !gpu.capability.software {
             // An adapter on the CPU needs the CPU for itself. Nothing is done inside the scope; its end is a question that
-            // is answered in turn.
-            gpu.device.push_error_scope(wgpu::ErrorFilter::Internal).pop().await;
+            // is answered in turn, which may be behind work that came later than the signal.
+            let answer = pin!(gpu.device.push_error_scope(wgpu::ErrorFilter::Internal).pop());
+            if let Either::Left((value, _)) = select(signal.clone(), answer).await {
+                return Ok(value);
+            }
         } else {
             return Ok(signal.clone().await);
         }

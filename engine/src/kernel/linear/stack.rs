@@ -1,8 +1,9 @@
-//! Two layers that read the same row, one after the other, as one: a token's products are so short that starting them
-//! takes as long.
+//! Layers that read the same row, one after the other, as one: a token's products are so short that starting them takes as
+//! long.
 
 use crate::{
     device::{Buffer, gpu::Capability},
+    error::Result,
     graph::Activation,
     kernel::{
         gpu::{Dispatch, Part},
@@ -12,17 +13,26 @@ use crate::{
 
 use super::gpu::tiling;
 
-/// The same dispatches, but two layers that [`Kernel::Stacked`] can stand for as that one.
-pub fn with_stacked_layers(steps: Vec<Dispatch<'_>>, capability: Capability) -> Vec<Dispatch<'_>> {
-    let mut kept: Vec<Dispatch<'_>> = Vec::with_capacity(steps.len());
-    for step in steps {
-        let joint = kept.last().and_then(|before| stacked([before, &step], capability));
-        if joint.is_some() {
-            kept.pop();
+/// Buffers that three layers bind: two for x, and codes, scales and a result each.
+const BUFFERS_OF_THREE: usize = 11;
+
+/// The same dispatches, but two or three layers that [`Kernel::Stacked`] can stand for as that one.
+pub fn with_stacked_layers(steps: Vec<Dispatch<'_>>, capability: Capability) -> Result<Vec<Dispatch<'_>>> {
+    let most = if capability.storage_buffers >= BUFFERS_OF_THREE { 3 } else { 2 };
+    let layers: Vec<Option<Layer<'_>>> = steps.iter().map(Layer::of).collect();
+    let mut steps = steps.into_iter().zip(layers).peekable();
+    let mut kept = Vec::new();
+    while let Some((step, layer)) = steps.next() {
+        let mut run = Vec::from_iter(layer);
+        let continues = |run: &[Layer<'_>], next: &Option<Layer<'_>>| {
+            (1..most).contains(&run.len()) && next.as_ref().is_some_and(|next| next.continues(run))
+        };
+        while let Some((_, next)) = steps.next_if(|(_, next)| continues(&run, next)) {
+            run.extend(next);
         }
-        kept.push(joint.unwrap_or(step));
+        kept.push(if run.len() > 1 { stacked(run, capability)? } else { step });
     }
-    kept
+    Ok(kept)
 }
 
 /// A layer of one row without anything that is added, by a team.
@@ -51,26 +61,38 @@ impl<'a> Layer<'a> {
         let (x, shape) = ([codes.buffer, factors.buffer], [inputs, words, groups, shift]);
         Some(Self { bits, activation, x, out: out.buffer, weights, shape, outputs })
     }
+
+    /// Whether it is of the same x and kind as the others, and its result is none of theirs.
+    fn continues(&self, others: &[Layer<'_>]) -> bool {
+        let same = |a: &Buffer, b: &Buffer| std::ptr::eq(a, b);
+        let room = others.iter().try_fold(self.outputs, |sum, other| sum.checked_add(other.outputs)).is_some();
+        room && others.iter().all(|other| {
+            let alike = self.bits == other.bits && self.shape == other.shape;
+            alike && same(self.x[0], other.x[0]) && same(self.x[1], other.x[1]) && !same(self.out, other.out)
+        })
+    }
 }
 
-fn stacked<'a>(steps: [&Dispatch<'a>; 2], capability: Capability) -> Option<Dispatch<'a>> {
-    let [first, second] = [Layer::of(steps[0])?, Layer::of(steps[1])?];
-    let same = |a: &Buffer, b: &Buffer| std::ptr::eq(a, b);
-    let alike = first.bits == second.bits && first.shape == second.shape;
-    let of_one_x = same(first.x[0], second.x[0]) && same(first.x[1], second.x[1]);
-    if !(alike && of_one_x) || same(first.out, second.out) {
-        return None;
+/// Two or three layers as one dispatch.
+fn stacked<'a>(layers: Vec<Layer<'a>>, capability: Capability) -> Result<Dispatch<'a>> {
+    let Layer { bits, x, shape: [inputs, words, groups, shift], .. } = layers[0];
+    let outputs: u32 = layers.iter().map(|layer| layer.outputs).sum();
+    let (input, format) = (Input::Packed, WeightFormat::Integer { bits, zeros: false });
+    let (tiling, grid) = tiling(1, outputs as usize, format, input, capability)?;
+    let (second, third) = (layers[0].outputs, layers[0].outputs + layers[1].outputs);
+    let count = layers.len();
+    let mut activations = [None; 3];
+    let mut buffers = [x[0], layers[0].out, layers[1].out, x[1]].map(Part::from).to_vec();
+    for (index, layer) in layers.into_iter().enumerate() {
+        activations[index] = layer.activation;
+        // The third's result stands in front of its weights.
+        buffers.extend((index == 2).then(|| Part::from(layer.out)));
+        buffers.extend(layer.weights);
     }
-    let outputs = first.outputs.checked_add(second.outputs)?;
-    let (input, format) = (Input::Packed, WeightFormat::Integer { bits: first.bits, zeros: false });
-    let (tiling, grid) = tiling(1, outputs as usize, format, input, capability).ok()?;
-    let [inputs, words, groups, shift] = first.shape;
-    let mut buffers: Vec<Part<'a>> = [first.x[0], first.out, second.out, first.x[1]].map(Part::from).to_vec();
-    buffers.extend(first.weights.into_iter().chain(second.weights));
-    Some(Dispatch {
-        kernel: Kernel::Stacked { tiling, bits: first.bits, activations: [first.activation, second.activation] },
+    Ok(Dispatch {
+        kernel: Kernel::Stacked { layers: count, tiling, bits, activations },
         buffers,
-        params: vec![1, inputs, outputs, words, groups, shift, first.outputs, grid[0]],
+        params: vec![1, inputs, outputs, words, groups, shift, second, third, grid[0]],
         grid,
     })
 }

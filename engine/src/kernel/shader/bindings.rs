@@ -22,7 +22,8 @@ impl Kernel {
         let fixed: &[Access] = match self {
             Self::Gather { format, .. } => return [&[Read, Write, Uniform], format.bindings()].concat(),
             Self::Linear { format, input, .. } => return linear::bindings(format, input),
-            Self::Stacked { .. } => &[Read, Write, Write, Uniform, Read, Read, Read, Read, Read],
+            Self::Stacked { layers: 2, .. } => &[Read, Write, Write, Uniform, Read, Read, Read, Read, Read],
+            Self::Stacked { .. } => &[Read, Write, Write, Uniform, Read, Read, Read, Read, Read, Write, Read, Read],
             Self::Pack { ordered: false } => &[Read, Uniform, Write, Write],
             Self::Pack { ordered: true } => &[Read, Uniform, Write, Write, Read],
             Self::Halve { ordered: false } => &[Read, Uniform, Write],

@@ -79,11 +79,12 @@ pub fn places(ordered: bool) -> &'static str {
     if ordered { include_str!("../linear/in_order.wgsl") } else { include_str!("../linear/as_they_lie.wgsl") }
 }
 
-/// The parts of a shader that computes two layers of one row, in order.
-pub fn stacked(tiling: Tiling, bits: u32) -> Vec<&'static str> {
+/// The parts of a shader that computes some layers of one row, in order.
+pub fn stacked(layers: usize, tiling: Tiling, bits: u32) -> Vec<&'static str> {
     let Tiling::Team { rows, columns, exchange, .. } = tiling else { return Vec::new() };
     let mut parts = vec![extensions(exchange > 0), include_str!("../activation/activation.wgsl")];
     parts.extend([include_str!("../linear/operands_stacked.wgsl"), include_str!("../linear/packed_product.wgsl")]);
+    parts.push(if layers == 3 { include_str!("../linear/three.wgsl") } else { include_str!("../linear/two.wgsl") });
     parts.extend(weight::stacked_parts(bits));
     parts.extend(team(rows, columns, exchange));
     parts.push(include_str!("../linear/team_direct.wgsl"));
@@ -149,10 +150,11 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
     all
 }
 
-/// Every way to compute two layers of one row.
-pub fn all_stacked() -> Vec<(Tiling, u32)> {
+/// Every way to compute some layers of one row: how many, how they are cut up, and bits.
+pub fn all_stacked() -> Vec<(usize, Tiling, u32)> {
     let team = |columns, lanes, exchange, whole| Tiling::Team { rows: 1, columns, lanes, exchange, whole };
     let teams = [1, 2].into_iter().flat_map(|columns| [team(columns, 32, 0, false), team(columns, 32, 32, false)]);
     let tilings: Vec<_> = teams.chain([team(1, 8, 4, false), team(1, 64, 32, true)]).collect();
-    [4, 8].into_iter().flat_map(|bits| tilings.iter().map(move |&tiling| (tiling, bits))).collect()
+    let ways = [(2, 4), (2, 8), (3, 4), (3, 8)].into_iter();
+    ways.flat_map(|(layers, bits)| tilings.iter().map(move |&tiling| (layers, tiling, bits))).collect()
 }

@@ -50,12 +50,9 @@ impl Kernel {
             let activations = none.into_iter().chain(activations.iter().copied().map(Some));
             all.extend(activations.map(|activation| Self::Linear { tiling, format, input, activation }));
         }
-        let some = [Some(Activation::Silu), None];
-        all.extend(linear::all_stacked().into_iter().map(|(tiling, bits)| Self::Stacked {
-            tiling,
-            bits,
-            activations: some,
-        }));
+        let activations = [Some(Activation::Silu), None, None];
+        let stacked = linear::all_stacked().into_iter();
+        all.extend(stacked.map(|(layers, tiling, bits)| Self::Stacked { layers, tiling, bits, activations }));
         let sources = [Dtype::F32, Dtype::F16, Dtype::Bf16].into_iter();
         for (source, calibration) in sources.flat_map(|source| Calibration::ALL.map(|way| (source, way))) {
             for (bits, zeros) in [(4, false), (4, true), (8, false), (8, true)] {
@@ -77,6 +74,7 @@ impl Kernel {
         match self {
             Self::Linear { tiling: Tiling::Matrix { .. }, .. } => capability.matrices,
             Self::Linear { input: Input::Packed, .. } | Self::Stacked { .. } if !capability.packed_dot => false,
+            Self::Stacked { .. } if self.storage() > capability.storage_buffers => false,
             Self::Linear { tiling: Tiling::Team { exchange, whole, .. }, .. }
             | Self::Stacked { tiling: Tiling::Team { exchange, whole, .. }, .. } => {
                 exchange <= capability.subgroup && !(whole && capability.subgroup_most != exchange)
