@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{
     linear,
-    shader::{Access, Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat},
+    shader::{Access, Kernel, LONG_ROW_THREADS, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat},
     weight,
 };
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
 
 /// Up to this many rows a linear layer reads its weights once instead of tiling.
 pub(crate) const FEW_ROWS: usize = 8;
+/// From this width on more threads share a row where there are few.
+const LONG_ROW: usize = 1024;
 /// With fewer tiles of 64 × 64 than this, smaller ones spread better over the GPU.
 const FEW_TILES: u64 = 256;
 /// Workgroups in one dimension of a grid, on every device.
@@ -132,7 +134,7 @@ pub fn dispatch<'a>(
             let mut params = words(&[x.rows(), x.width()])?;
             params.push(epsilon.to_bits());
             Dispatch {
-                kernel: Kernel::LayerNorm { residual, threads, packs: false },
+                kernel: Kernel::LayerNorm { residual, threads: threads_of(x, capability), packs: false },
                 buffers: whole([x.plain()?, scale.plain()?, shift.plain()?, third, out]),
                 params,
                 grid: groups(x.rows())?,
@@ -199,7 +201,7 @@ pub fn dispatch<'a>(
             }
         }
         (Op::Normalize, [x]) => Dispatch {
-            kernel: Kernel::Normalize { threads },
+            kernel: Kernel::Normalize { threads: threads_of(x, capability) },
             buffers: whole([x.plain()?, out]),
             params: words(&[x.rows(), x.width()])?,
             grid: groups(x.rows())?,
@@ -208,7 +210,7 @@ pub fn dispatch<'a>(
             let mut params = words(&[x.rows(), x.width()])?;
             params.push(epsilon.to_bits());
             Dispatch {
-                kernel: Kernel::RmsNorm { threads, packs: false },
+                kernel: Kernel::RmsNorm { threads: threads_of(x, capability), packs: false },
                 buffers: whole([x.plain()?, scale.plain()?, out]),
                 params,
                 grid: groups(x.rows())?,
@@ -266,7 +268,7 @@ pub fn dispatch<'a>(
             }
         }
         (Op::Argmax, [logits]) => Dispatch {
-            kernel: Kernel::Argmax { threads },
+            kernel: Kernel::Argmax { threads: threads_of(logits, capability) },
             buffers: whole([logits.plain()?, out]),
             params: words(&[logits.rows(), logits.width()])?,
             grid: groups(logits.rows())?,
@@ -274,6 +276,8 @@ pub fn dispatch<'a>(
         (Op::Sample(sampling), [logits, draws]) => {
             let mut params = words(&[logits.rows(), logits.width(), sampling.top_k])?;
             params.extend([sampling.top_p.to_bits(), sampling.temperature.to_bits()]);
+            // Mesa's adapter on the CPU ends all loops of a thread together after 65535 rounds, without a word.
+            let threads = threads_of(logits, Capability { software: false, ..capability });
             Dispatch {
                 kernel: Kernel::Sample { threads },
                 buffers: whole([logits.plain()?, draws.plain()?, out]),
@@ -291,6 +295,12 @@ pub fn dispatch<'a>(
         }
     };
     Ok(vec![dispatch])
+}
+
+/// Threads that share the rows of x.
+fn threads_of(x: &Operand<'_>, capability: Capability) -> u32 {
+    let long = x.rows() <= FEW_ROWS && x.width() >= LONG_ROW;
+    if long && !capability.software { LONG_ROW_THREADS } else { row_threads(capability) }
 }
 
 /// Threads that share a row.

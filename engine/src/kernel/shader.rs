@@ -192,6 +192,8 @@ pub enum Kernel {
 
 /// Threads that share a row where they run at once.
 pub const ROW_THREADS: u32 = 128;
+/// Threads that share a long row where there are few.
+pub const LONG_ROW_THREADS: u32 = 256;
 /// Threads that share a row on a CPU: as many as it has lanes, so that barriers cost nothing.
 pub const ROW_THREADS_SOFTWARE: u32 = 4;
 
@@ -217,11 +219,11 @@ impl Kernel {
                 &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/alone.wgsl")]
             }
             Self::LayerNorm { packs: true, .. } => {
-                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), PACKING]
+                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), FOUR, PACKING]
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
             Self::Stacked { layers, tiling, bits, .. } => &linear::stacked(layers, tiling, bits),
-            Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), PACKING],
+            Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), FOUR, PACKING],
             Self::Halve { ordered } => &[include_str!("linear/halve.wgsl"), linear::places(ordered)],
             Self::Reorder => &[include_str!("linear/reorder.wgsl"), linear::places(true)],
             Self::Quantize { bits, zeros, .. } => &weight::quantize_parts(bits, zeros),
@@ -244,11 +246,11 @@ impl Kernel {
                 &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/alone.wgsl")]
             }
             Self::RmsNorm { packs: true, .. } => {
-                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/packed.wgsl"), PACKING]
+                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/packed.wgsl"), FOUR, PACKING]
             }
             Self::Rotary => &[include_str!("rotary/rotary.wgsl"), TURN],
             Self::Multiply { packs: false } => &[include_str!("pointwise/multiply.wgsl")],
-            Self::Multiply { packs: true } => &[include_str!("pointwise/multiply_pack.wgsl"), PACKING],
+            Self::Multiply { packs: true } => &[include_str!("pointwise/multiply_pack.wgsl"), FOUR, PACKING],
             Self::Scale => &[include_str!("pointwise/scale.wgsl")],
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
@@ -343,6 +345,9 @@ const HALVES: &str = "enable f16;";
 /// Rows as signed bytes, beside whatever makes them.
 const PACKING: &str = include_str!("linear/packing.wgsl");
 
+/// Fours of them, of what is there one by one.
+const FOUR: &str = include_str!("linear/four.wgsl");
+
 /// Where rows of a pass belong in a cache.
 const IN_CACHE: &str = include_str!("grouped/in_cache.wgsl");
 
@@ -358,6 +363,7 @@ fn product(tiling: Tiling) -> &'static str {
         Tiling::Tile { .. } => include_str!("matmul/tile.wgsl"),
         Tiling::Direct => include_str!("matmul/direct.wgsl"),
         Tiling::Single => include_str!("matmul/single.wgsl"),
+        Tiling::Sliced => include_str!("matmul/sliced.wgsl"),
         Tiling::Wide | Tiling::Team { .. } | Tiling::Matrix { .. } => include_str!("matmul/wide.wgsl"),
     }
 }

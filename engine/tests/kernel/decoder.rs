@@ -11,7 +11,7 @@ fn ints(name: &str, shape: &[usize], value: impl Fn(usize) -> i32) -> (String, T
 #[test]
 fn norms_products_and_parts() {
     let mut check = Check::new();
-    for [batch, length, width] in AWKWARD {
+    for [batch, length, width] in AWKWARD.into_iter().chain([[1, 1, 1200], [1, 2, 2100]]) {
         let shape = [batch, length, width];
         let inputs: Tensors =
             [floats("a", &shape), floats("b", &shape), ints("rows", &[batch], |i| (i * 7 % length) as i32)].into();
@@ -45,7 +45,7 @@ fn linear_layers_without_bias() {
 #[test]
 fn layers_of_packed_norms_and_products() {
     let mut check = Check::new();
-    for [rows, outputs, inputs] in AWKWARD {
+    for [rows, outputs, inputs] in AWKWARD.into_iter().chain([[1, 130, 1154], [2, 70, 2100]]) {
         for kind in [(4, 32, true), (8, 64, false)] {
             let weights = [
                 Known::F32(bell("scale", inputs)),
@@ -209,7 +209,7 @@ fn attention_in_groups_over_a_pass_or_a_cache() {
 #[test]
 fn ids_from_logits() {
     let mut check = Check::new();
-    for [batch, vocabulary] in [[1, 1], [2, 5], [3, 130], [70, 1025]] {
+    for [batch, vocabulary] in [[1, 1], [2, 5], [3, 130], [70, 1025], [1, 9001]] {
         for (index, sampling) in [(1.0, 0, 1.0), (0.7, 4, 1.0), (1.3, 0, 0.6), (0.5, 40, 0.9)].into_iter().enumerate() {
             let (temperature, top_k, top_p) = sampling;
             let mut graph = Graph::new();

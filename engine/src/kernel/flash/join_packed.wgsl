@@ -1,12 +1,11 @@
-// A row is packed too, for the linear layer that reads the rows of all heads as one: whole blocks of 32, one per thread.
+// A row is packed too, for the linear layer that reads the rows of all heads as one: whole blocks of 32.
 
 const CODES = 3;
 
 var<workgroup> made: array<vec4<f32>, COLUMNS>;
 
-fn value(row: u32, k: u32) -> f32 {
-    let column = k % params.width;
-    return made[column / 4u][column % 4u];
+fn four(row: u32, k: u32) -> vec4<f32> {
+    return made[k % params.width / 4u];
 }
 
 fn keep(row: u32, thread: u32, result: vec4<f32>) {
@@ -14,8 +13,7 @@ fn keep(row: u32, thread: u32, result: vec4<f32>) {
         made[thread] = result;
     }
     workgroupBarrier();
-    let blocks = params.width / 32u;
-    if thread < blocks {
-        pack(row / params.heads, row % params.heads * blocks + thread, params.heads * params.width);
+    if thread < params.parts {
+        pack(row / params.heads, row % params.heads * params.parts + thread, params.heads * params.width);
     }
 }

@@ -29,32 +29,24 @@ fn extent() -> vec3<u32> {
     return vec3<u32>(params.length, params.width, reach());
 }
 
+// Four keys from k on, and which of them exist.
+fn keys_at(k: u32) -> vec4<u32> {
+    return min(vec4<u32>(k, k + 1u, k + 2u, k + 3u), vec4<u32>(max(reach(), 1u) - 1u));
+}
+
+fn exist(k: u32) -> vec4<bool> {
+    return vec4<u32>(k, k + 1u, k + 2u, k + 3u) < vec4<u32>(reach());
+}
+
 fn left(batch: u32, m: u32, k: u32) -> vec4<f32> {
-    let i = (batch * params.length + m) * params.keys + k;
-    let end = reach();
-    if k + 4u <= end {
-        return vec4<f32>(shares[i], shares[i + 1u], shares[i + 2u], shares[i + 3u]);
-    }
-    var r = vec4<f32>();
-    for (var j = 0u; k + j < end; j++) {
-        r[j] = shares[i + j];
-    }
-    return r;
+    let i = (batch * params.length + m) * params.keys + keys_at(k);
+    return select(vec4<f32>(), vec4<f32>(shares[i.x], shares[i.y], shares[i.z], shares[i.w]), exist(k));
 }
 
 fn right(batch: u32, n: u32, k: u32) -> vec4<f32> {
     let head = batch % params.heads / params.group;
-    let i = batch / params.heads * params.batch_stride + head * params.head_stride + k * params.row_stride + n;
-    let step = params.row_stride;
-    let end = reach();
-    if k + 4u <= end {
-        return vec4<f32>(values[i], values[i + step], values[i + 2u * step], values[i + 3u * step]);
-    }
-    var r = vec4<f32>();
-    for (var j = 0u; k + j < end; j++) {
-        r[j] = values[i + j * step];
-    }
-    return r;
+    let i = batch / params.heads * params.batch_stride + head * params.head_stride + n + keys_at(k) * params.row_stride;
+    return select(vec4<f32>(), vec4<f32>(values[i.x], values[i.y], values[i.z], values[i.w]), exist(k));
 }
 
 fn store(batch: u32, m: u32, n: u32, sum: f32) {

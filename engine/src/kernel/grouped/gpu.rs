@@ -78,10 +78,11 @@ fn place(operand: &Operand<'_>, heads: usize) -> Result<Place> {
     place.ok_or_else(|| Error::internal("no keys or values").found(format!("{:?}", operand.shape)))
 }
 
-/// A few rows leave tiles empty: then every thread computes one result.
+/// A few rows leave tiles empty: then every thread computes one result, or some of them together where they run at once.
 fn tiles(rows: usize, columns: usize, batch: usize, capability: Capability) -> Result<(Tiling, [u32; 3])> {
     if rows > FEW_ROWS {
         return product(rows, columns, batch, capability);
     }
-    Ok((Tiling::Single, [number(columns.div_ceil(64))?, number(rows)?, number(batch)?]))
+    let tiling = if capability.software { Tiling::Single } else { Tiling::Sliced };
+    Ok((tiling, [number(columns.div_ceil(64))?, number(rows)?, number(batch)?]))
 }

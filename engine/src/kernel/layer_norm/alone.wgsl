@@ -1,3 +1,19 @@
-// Nothing else becomes of a row.
+// A row is only stored.
 
-fn keep(row: u32, mean: f32, inverse: f32, thread: u32) {}
+fn keep(row: u32, mean: f32, inverse: f32, thread: u32) {
+    let start = row * params.width;
+    var c = thread;
+    for (; c + (TOGETHER - 1u) * THREADS < params.width; c += TOGETHER * THREADS) {
+        var made = array<f32, TOGETHER>();
+        for (var i = 0u; i < TOGETHER; i++) {
+            let k = c + i * THREADS;
+            made[i] = (input_at(start + k) - mean) * inverse * scale[k] + shift[k];
+        }
+        for (var i = 0u; i < TOGETHER; i++) {
+            out[start + c + i * THREADS] = made[i];
+        }
+    }
+    for (; c < params.width; c += THREADS) {
+        out[start + c] = (input_at(start + c) - mean) * inverse * scale[c] + shift[c];
+    }
+}

@@ -1,5 +1,5 @@
 // Layer norm of x, or of x + residual: one workgroup per row, mean first, then the variance around it.
-// With `RESIDUAL` 0 the binding of it is not read. A snippet behind says what else becomes of a row:
+// With `RESIDUAL` 0 the binding of it is not read. A snippet behind says what becomes of a row:
 //   fn keep(row: u32, mean: f32, inverse: f32, thread: u32)
 
 override RESIDUAL: u32 = 0u;
@@ -15,6 +15,8 @@ struct Params { rows: u32, width: u32, epsilon: f32 }
 
 // A power of two.
 override THREADS: u32 = 128u;
+// Values of a thread that are on their way at once. Where a row may end among them, they come one by one.
+const TOGETHER = 8u;
 var<workgroup> scratch: array<f32, THREADS>;
 
 fn input_at(i: u32) -> f32 {
@@ -22,6 +24,23 @@ fn input_at(i: u32) -> f32 {
         return x[i] + residual[i];
     }
     return x[i];
+}
+
+// Sum of a thread's values less `middle`, or of their squares.
+fn sum_of(start: u32, middle: f32, squares: bool, thread: u32) -> f32 {
+    var total = 0.0;
+    var c = thread;
+    for (; c + (TOGETHER - 1u) * THREADS < params.width; c += TOGETHER * THREADS) {
+        for (var i = 0u; i < TOGETHER; i++) {
+            let d = input_at(start + c + i * THREADS) - middle;
+            total += select(d, d * d, squares);
+        }
+    }
+    for (; c < params.width; c += THREADS) {
+        let d = input_at(start + c) - middle;
+        total += select(d, d * d, squares);
+    }
+    return total;
 }
 
 // Sum of every thread's `value`, the same on all threads.
@@ -50,20 +69,7 @@ fn main(
         return;
     }
     let start = row * params.width;
-    var total = 0.0;
-    for (var c = thread; c < params.width; c += THREADS) {
-        total += input_at(start + c);
-    }
-    let mean = sum(total, thread) / f32(params.width);
-    total = 0.0;
-    for (var c = thread; c < params.width; c += THREADS) {
-        let d = input_at(start + c) - mean;
-        total += d * d;
-    }
-    let variance = sum(total, thread) / f32(params.width);
-    let inverse = 1.0 / sqrt(variance + params.epsilon);
-    for (var c = thread; c < params.width; c += THREADS) {
-        out[start + c] = (input_at(start + c) - mean) * inverse * scale[c] + shift[c];
-    }
-    keep(row, mean, inverse, thread);
+    let mean = sum(sum_of(start, 0.0, false, thread), thread) / f32(params.width);
+    let variance = sum(sum_of(start, mean, true, thread), thread) / f32(params.width);
+    keep(row, mean, 1.0 / sqrt(variance + params.epsilon), thread);
 }

@@ -82,11 +82,11 @@ pub fn dispatch<'a>(
     if let Some(kernel) = kernel {
         let buffers = whole([x.plain()?, first]).into_iter().chain(factors.into_iter().chain(order).map(Into::into));
         dispatches.push(Dispatch {
-            // 64 blocks a workgroup, a block or a quarter of one for a thread.
+            // 256 threads a workgroup, for a block each has eight or four.
             kernel,
             buffers: buffers.collect(),
             params: words(&[rows, inputs, blocks])?,
-            grid: groups((rows * blocks).div_ceil(64))?,
+            grid: groups((rows * blocks).div_ceil(if factors.is_some() { 32 } else { 64 }))?,
         });
     }
     let part = |columns: Range<usize>| {

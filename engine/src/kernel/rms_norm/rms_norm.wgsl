@@ -1,4 +1,4 @@
-// RMS norm: one workgroup per row. A snippet behind says what else becomes of a row:
+// RMS norm: one workgroup per row. A snippet behind says what becomes of a row:
 //   fn keep(row: u32, inverse: f32, thread: u32)
 
 struct Params { rows: u32, width: u32, epsilon: f32 }
@@ -10,6 +10,8 @@ struct Params { rows: u32, width: u32, epsilon: f32 }
 
 // A power of two.
 override THREADS: u32 = 128u;
+// Values of a thread that are on their way at once. Where a row may end among them, they come one by one.
+const TOGETHER = 8u;
 var<workgroup> scratch: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
@@ -24,7 +26,14 @@ fn main(
     }
     let start = row * params.width;
     var sum = 0.0;
-    for (var c = thread; c < params.width; c += THREADS) {
+    var c = thread;
+    for (; c + (TOGETHER - 1u) * THREADS < params.width; c += TOGETHER * THREADS) {
+        for (var i = 0u; i < TOGETHER; i++) {
+            let value = x[start + c + i * THREADS];
+            sum += value * value;
+        }
+    }
+    for (; c < params.width; c += THREADS) {
         sum += x[start + c] * x[start + c];
     }
     scratch[thread] = sum;
@@ -35,9 +44,5 @@ fn main(
         }
         workgroupBarrier();
     }
-    let inverse = 1.0 / sqrt(scratch[0] / f32(params.width) + params.epsilon);
-    for (var c = thread; c < params.width; c += THREADS) {
-        out[start + c] = x[start + c] * inverse * scale[c];
-    }
-    keep(row, inverse, thread);
+    keep(row, 1.0 / sqrt(scratch[0] / f32(params.width) + params.epsilon), thread);
 }

@@ -10,6 +10,8 @@ struct Params { rows: u32, width: u32, top_k: u32, top_p: f32, temperature: f32 
 
 // A power of two.
 override THREADS: u32 = 128u;
+// Logits of a thread that are on their way at once.
+const BESIDE = 16u;
 var<workgroup> scratch: array<f32, THREADS>;
 
 fn order(value: f32) -> u32 {
@@ -32,16 +34,39 @@ fn total(value: f32, thread: u32) -> f32 {
     return sum;
 }
 
-// How many logits of this thread's part count, or their weight.
-fn part(first: u32, end: u32, least: u32, largest: f32, weighed: bool) -> f32 {
+// What those weigh that count of the logits from `first` to `end`.
+fn part(first: u32, end: u32, least: u32, largest: f32) -> f32 {
     var sum = 0.0;
     for (var i = first; i < end; i++) {
         let value = logits[i];
         if order(value) >= least {
-            sum += select(1.0, exp((value - largest) / params.temperature), weighed);
+            sum += exp((value - largest) / params.temperature);
         }
     }
     return sum;
+}
+
+// The logits of a thread at and behind `c`, of which every THREADS-th is its own: neighbours read side by side.
+fn some(start: u32, c: u32) -> array<f32, BESIDE> {
+    var found = array<f32, BESIDE>();
+    for (var i = 0u; i < BESIDE; i++) {
+        found[i] = logits[start + min(c + i * THREADS, params.width - 1u)];
+    }
+    return found;
+}
+
+// How many logits of a row count, or their weight.
+fn whole(start: u32, least: u32, largest: f32, weighed: bool, thread: u32) -> f32 {
+    var sum = 0.0;
+    for (var c = thread; c < params.width; c += BESIDE * THREADS) {
+        let found = some(start, c);
+        for (var i = 0u; i < BESIDE; i++) {
+            if c + i * THREADS < params.width && order(found[i]) >= least {
+                sum += select(1.0, exp((found[i] - largest) / params.temperature), weighed);
+            }
+        }
+    }
+    return total(sum, thread);
 }
 
 @compute @workgroup_size(THREADS)
@@ -60,8 +85,11 @@ fn main(
     let end = start + min(params.width, (thread + 1u) * share);
 
     var largest = -3.4e38;
-    for (var i = first; i < end; i++) {
-        largest = max(largest, logits[i]);
+    for (var c = thread; c < params.width; c += BESIDE * THREADS) {
+        let found = some(start, c);
+        for (var i = 0u; i < BESIDE; i++) {
+            largest = max(largest, found[i]);
+        }
     }
     scratch[thread] = largest;
     workgroupBarrier();
@@ -77,16 +105,16 @@ fn main(
     var least = 0u;
     if params.top_k > 0u && params.top_k < params.width {
         for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
-            if total(part(first, end, least | bit, largest, false), thread) >= f32(params.top_k) {
+            if whole(start, least | bit, largest, false, thread) >= f32(params.top_k) {
                 least |= bit;
             }
         }
     }
     if params.top_p < 1.0 {
-        let enough = params.top_p * total(part(first, end, least, largest, true), thread);
+        let enough = params.top_p * whole(start, least, largest, true, thread);
         var other = 0u;
         for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
-            let mass = total(part(first, end, max(other | bit, least), largest, true), thread);
+            let mass = whole(start, max(other | bit, least), largest, true, thread);
             if (other | bit) < least || mass >= enough {
                 other |= bit;
             }
@@ -94,7 +122,7 @@ fn main(
         least = max(least, other);
     }
 
-    scratch[thread] = part(first, end, least, largest, true);
+    scratch[thread] = part(first, end, least, largest);
     workgroupBarrier();
     if thread > 0u {
         return;

@@ -1,6 +1,8 @@
 //! All kernels, and which of them a GPU can run.
 
-use super::{Input, Kernel, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat, flash, linear, sound, spatial};
+use super::{
+    Input, Kernel, LONG_ROW_THREADS, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat, flash, linear, sound, spatial,
+};
 use crate::{device::gpu::Capability, graph::Activation, load::Dtype, protocol::Calibration};
 
 impl Kernel {
@@ -17,16 +19,18 @@ impl Kernel {
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::Synthetic, Self::Reorder, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
         all.extend([false, true].into_iter().flat_map(|ordered| [Self::Pack { ordered }, Self::Halve { ordered }]));
-        for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
+        for threads in [ROW_THREADS, LONG_ROW_THREADS, ROW_THREADS_SOFTWARE] {
             for packs in [false, true] {
                 all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads, packs }));
                 all.push(Self::RmsNorm { threads, packs });
             }
+            all.extend([Self::Normalize { threads }, Self::Argmax { threads }]);
+        }
+        for threads in [ROW_THREADS, ROW_THREADS_SOFTWARE] {
             all.extend([false, true].map(|masked| Self::AttentionSoftmax { threads, masked }));
-            all.push(Self::Normalize { threads });
-            all.extend([Self::Argmax { threads }, Self::Sample { threads }]);
             all.extend([false, true].map(|biased| Self::GroupedSoftmax { biased, threads }));
         }
+        all.extend([ROW_THREADS, LONG_ROW_THREADS].map(|threads| Self::Sample { threads }));
         all.extend([false, true].map(|packs| Self::Multiply { packs }));
         all.extend([Self::Rotary, Self::Scale, Self::Columns, Self::TakeRow, Self::AppendBoth, Self::Enter]);
         all.extend([false, true].map(|turned| Self::Append { turned }));
@@ -39,7 +43,7 @@ impl Kernel {
         for tiling in tiles.into_iter().chain([Tiling::Direct]) {
             all.extend([Self::AttentionScores { tiling }, Self::AttentionContext { tiling }]);
         }
-        for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Single]) {
+        for tiling in tiles.into_iter().chain([Tiling::Direct, Tiling::Single, Tiling::Sliced]) {
             all.extend([Self::GroupedScores { tiling }, Self::GroupedContext { tiling }]);
         }
         // The activation is a constant: one form has them all, and none; the others one.

@@ -12,6 +12,8 @@ pub enum Tiling {
     Direct,
     /// One result per thread.
     Single,
+    /// One result per four threads. Of attention only.
+    Sliced,
     /// A workgroup shares operands for 64 rows and 128 columns. Of linear layers only.
     Wide,
     /// A workgroup multiplies on matrix units. Of linear layers only.
@@ -46,7 +48,7 @@ impl Tiling {
             Self::Team { lanes, exchange, whole, .. } => {
                 vec![("TEAM", f64::from(lanes)), ("LANES", f64::from(exchange)), ("WHOLE", f64::from(u8::from(whole)))]
             }
-            Self::Direct | Self::Single | Self::Wide | Self::Matrix { .. } => Vec::new(),
+            Self::Direct | Self::Single | Self::Sliced | Self::Wide | Self::Matrix { .. } => Vec::new(),
         }
     }
 }
