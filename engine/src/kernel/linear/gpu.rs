@@ -8,7 +8,7 @@ use crate::{
     graph::{Activation, Op},
     kernel::{
         gpu::{Dispatch, FEW_ROWS, Operand, groups, number, parts, product, whole, words},
-        shader::{Input, Kernel, MOST_LANES, Tiling},
+        shader::{Input, Kernel, MOST_LANES, ROW_THREADS, Tiling},
         weight::{self, WeightFormat},
     },
     protocol::Activations,
@@ -141,8 +141,11 @@ fn packs<'a>(maker: &mut Dispatch<'a>, pack: &Dispatch<'a>) -> bool {
         return false;
     }
     match &mut maker.kernel {
-        Kernel::RmsNorm { packs, .. } | Kernel::LayerNorm { packs, .. } if maker.params[..2] == pack.params[..2] => {
-            *packs = true;
+        Kernel::RmsNorm { packs, threads } | Kernel::LayerNorm { packs, threads, .. }
+            if maker.params[..2] == pack.params[..2] =>
+        {
+            // Whole blocks at a time.
+            (*packs, *threads) = (true, ROW_THREADS.max(*threads));
         }
         // Whole blocks of heads that lie behind each other.
         Kernel::Join { packs, .. } if joins(&maker.params, &pack.params) => *packs = true,

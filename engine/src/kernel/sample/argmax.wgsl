@@ -8,7 +8,7 @@ struct Params { rows: u32, width: u32 }
 
 // A power of two.
 override THREADS: u32 = 128u;
-const BESIDE = 32u;
+const BESIDE = 8u;
 var<workgroup> values: array<f32, THREADS>;
 var<workgroup> ids: array<u32, THREADS>;
 

@@ -11,7 +11,7 @@ struct Params { rows: u32, width: u32, top_k: u32, top_p: f32, temperature: f32 
 // A power of two.
 override THREADS: u32 = 128u;
 // Logits of a thread that are on their way at once.
-const BESIDE = 16u;
+const BESIDE = 8u;
 var<workgroup> scratch: array<f32, THREADS>;
 
 fn order(value: f32) -> u32 {

@@ -1,7 +1,8 @@
 //! All kernels, and which of them a GPU can run.
 
 use super::{
-    Input, Kernel, LONG_ROW_THREADS, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat, flash, linear, sound, spatial,
+    Input, Kernel, LONG_ROW_THREADS, ROW_THREADS, ROW_THREADS_SOFTWARE, Tiling, WeightFormat, flash, linear, sound,
+    spatial,
 };
 use crate::{device::gpu::Capability, graph::Activation, load::Dtype, protocol::Calibration};
 
@@ -20,7 +21,7 @@ impl Kernel {
         let mut all = vec![Self::Synthetic, Self::Reorder, Self::Copy, Self::Add, Self::FirstRow, Self::MeanRows];
         all.extend([false, true].into_iter().flat_map(|ordered| [Self::Pack { ordered }, Self::Halve { ordered }]));
         for threads in [ROW_THREADS, LONG_ROW_THREADS, ROW_THREADS_SOFTWARE] {
-            for packs in [false, true] {
+            for packs in [false, true].into_iter().filter(|packs| !packs || threads >= ROW_THREADS) {
                 all.extend([false, true].map(|residual| Self::LayerNorm { residual, threads, packs }));
                 all.push(Self::RmsNorm { threads, packs });
             }
