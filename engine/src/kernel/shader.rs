@@ -201,7 +201,7 @@ pub use super::weight::WeightFormat;
 use super::weight::{self, Reads};
 pub use bindings::Access;
 pub use linear::Input;
-pub use tiling::{MOST_LANES, Tiling};
+pub use tiling::{MOST_LANES, MOST_STEPS, Tiling};
 
 impl Kernel {
     /// The whole shader.

@@ -8,7 +8,7 @@ use crate::{
     graph::{Activation, Op},
     kernel::{
         gpu::{Dispatch, FEW_ROWS, Operand, groups, number, parts, product, whole, words},
-        shader::{Input, Kernel, MOST_LANES, ROW_THREADS, Tiling},
+        shader::{Input, Kernel, MOST_LANES, MOST_STEPS, ROW_THREADS, Tiling},
         weight::{self, WeightFormat},
     },
     protocol::Activations,
@@ -95,7 +95,7 @@ pub fn dispatch<'a>(
         buffers.extend(weight::buffers(weight, &columns)?);
         let mut params = words(&[rows, inputs, columns.len()])?;
         params.extend(weight::params(weight)?);
-        let (tiling, grid) = tiling(rows, columns.len(), format, input, capability)?;
+        let (tiling, grid) = tiling([rows, inputs, columns.len()], format, input, capability)?;
         params.extend(words(&[columns.start, outputs, adds, grid[0] as usize])?);
         Ok(Dispatch { kernel: Kernel::Linear { tiling, format, input, activation }, buffers, params, grid })
     };
@@ -196,8 +196,7 @@ fn on_matrices(rows: usize, capability: Capability) -> bool {
 
 /// How the product is cut up, and its grid.
 pub(super) fn tiling(
-    rows: usize,
-    columns: usize,
+    [rows, inputs, columns]: [usize; 3],
     format: WeightFormat,
     input: Input,
     capability: Capability,
@@ -237,7 +236,10 @@ pub(super) fn tiling(
         _ => (4, 2, lanes),
     };
     let whole = beside == 1 && exchange > 0 && capability.subgroup_most == exchange;
-    let tiling = Tiling::Team { rows: together, columns: beside, lanes, exchange, whole };
+    // Teams of two subgroups have the fewest threads for a row.
+    let steps = number(inputs.div_ceil(BLOCK))?.div_ceil(lanes);
+    let steps = if lanes == 2 * exchange && steps <= MOST_STEPS { steps } else { 0 };
+    let tiling = Tiling::Team { rows: together, columns: beside, lanes, exchange, whole, steps };
     let [across, down, _] = groups(columns.div_ceil((THREADS / lanes * beside) as usize))?;
     Ok((tiling, [across, down, number(rows.div_ceil(together as usize))?]))
 }

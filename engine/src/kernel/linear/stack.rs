@@ -78,7 +78,7 @@ fn stacked<'a>(layers: Vec<Layer<'a>>, capability: Capability) -> Result<Dispatc
     let Layer { bits, x, shape: [inputs, words, groups, shift], .. } = layers[0];
     let outputs: u32 = layers.iter().map(|layer| layer.outputs).sum();
     let (input, format) = (Input::Packed, WeightFormat::Integer { bits, zeros: false });
-    let (tiling, grid) = tiling(1, outputs as usize, format, input, capability)?;
+    let (tiling, grid) = tiling([1, inputs as usize, outputs as usize], format, input, capability)?;
     let (second, third) = (layers[0].outputs, layers[0].outputs + layers[1].outputs);
     let count = layers.len();
     let mut activations = [None; 3];

@@ -1,6 +1,6 @@
 //! The shaders of linear layers: what reads x and the weights, and how the product is cut up.
 
-use super::{Access, Access::*, EXCHANGES, Tiling, extensions, product};
+use super::{Access, Access::*, EXCHANGES, MOST_STEPS, Tiling, extensions, product};
 use crate::kernel::weight::{self, Reads, WeightFormat};
 
 /// How a linear layer reads x.
@@ -20,6 +20,9 @@ pub enum Input {
 const ROWS: [(u32, &str); 2] = [(1, "const ROWS = 1u;\n"), (4, "const ROWS = 4u;\n")];
 const COLUMNS: [(u32, &str); 3] =
     [(1, "const COLUMNS = 1u;\n"), (2, "const COLUMNS = 2u;\n"), (4, "const COLUMNS = 4u;\n")];
+
+/// Units that a thread of a team has on their way at once.
+const STEPS: [(u32, &str); MOST_STEPS as usize] = [(1, "const STEPS = 1u;\n"), (2, "const STEPS = 2u;\n")];
 
 /// Subgroups below each other in a workgroup that multiplies on matrix units.
 const DOWN: [(u32, &str); 2] = [(2, "const DOWN = 2u;\n"), (4, "const DOWN = 4u;\n")];
@@ -51,18 +54,18 @@ pub fn parts(tiling: Tiling, format: WeightFormat, input: Input) -> Vec<&'static
         (_, Input::Scalar) => Reads::Scalar,
     }));
     match (tiling, input) {
-        (Tiling::Team { rows, columns, exchange, .. }, _) => {
+        (Tiling::Team { rows, columns, exchange, steps, .. }, _) => {
             // Integers and floats differ most in how many values sixteen bytes hold.
             let staged = input != Input::Packed && matches!(format, WeightFormat::Integer { .. });
             if !staged && input != Input::Packed {
                 parts.push(include_str!("../linear/float_product.wgsl"));
             }
             parts.extend(team(rows, columns, exchange));
-            parts.push(if staged {
-                include_str!("../linear/team_staged.wgsl")
+            if staged {
+                parts.push(include_str!("../linear/team_staged.wgsl"));
             } else {
-                include_str!("../linear/team_direct.wgsl")
-            });
+                parts.extend(direct(steps));
+            }
         }
         (Tiling::Matrix { down }, _) => {
             parts.extend(number(&DOWN, down));
@@ -81,14 +84,22 @@ pub fn places(ordered: bool) -> &'static str {
 
 /// The parts of a shader that computes some layers of one row, in order.
 pub fn stacked(layers: usize, tiling: Tiling, bits: u32) -> Vec<&'static str> {
-    let Tiling::Team { rows, columns, exchange, .. } = tiling else { return Vec::new() };
+    let Tiling::Team { rows, columns, exchange, steps, .. } = tiling else { return Vec::new() };
     let mut parts = vec![extensions(exchange > 0), include_str!("../activation/activation.wgsl")];
     parts.extend([include_str!("../linear/operands_stacked.wgsl"), include_str!("../linear/packed_product.wgsl")]);
     parts.push(if layers == 3 { include_str!("../linear/three.wgsl") } else { include_str!("../linear/two.wgsl") });
     parts.extend(weight::stacked_parts(bits));
     parts.extend(team(rows, columns, exchange));
-    parts.push(include_str!("../linear/team_direct.wgsl"));
+    parts.extend(direct(steps));
     parts
+}
+
+/// How the threads of a team take what they read themselves.
+fn direct(steps: u32) -> Vec<&'static str> {
+    match number(&STEPS, steps) {
+        Some(steps) => vec![steps, include_str!("../linear/team_ahead.wgsl")],
+        None => vec![include_str!("../linear/team_direct.wgsl")],
+    }
 }
 
 /// What all teams have.
@@ -114,7 +125,7 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
     let mut all = Vec::new();
     let tiles = [16, 8].map(|side| Tiling::Tile { side });
     let teams = [(1, 1), (1, 2), (1, 4), (4, 2)].into_iter().flat_map(|(rows, columns)| {
-        let team = move |lanes, exchange| Tiling::Team { rows, columns, lanes, exchange, whole: false };
+        let team = move |lanes, exchange| Tiling::Team { rows, columns, lanes, exchange, whole: false, steps: 0 };
         [team(32, 0), team(4, 4), team(32, 32)]
     });
     let teams: Vec<_> = teams.collect();
@@ -137,11 +148,17 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
             }
         }
         if is_integer {
-            let two = |exchange, whole| Tiling::Team { rows: 1, columns: 1, lanes: 2 * exchange, exchange, whole };
-            all.extend(
-                [two(4, false), two(4, true), two(32, false), two(32, true), Tiling::Wide]
-                    .map(|tiling| (tiling, format, Input::Packed)),
-            );
+            let two = |exchange, whole, steps| Tiling::Team {
+                rows: 1,
+                columns: 1,
+                lanes: 2 * exchange,
+                exchange,
+                whole,
+                steps,
+            };
+            let twos = [two(4, false, 0), two(4, true, 2), two(32, false, 1), two(32, true, 0), two(32, true, 2)];
+            let tilings = twos.into_iter().chain([Tiling::Wide]);
+            all.extend(tilings.map(|tiling| (tiling, format, Input::Packed)));
         }
         if format != WeightFormat::F32 {
             all.extend(DOWN.iter().map(|&(down, _)| (Tiling::Matrix { down }, format, Input::Halves)));
@@ -152,9 +169,10 @@ pub fn all() -> Vec<(Tiling, WeightFormat, Input)> {
 
 /// Every way to compute some layers of one row: how many, how they are cut up, and bits.
 pub fn all_stacked() -> Vec<(usize, Tiling, u32)> {
-    let team = |columns, lanes, exchange, whole| Tiling::Team { rows: 1, columns, lanes, exchange, whole };
-    let teams = [1, 2].into_iter().flat_map(|columns| [team(columns, 32, 0, false), team(columns, 32, 32, false)]);
-    let tilings: Vec<_> = teams.chain([team(1, 8, 4, false), team(1, 64, 32, true)]).collect();
+    let team =
+        |columns, lanes, exchange, whole, steps| Tiling::Team { rows: 1, columns, lanes, exchange, whole, steps };
+    let teams = [1, 2].into_iter().flat_map(|columns| [0, 32].map(|exchange| team(columns, 32, exchange, false, 0)));
+    let tilings: Vec<_> = teams.chain([team(1, 8, 4, false, 0), team(1, 64, 32, true, 1)]).collect();
     let ways = [(2, 4), (2, 8), (3, 4), (3, 8)].into_iter();
     ways.flat_map(|(layers, bits)| tilings.iter().map(move |&tiling| (layers, tiling, bits))).collect()
 }

@@ -34,11 +34,16 @@ pub enum Tiling {
         exchange: u32,
         /// Whether those neighbours are a subgroup.
         whole: bool,
+        /// Units that a thread takes, all of them at once; 0 if one after the other.
+        steps: u32,
     },
 }
 
 /// Threads that exchange registers at most.
 pub const MOST_LANES: u32 = 32;
+/// Units that a thread has on their way at most. With four of them an H200 takes a third longer than one after the other:
+/// so many registers leave room for few threads.
+pub const MOST_STEPS: u32 = 2;
 
 impl Tiling {
     pub(super) fn constants(self) -> Vec<(&'static str, f64)> {
