@@ -216,10 +216,10 @@ impl Kernel {
             Self::Synthetic => &[include_str!("synthetic/synthetic.wgsl")],
             Self::Add => &[include_str!("add/add.wgsl")],
             Self::LayerNorm { packs: false, .. } => {
-                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/alone.wgsl")]
+                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("norm/alone.wgsl")]
             }
             Self::LayerNorm { packs: true, .. } => {
-                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("layer_norm/packed.wgsl"), PACKING]
+                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("norm/packed.wgsl"), PACKING]
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
             Self::Stacked { layers, tiling, bits, .. } => &linear::stacked(layers, tiling, bits),
@@ -243,10 +243,10 @@ impl Kernel {
             Self::Spatial(kernel) => &kernel.parts(),
             Self::Sound(kernel) => &[kernel.source()],
             Self::RmsNorm { packs: false, .. } => {
-                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/alone.wgsl")]
+                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("norm/alone.wgsl")]
             }
             Self::RmsNorm { packs: true, .. } => {
-                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("rms_norm/packed.wgsl"), PACKING]
+                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("norm/packed.wgsl"), PACKING]
             }
             Self::Rotary => &[include_str!("rotary/rotary.wgsl"), TURN],
             Self::Multiply { packs: false } => &[include_str!("pointwise/multiply.wgsl")],

@@ -1,6 +1,6 @@
 // Layer norm of x, or of x + residual: one workgroup per row, mean first, then the variance around it.
-// With `RESIDUAL` 0 the binding of it is not read. A snippet behind says what becomes of a row:
-//   fn keep(row: u32, mean: f32, inverse: f32, thread: u32)
+// With `RESIDUAL` 0 the binding of it is not read. A snippet behind says what becomes of normal values:
+//   fn keep(row: u32, thread: u32)
 
 override RESIDUAL: u32 = 0u;
 
@@ -24,6 +24,17 @@ fn input_at(i: u32) -> f32 {
         return x[i] + residual[i];
     }
     return x[i];
+}
+
+// Where codes go if a row is packed.
+const CODES = 6;
+
+var<private> mean: f32 = 0.0;
+var<private> inverse: f32 = 0.0;
+
+// Column c of the row that begins at `start`.
+fn normal(start: u32, c: u32) -> f32 {
+    return (input_at(start + c) - mean) * inverse * scale[c] + shift[c];
 }
 
 // Sum of a thread's values less `middle`, or of their squares.
@@ -69,7 +80,8 @@ fn main(
         return;
     }
     let start = row * params.width;
-    let mean = sum(sum_of(start, 0.0, false, thread), thread) / f32(params.width);
+    mean = sum(sum_of(start, 0.0, false, thread), thread) / f32(params.width);
     let variance = sum(sum_of(start, mean, true, thread), thread) / f32(params.width);
-    keep(row, mean, 1.0 / sqrt(variance + params.epsilon), thread);
+    inverse = 1.0 / sqrt(variance + params.epsilon);
+    keep(row, thread);
 }

@@ -1,5 +1,5 @@
-// RMS norm: one workgroup per row. A snippet behind says what becomes of a row:
-//   fn keep(row: u32, inverse: f32, thread: u32)
+// RMS norm: one workgroup per row. A snippet behind says what becomes of its normal values:
+//   fn keep(row: u32, thread: u32)
 
 struct Params { rows: u32, width: u32, epsilon: f32 }
 
@@ -13,6 +13,15 @@ override THREADS: u32 = 128u;
 // Values of a thread that are on their way at once. Where a row may end among them, they come one by one.
 const TOGETHER = 8u;
 var<workgroup> scratch: array<f32, THREADS>;
+// Where codes go if a row is packed.
+const CODES = 4;
+
+var<private> inverse: f32 = 0.0;
+
+// Column c of the row that begins at `start`.
+fn normal(start: u32, c: u32) -> f32 {
+    return x[start + c] * inverse * scale[c];
+}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -44,5 +53,6 @@ fn main(
         }
         workgroupBarrier();
     }
-    keep(row, 1.0 / sqrt(scratch[0] / f32(params.width) + params.epsilon), thread);
+    inverse = 1.0 / sqrt(scratch[0] / f32(params.width) + params.epsilon);
+    keep(row, thread);
 }

@@ -1,19 +1,17 @@
 // A row is packed too, for the linear layers that read it.
 
-const CODES = 4;
-
-fn keep(row: u32, inverse: f32, thread: u32) {
+fn keep(row: u32, thread: u32) {
+    let start = row * params.width;
     let all = fours(params.width);
     for (var first = 0u; first < all; first += THREADS) {
         let k = 4u * (first + thread);
         var made = vec4<f32>();
         for (var c = 0u; c < 4u; c++) {
-            let i = min(k + c, params.width - 1u);
-            made[c] = select(0.0, x[row * params.width + i] * inverse * scale[i], k + c < params.width);
+            made[c] = select(0.0, normal(start, min(k + c, params.width - 1u)), k + c < params.width);
         }
         for (var c = 0u; c < 4u; c++) {
             if k + c < params.width {
-                out[row * params.width + k + c] = made[c];
+                out[start + k + c] = made[c];
             }
         }
         pack(row * all + first + thread, made, first + thread < all, thread);
