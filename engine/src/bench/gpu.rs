@@ -210,7 +210,7 @@ async fn check(
     let recording = Recording::new(&steps, space, gpu)?;
     let bytes = work.outs[0].bytes();
     let staging = space.create(Category::Staging, bytes * layers as u64)?;
-    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = gpu.encoder();
     recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), 1);
     for (out, place) in work.outs.iter().zip((0..).step_by(usize::try_from(bytes).unwrap_or(usize::MAX))) {
         encoder.copy_buffer_to_buffer(out.raw()?, 0, staging.raw()?, place, bytes);
@@ -266,7 +266,7 @@ async fn pass(
     repeats: u32,
     queries: Option<&crate::device::gpu::Timestamps>,
 ) -> Result<f64> {
-    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = gpu.encoder();
     let writes = queries.map(|queries| queries.writes(0));
     {
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: writes };

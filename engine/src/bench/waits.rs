@@ -59,7 +59,7 @@ pub async fn run(gpu: &Rc<Gpu>, budget_ms: f64) -> Result<Vec<Measure>> {
 
 /// Milliseconds until so many copies are done.
 async fn work(gpu: &Gpu, recording: &Recording, repeats: u32) -> Result<f64> {
-    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = gpu.encoder();
     recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), repeats);
     let started = clock::now();
     gpu.submit(encoder.finish());

@@ -167,7 +167,7 @@ impl Space {
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => {
                 let staging = self.create(Category::Staging, buffer.bytes())?;
-                let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut encoder = gpu.encoder();
                 encoder.copy_buffer_to_buffer(buffer.raw()?, 0, staging.raw()?, 0, buffer.bytes());
                 gpu.submit(encoder.finish());
                 gpu.read(staging.raw()?).await

@@ -120,7 +120,6 @@ pub fn dispatch<'a>(
     packed: Option<&'a linear::gpu::Packed>,
     capability: Capability,
 ) -> Result<Vec<Dispatch<'a>>> {
-    let threads = row_threads(capability);
     let dispatch = match (op, operands) {
         (Op::Gather, [ids, table]) => return gather(ids, table, out, capability),
         (Op::Add, [a, b]) => {
@@ -163,7 +162,7 @@ pub fn dispatch<'a>(
                 buffers.push(mask.plain()?.into());
             }
             Dispatch {
-                kernel: Kernel::AttentionSoftmax { threads, masked: !mask.is_empty() },
+                kernel: Kernel::AttentionSoftmax { threads: row_threads(capability), masked: !mask.is_empty() },
                 buffers,
                 params: words(&[scores.rows(), keys, rows_per_batch, queries, usize::from(causal)])?,
                 grid: groups(scores.rows())?,

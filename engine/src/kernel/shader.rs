@@ -219,11 +219,11 @@ impl Kernel {
                 &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("norm/alone.wgsl")]
             }
             Self::LayerNorm { packs: true, .. } => {
-                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("norm/packed.wgsl"), PACKING]
+                &[include_str!("layer_norm/layer_norm.wgsl"), include_str!("norm/packed.wgsl"), FOUR, PACKING]
             }
             Self::Linear { tiling, format, input, .. } => &linear::parts(tiling, format, input),
             Self::Stacked { layers, tiling, bits, .. } => &linear::stacked(layers, tiling, bits),
-            Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), PACKING],
+            Self::Pack { ordered } => &[include_str!("linear/pack.wgsl"), linear::places(ordered), PACK_ROWS, PACKING],
             Self::Halve { ordered } => &[include_str!("linear/halve.wgsl"), linear::places(ordered)],
             Self::Reorder => &[include_str!("linear/reorder.wgsl"), linear::places(true)],
             Self::Quantize { bits, zeros, .. } => &weight::quantize_parts(bits, zeros),
@@ -246,11 +246,11 @@ impl Kernel {
                 &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("norm/alone.wgsl")]
             }
             Self::RmsNorm { packs: true, .. } => {
-                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("norm/packed.wgsl"), PACKING]
+                &[include_str!("rms_norm/rms_norm.wgsl"), include_str!("norm/packed.wgsl"), FOUR, PACKING]
             }
             Self::Rotary => &[include_str!("rotary/rotary.wgsl"), TURN],
             Self::Multiply { packs: false } => &[include_str!("pointwise/multiply.wgsl")],
-            Self::Multiply { packs: true } => &[include_str!("pointwise/multiply_pack.wgsl"), PACKING],
+            Self::Multiply { packs: true } => &[include_str!("pointwise/multiply_pack.wgsl"), PACK_ROWS, PACKING],
             Self::Scale => &[include_str!("pointwise/scale.wgsl")],
             Self::Columns => &[include_str!("select/columns.wgsl")],
             Self::TakeRow => &[include_str!("select/take_row.wgsl")],
@@ -344,6 +344,12 @@ const HALVES: &str = "enable f16;";
 
 /// Rows as signed bytes, beside whatever makes them.
 const PACKING: &str = include_str!("linear/packing.wgsl");
+
+/// Fours of a row whose numbers are there one by one.
+const FOUR: &str = include_str!("linear/four.wgsl");
+
+/// All fours of some rows.
+const PACK_ROWS: &str = concat!(include_str!("linear/pack_rows.wgsl"), include_str!("linear/four.wgsl"));
 
 /// Where rows of a pass belong in a cache.
 const IN_CACHE: &str = include_str!("grouped/in_cache.wgsl");

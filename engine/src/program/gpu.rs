@@ -1,4 +1,4 @@
-//! A plan on a GPU: all dispatches recorded once, one submission per pass.
+//! A plan on a GPU: all dispatches recorded once, and submitted for every pass.
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
@@ -166,15 +166,15 @@ impl GpuProgram {
 
     /// The outputs, which arrive when every step was computed.
     pub fn outputs(&self) -> Result<Reading<'_>> {
-        self.read(self.encoder())
+        self.read(self.gpu.encoder())
     }
 
     /// Commands of the last steps; those before them are submitted, so many together.
     fn encode(&self, recording: &Recording, together: usize) -> wgpu::CommandEncoder {
-        let mut encoder = self.encoder();
+        let mut encoder = self.gpu.encoder();
         for first in (0..recording.len()).step_by(together) {
             if first > 0 {
-                self.gpu.submit(std::mem::replace(&mut encoder, self.encoder()).finish());
+                self.gpu.submit(std::mem::replace(&mut encoder, self.gpu.encoder()).finish());
             }
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             let some = first..recording.len().min(first.saturating_add(together));
@@ -202,10 +202,6 @@ impl GpuProgram {
         }
         self.gpu.submit(encoder.finish());
         Reading::new(&self.gpu, &self.plan.outputs, staging, &self.staging)
-    }
-
-    fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 }
 

@@ -57,7 +57,7 @@ async fn look(
     clock: &Timestamps,
 ) -> Result<Vec<f64>> {
     let passes = u32::try_from(some.len()).unwrap_or(u32::MAX);
-    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = gpu.encoder();
     for (pass, (index, &repeats)) in (0..passes).zip(some.zip(repeats)) {
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(clock.writes(pass)) };
         let mut pass = encoder.begin_compute_pass(&descriptor);

@@ -119,7 +119,7 @@ impl Quantizer {
             (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
         let descriptor = wgpu::BindGroupDescriptor { label: None, layout: &pipeline.layout, entries: &entries };
         let group = self.gpu.device().create_bind_group(&descriptor);
-        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.gpu.encoder();
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(&pipeline.pipeline);
@@ -133,7 +133,7 @@ impl Quantizer {
 
     /// Waits for all pieces; a weight with a value that is not finite, if there was one.
     pub async fn finish(&self) -> Result<Option<usize>> {
-        let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.gpu.encoder();
         encoder.copy_buffer_to_buffer(self.trouble.raw()?, 0, self.staging.raw()?, 0, 4);
         self.gpu.submit(encoder.finish());
         let words = self.gpu.read(self.staging.raw()?).await?;

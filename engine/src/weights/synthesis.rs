@@ -49,7 +49,7 @@ impl Synthesis {
                     wgpu::BindGroupEntry { binding: 1, resource: self.params.raw()?.as_entire_binding() },
                 ],
             });
-            let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder = self.gpu.encoder();
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 pass.set_pipeline(&pipeline.pipeline);

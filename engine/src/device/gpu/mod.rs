@@ -232,6 +232,11 @@ impl Gpu {
         Ok(())
     }
 
+    /// Commands to come.
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
     /// Hands commands to the GPU.
     pub fn submit(&self, commands: wgpu::CommandBuffer) {
         self.queue.submit([commands]);

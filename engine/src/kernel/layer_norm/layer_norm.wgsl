@@ -18,6 +18,11 @@ override THREADS: u32 = 128u;
 // Values of a thread that are on their way at once. Where a row may end among them, they come one by one.
 const TOGETHER = 8u;
 var<workgroup> scratch: array<f32, THREADS>;
+// Where codes go if a row is packed.
+const CODES = 6;
+
+var<private> mean: f32 = 0.0;
+var<private> inverse: f32 = 0.0;
 
 fn input_at(i: u32) -> f32 {
     if RESIDUAL != 0u {
@@ -26,15 +31,9 @@ fn input_at(i: u32) -> f32 {
     return x[i];
 }
 
-// Where codes go if a row is packed.
-const CODES = 6;
-
-var<private> mean: f32 = 0.0;
-var<private> inverse: f32 = 0.0;
-
-// Column c of the row that begins at `start`.
-fn normal(start: u32, c: u32) -> f32 {
-    return (input_at(start + c) - mean) * inverse * scale[c] + shift[c];
+// Column k of a normal row.
+fn number(row: u32, k: u32) -> f32 {
+    return (input_at(row * params.width + k) - mean) * inverse * scale[k] + shift[k];
 }
 
 // Sum of a thread's values less `middle`, or of their squares.

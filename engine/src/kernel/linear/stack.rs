@@ -13,12 +13,10 @@ use crate::{
 
 use super::gpu::tiling;
 
-/// Buffers that three layers bind: two for x, and codes, scales and a result each.
-const BUFFERS_OF_THREE: usize = 11;
-
 /// The same dispatches, but two or three layers that [`Kernel::Stacked`] can stand for as that one.
 pub fn with_stacked_layers(steps: Vec<Dispatch<'_>>, capability: Capability) -> Result<Vec<Dispatch<'_>>> {
-    let most = if capability.storage_buffers >= BUFFERS_OF_THREE { 3 } else { 2 };
+    let three = Kernel::Stacked { layers: 3, tiling: Tiling::Single, bits: 4, activations: [None; 3] };
+    let most = if three.storage() <= capability.storage_buffers { 3 } else { 2 };
     let layers: Vec<Option<Layer<'_>>> = steps.iter().map(Layer::of).collect();
     let mut steps = steps.into_iter().zip(layers).peekable();
     let mut kept = Vec::new();

@@ -6,13 +6,13 @@ fn keep(row: u32, thread: u32) {
     for (; c + (TOGETHER - 1u) * THREADS < params.width; c += TOGETHER * THREADS) {
         var made = array<f32, TOGETHER>();
         for (var i = 0u; i < TOGETHER; i++) {
-            made[i] = normal(start, c + i * THREADS);
+            made[i] = number(row, c + i * THREADS);
         }
         for (var i = 0u; i < TOGETHER; i++) {
             out[start + c + i * THREADS] = made[i];
         }
     }
     for (; c < params.width; c += THREADS) {
-        out[start + c] = normal(start, c);
+        out[start + c] = number(row, c);
     }
 }

@@ -18,9 +18,9 @@ const CODES = 4;
 
 var<private> inverse: f32 = 0.0;
 
-// Column c of the row that begins at `start`.
-fn normal(start: u32, c: u32) -> f32 {
-    return x[start + c] * inverse * scale[c];
+// Column k of a normal row.
+fn number(row: u32, k: u32) -> f32 {
+    return x[row * params.width + k] * inverse * scale[k];
 }
 
 @compute @workgroup_size(THREADS)

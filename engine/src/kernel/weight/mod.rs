@@ -106,7 +106,7 @@ impl WeightFormat {
     }
 }
 
-/// What reads blocks of two matrices of integers without zero points, the second below the first.
+/// What reads blocks of matrices of integers without zero points, each below the one before.
 pub(super) fn stacked_parts(bits: u32) -> [&'static str; 5] {
     [
         bits_of(bits),
